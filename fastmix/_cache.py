@@ -1,0 +1,186 @@
+"""A disk cache for compiled kernels that may be stale, shared, damaged or unwritable without ever being wrong.
+
+Numba's own cache stamps a kernel with its own source file only, keeps an index that two processes
+can mix up, and leaves the compiler's flags out of its key. Here every specialisation is one file,
+named by the hash of all it was made from, that checks itself when read. Whatever goes wrong means
+"not cached" and nothing else.
+
+The files are pickles: a folder that somebody else owns or may write to is never read.
+"""
+
+import functools
+import hashlib
+import os
+import pathlib
+import pickle
+import re
+import shutil
+import stat
+import sys
+import tempfile
+import time
+
+import llvmlite
+import numba
+from numba import config
+
+try:  # three private names of Numba; without them kernels are compiled anew in every process
+    from numba.core.caching import _Cache as _Base
+    from numba.core.compiler import CompileResult
+    from numba.core.serialize import dumps
+
+    AVAILABLE = hasattr(CompileResult, "_reduce") and hasattr(CompileResult, "_rebuild")
+except ImportError:
+    _Base, AVAILABLE = object, False
+
+PACKAGE = pathlib.Path(__file__).parent
+KEEP_DAYS = 30
+DIGEST_BYTES = 32
+NAME_LENGTH = 20
+
+
+@functools.cache
+def fingerprint():
+    """Hash of everything our machine code is made from, or None where the sources cannot be read."""
+    parts = [numba.__version__, llvmlite.__version__, sys.version, sys.platform]
+    digest = hashlib.sha256(repr(parts).encode())
+    sources = [*PACKAGE.glob("_*.py"), *(PACKAGE / "kernels").rglob("*.py")]
+    try:
+        for path in sorted(sources):
+            name = path.relative_to(PACKAGE).as_posix()
+            digest.update(name.encode() + b"\0" + path.read_bytes() + b"\0")
+    except OSError:
+        return None
+    return digest.hexdigest()[:NAME_LENGTH]
+
+
+def cache_dir():
+    """Folder of the kernels of exactly these sources; None when caching is off."""
+    if not AVAILABLE or os.environ.get("FASTMIX_CACHE", "1") == "0" or fingerprint() is None:
+        return None
+    return os.path.join(_base(), fingerprint())
+
+
+def _base():
+    chosen = os.environ.get("FASTMIX_CACHE_DIR") or config.CACHE_DIR
+    if chosen:
+        return chosen
+    windows, linux = os.environ.get("LOCALAPPDATA"), os.environ.get("XDG_CACHE_HOME")
+    mac = os.path.expanduser("~/Library/Caches") if sys.platform == "darwin" else None
+    return os.path.join(windows or linux or mac or os.path.expanduser("~/.cache"), "fastmix")
+
+
+def _private(folder):
+    """Is this a real folder of the present user's that nobody else may write to?"""
+    info = os.lstat(folder)
+    if not stat.S_ISDIR(info.st_mode):
+        return False
+    return not hasattr(os, "getuid") or (
+        info.st_uid == os.getuid() and not info.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
+    )
+
+
+def _trusted(folder):
+    """May pickles in this folder be read? Its parent may be ours, or a system folder like /tmp."""
+    if not _private(folder):
+        return False
+    if not hasattr(os, "getuid"):
+        return True
+    parent = os.stat(os.path.dirname(folder))
+    shared = parent.st_mode & (stat.S_IWGRP | stat.S_IWOTH) and not parent.st_mode & stat.S_ISVTX
+    return parent.st_uid in (0, os.getuid()) and not shared
+
+
+def _create(folder):
+    """Make `folder` for this user alone and drop neighbours that nobody has written to for a month."""
+    base = os.path.dirname(folder)
+    os.makedirs(base, mode=0o700, exist_ok=True)
+    os.mkdir(folder, mode=0o700)
+    for name in os.listdir(base):
+        other = os.path.join(base, name)
+        if re.fullmatch(f"[0-9a-f]{{{NAME_LENGTH}}}", name) and _private(other):
+            if time.time() - os.stat(other).st_mtime > KEEP_DAYS * 86400:
+                shutil.rmtree(other, ignore_errors=True)
+
+
+def _closure(func):
+    """What a closure was made with, as text: numbers, strings and other kernels, theirs included."""
+    found = []
+    for cell in func.__closure__ or ():
+        value = cell.cell_contents
+        inner = getattr(value, "py_func", None)
+        if inner is not None:
+            found.append((inner.__module__, inner.__qualname__, _closure(inner)))
+        elif isinstance(value, int | float | str):
+            found.append(value)
+        else:
+            raise TypeError(f"kernel {func.__qualname__} closes over a {type(value).__name__}")
+    return repr(found)
+
+
+class Store(_Base):
+    """The cache of one kernel: one self-checking file per specialisation, and no index."""
+
+    def __init__(self, func, flags):
+        # the fingerprint covers our own sources only
+        self._enabled = AVAILABLE and func.__module__.partition(".")[0] == __package__
+        self._name = f"{func.__module__}.{func.__qualname__}".replace(".<locals>", "")
+        self._salt = (func.__code__.co_firstlineno, _closure(func), repr(flags), config.OPT)
+        self._salt += (config.BOUNDSCHECK, config.LOOP_VECTORIZE, config.SLP_VECTORIZE)
+        self._salt += (config.DEBUGINFO_DEFAULT,)
+
+    @property
+    def cache_path(self):
+        return cache_dir() or ""
+
+    def enable(self):
+        self._enabled = True
+
+    def disable(self):
+        self._enabled = False
+
+    def flush(self):
+        pass
+
+    def _path(self, folder, sig, target):
+        key = repr((self._name, self._salt, str(sig), target.codegen().magic_tuple()))
+        digest = hashlib.sha256(key.encode()).hexdigest()[:NAME_LENGTH]
+        return os.path.join(folder, f"{self._name}-{digest}.bin")
+
+    def load_overload(self, sig, target_context):
+        """The compiled kernel for this signature, or None."""
+        folder = cache_dir() if self._enabled else None
+        if folder is None:
+            return None
+        try:
+            if not _trusted(folder):
+                return None
+            target_context.refresh()
+            blob = pathlib.Path(self._path(folder, sig, target_context)).read_bytes()
+            digest, data = blob[:DIGEST_BYTES], blob[DIGEST_BYTES:]
+            if hashlib.sha256(data).digest() != digest:
+                return None
+            return CompileResult._rebuild(target_context, *pickle.loads(data))
+        except Exception:
+            return None
+
+    def save_overload(self, sig, compiled):
+        """Keep a compiled kernel: written aside, then renamed, so that no reader sees half a file."""
+        folder = cache_dir() if self._enabled else None
+        if folder is None or compiled.lifted or compiled.library.has_dynamic_globals:
+            return
+        aside = None
+        try:
+            if not os.path.lexists(folder):
+                _create(folder)
+            if not _trusted(folder):
+                return
+            path = self._path(folder, sig, compiled.target_context)
+            data = dumps(compiled._reduce())
+            handle, aside = tempfile.mkstemp(dir=folder)
+            with os.fdopen(handle, "wb") as file:
+                file.write(hashlib.sha256(data).digest() + data)
+            os.replace(aside, path)
+        except Exception:
+            if aside and os.path.exists(aside):
+                os.unlink(aside)

@@ -1,0 +1,200 @@
+"""The only file that names Numba's flags and threads.
+
+`kernel` compiles a serial kernel. `parallel_kernel` compiles a kernel over one shard together with two
+drivers over all shards, with threads and without, and decides at every call which of the two may run.
+"""
+
+import functools
+import math
+import multiprocessing
+import os
+import pathlib
+import threading
+import warnings
+
+import numba
+import numpy as np
+from llvmlite import ir
+from numba import config, njit, prange, types
+from numba.core.compiler_lock import global_compiler_lock
+from numba.extending import intrinsic
+
+from fastmix._cache import Store
+
+__all__ = ["JIT", "kernel", "parallel_kernel", "threads"]
+
+JIT = not config.DISABLE_JIT
+
+# Fused multiply-add and nothing else: NaN, infinities and the order of additions keep their meaning.
+EXACT = frozenset({"contract"})
+# For kernels that do nothing but sum: a sum may also be split over vector lanes.
+SUMS = EXACT | {"reassoc", "nsz", "arcp"}
+
+# Work (floating-point operations) below which threads cost more than they bring: about 100 us,
+# 1 ms on the workqueue layer, which wakes slowly.
+THREAD_WORK = {"workqueue": 1e7}
+DEFAULT_THREAD_WORK = 1e6
+
+COUNTER_WORDS = 8  # one cache line
+
+
+def _jit(func, sums, parallel):
+    flags = {
+        "nogil": True,
+        "error_model": "numpy",
+        "fastmath": set(SUMS if sums else EXACT),
+        "parallel": parallel,
+    }
+    compiled = njit(**flags)(func)
+    if JIT:
+        key = [(name, sorted(v) if isinstance(v, set) else v) for name, v in sorted(flags.items())]
+        compiled._cache = Store(func, key)
+    return compiled
+
+
+def kernel(func=None, *, sums=False):
+    """Compile a serial kernel: called by drivers, and tested on its own."""
+    return functools.partial(kernel, sums=sums) if func is None else _jit(func, sums, False)
+
+
+@intrinsic
+def _take(typing, counter):
+    def emit(context, builder, sig, args):
+        data = context.make_array(sig.args[0])(context, builder, args[0]).data
+        return builder.atomic_rmw("add", data, ir.IntType(64)(1), "monotonic")
+
+    return types.int64(counter), emit
+
+
+def _take_plainly(counter):
+    counter[0] += 1
+    return counter[0] - 1
+
+
+# Takes the next number from a shared counter, an int64 array that began at zero.
+next_shard = _take if JIT else _take_plainly
+
+
+def _layer():
+    """Name of the threading layer in use, or None before the first threaded call."""
+    try:
+        return numba.threading_layer()
+    except ValueError:
+        return None
+
+
+# The workqueue layer bears one caller at a time.
+_gate = threading.Lock()
+# True where threads are out of reach. At import: OpenMP was started above the fork that made us.
+_serial_only = _layer() == "omp" and multiprocessing.parent_process() is not None
+
+
+def _in_child():
+    global _gate, _serial_only
+    global_compiler_lock.release()
+    _gate = threading.Lock()
+    _serial_only = _serial_only or _layer() == "omp"  # GNU OpenMP cannot be re-entered below a fork
+
+
+if hasattr(os, "register_at_fork"):
+    # A fork waits for a running compilation; otherwise its child would wait for the lock for ever.
+    os.register_at_fork(
+        before=global_compiler_lock.acquire,
+        after_in_parent=global_compiler_lock.release,
+        after_in_child=_in_child,
+    )
+
+
+def _start_layer():
+    global _serial_only
+    try:
+        numba.get_num_threads()  # its first call starts the layer
+    except ValueError as error:
+        _serial_only = True
+        warnings.warn(f"fastmix runs on one thread: {error}", RuntimeWarning, stacklevel=4)
+
+
+def _driver(block):
+    def drive(workers, counter, bounds, args):
+        for _ in prange(workers):
+            shard = next_shard(counter)
+            while shard < bounds.size - 1:
+                block(shard, bounds[shard], bounds[shard + 1], *args)
+                shard = next_shard(counter)
+
+    drive.__module__, drive.__qualname__ = block.__module__, f"{block.__qualname__}.drive"
+    return drive
+
+
+class parallel_kernel:
+    """A kernel over one shard, `f(shard, start, stop, *args)`, run on all shards by `f(n_threads, bounds, *args)`.
+
+    Here is the only prange loop of the package. It runs over workers, each of which takes shards from
+    a counter until none is left. A shard writes only its own slot or its own rows, so the results
+    cannot tell who did it. One thread means no threads at all: the serial twin runs.
+    """
+
+    def __init__(self, func):
+        functools.update_wrapper(self, func)
+        self.block = kernel(func)
+        drive = _driver(self.block)
+        self.serial, self.threaded = _jit(drive, False, False), _jit(drive, False, True)
+
+    def __reduce__(self):
+        return self.__qualname__
+
+    def __call__(self, n_threads, bounds, *args):
+        n_threads = min(n_threads, config.NUMBA_NUM_THREADS)
+        if n_threads > 1 and JIT and not _serial_only and _layer() is None:
+            _start_layer()
+        if n_threads < 2 or not JIT or _serial_only:
+            return self._alone(bounds, args)
+        if _layer() != "workqueue":
+            return self._together(n_threads, bounds, args)
+        if not _gate.acquire(blocking=False):  # another Python thread has the workers
+            return self._alone(bounds, args)
+        try:
+            return self._together(n_threads, bounds, args)
+        finally:
+            _gate.release()
+
+    def _alone(self, bounds, args):
+        return self.serial(1, np.zeros(COUNTER_WORDS, np.int64), bounds, args)
+
+    def _together(self, n_threads, bounds, args):
+        before = numba.get_num_threads()
+        numba.set_num_threads(n_threads)
+        try:
+            return self.threaded(n_threads, np.zeros(COUNTER_WORDS, np.int64), bounds, args)
+        finally:
+            numba.set_num_threads(before)
+
+
+@functools.cache
+def _quota():
+    """CPUs that the container may use, by its control group; infinite where nothing limits it."""
+    for limit, period in (
+        ("/sys/fs/cgroup/cpu.max", None),
+        ("/sys/fs/cgroup/cpu/cpu.cfs_quota_us", "/sys/fs/cgroup/cpu/cpu.cfs_period_us"),
+    ):
+        try:
+            words = pathlib.Path(limit).read_text().split()
+            words += pathlib.Path(period).read_text().split() if period else []
+            if words[0] not in ("max", "-1"):
+                return max(1, math.ceil(int(words[0]) / int(words[1])))
+        except (OSError, ValueError, IndexError):
+            continue
+    return math.inf
+
+
+def threads(n_threads, work):
+    """How many threads to use for `work` floating-point operations.
+
+    None means every CPU that this process may use: affinity, container quota and NUMBA_NUM_THREADS.
+    """
+    if work < THREAD_WORK.get(_layer(), DEFAULT_THREAD_WORK):
+        return 1
+    if n_threads is None:
+        mask = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else range(os.cpu_count() or 1)
+        n_threads = int(min(len(mask), _quota()))
+    return min(n_threads, config.NUMBA_NUM_THREADS)

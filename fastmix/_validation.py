@@ -1,0 +1,108 @@
+"""Everything that can be wrong with an input is refused here, by scikit-learn's own checks."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from numbers import Integral
+from typing import Any
+
+import numpy as np
+from numpy.random import RandomState
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator, _fit_context
+from sklearn.utils import check_array, check_random_state
+from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+
+__all__ = [
+    "N_THREADS",
+    "Interval",
+    "StrOptions",
+    "all_or_nothing",
+    "check_is_fitted",
+    "checked_fit",
+    "initial",
+    "random_state",
+    "rows",
+    "shaped",
+    "weights",
+]
+
+FLOATS = [np.float64, np.float32]
+N_THREADS = [Interval(Integral, 1, None, closed="left"), None]
+
+checked_fit = _fit_context(prefer_skip_nested_validation=True)
+"""Decorates fit: wrong parameters are refused before anything else happens."""
+
+
+@contextmanager
+def all_or_nothing(estimator: BaseEstimator) -> Iterator[None]:
+    """If the block fails, the estimator is as it was before."""
+    attributes = vars(estimator)
+    before = dict(attributes)
+    try:
+        yield
+    except BaseException:
+        attributes.clear()
+        attributes.update(before)
+        raise
+
+
+def rows(
+    estimator: BaseEstimator, X: ArrayLike, *, reset: bool, min_samples: int = 1
+) -> NDArray[Any]:
+    """X as a C-ordered (n, d) array of float64 or float32, finite and never written to.
+
+    With reset=False its features must be those of the fit.
+    """
+    if not reset:
+        check_is_fitted(estimator)
+    return validate_data(
+        estimator, X, reset=reset, dtype=FLOATS, order="C", ensure_min_samples=min_samples
+    )
+
+
+def weights(sample_weight: ArrayLike | None, X: NDArray[Any]) -> NDArray[np.float64] | None:
+    """Row weights (n,) as float64, finite, not negative and not all zero; None stays None."""
+    if sample_weight is None:
+        return None
+    checked = _check_sample_weight(
+        sample_weight, X, dtype=np.float64, ensure_non_negative=True, copy=True
+    )
+    if np.isnan(checked).any():  # a scalar is not looked at by scikit-learn
+        raise ValueError("Input sample_weight contains NaN.")
+    if np.isinf(checked).any():
+        raise ValueError("Input sample_weight contains infinity or a value too large for float64.")
+    if not checked.any():
+        raise ValueError("Sample weights must contain at least one non-zero number.")
+    return checked
+
+
+def initial(centers: ArrayLike, X: NDArray[Any], n_clusters: int) -> NDArray[Any]:
+    """Initial centers (n_clusters, d) in the dtype of X."""
+    checked = check_array(centers, dtype=X.dtype, order="C", copy=True, input_name="init")
+    for size, wanted, of in zip(
+        checked.shape,
+        (n_clusters, X.shape[1]),
+        ("number of clusters", "number of features of the data"),
+        strict=True,
+    ):
+        if size != wanted:
+            raise ValueError(
+                f"The shape of the initial centers {checked.shape} does not match the {of} {wanted}."
+            )
+    return checked
+
+
+def shaped(array: ArrayLike, shape: tuple[int, ...], name: str) -> NDArray[Any]:
+    """A parameter that must have this shape, as floats."""
+    checked = check_array(array, dtype=FLOATS, ensure_2d=False, allow_nd=True, input_name=name)
+    if checked.shape != shape:
+        raise ValueError(
+            f"The parameter '{name}' should have the shape of {shape}, but got {checked.shape}"
+        )
+    return checked
+
+
+def random_state(seed: int | RandomState | None) -> RandomState:
+    """The stream of random numbers that a seed stands for."""
+    return check_random_state(seed)

@@ -1,0 +1,1 @@
+"""Loops and choices in plain Python, between the estimators and the kernels."""

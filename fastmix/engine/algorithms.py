@@ -1,0 +1,91 @@
+"""The k-means algorithms by name, and which one 'auto' takes.
+
+An algorithm is three verbs over a state of its own:
+
+    start(rows, centers) -> state
+    assign(rows, centers, state) -> KMeansTotals    labels every row and adds it up
+    move(state, shift) -> None                      centers have moved by shift (k,)
+
+`state` offers labels (n_tiles * R,) and sq_dist (n_tiles * R,), the squared distance to the assigned
+center. All algorithms give Lloyd's labels, centers and n_iter_, bit for bit.
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastmix._numba import threads
+from fastmix.engine.results import Array, Floats, KMeansTotals, Rows
+from fastmix.engine.rows import rows_work
+from fastmix.kernels import lloyd
+from fastmix.kernels.shards import shard_bounds
+
+
+class Algorithm(NamedTuple):
+    """The three verbs."""
+
+    start: Callable[[Rows, Array], Any]
+    assign: Callable[[Rows, Array, Any], KMeansTotals]
+    move: Callable[[Any, Floats], None]
+
+
+class LloydState(NamedTuple):
+    """Dense Lloyd remembers nothing but its answer."""
+
+    labels: NDArray[np.int32]  # (n_tiles * R,) -1 before the first pass
+    sq_dist: Array  # (n_tiles * R,)
+
+
+def start_lloyd(rows: Rows, centers: Array) -> LloydState:
+    """Memory: 4 bytes and one number a row."""
+    labels = np.full(rows.weight.size, -1, np.int32)
+    return LloydState(labels, np.empty(rows.weight.size, rows.tiles.dtype))
+
+
+def assign_lloyd(rows: Rows, centers: Array, state: LloydState) -> KMeansTotals:
+    """All n k distances, directly (Lloyd 1982, doi 10.1109/TIT.1982.1056489)."""
+    k, d = centers.shape
+    bounds = shard_bounds(len(rows.tiles), 8 * k * (d + 1))
+    S = len(bounds) - 1
+    counts, sums = np.zeros((S, k)), np.zeros((S, k, d))
+    objective, changed = np.zeros(S), np.zeros(S, np.int64)
+    lloyd.assign(
+        threads(rows.n_threads, rows_work(rows, 3 * k)),
+        bounds,
+        rows.tiles,
+        rows.n,
+        rows.weight,
+        centers,
+        state.labels,
+        state.sq_dist,
+        counts,
+        sums,
+        objective,
+        changed,
+    )
+    return KMeansTotals(counts.sum(0), sums.sum(0), float(objective.sum()), int(changed.sum()))
+
+
+def move_lloyd(state: LloydState, shift: Floats) -> None:
+    """There are no bounds to move."""
+
+
+ALGORITHMS = {"lloyd": Algorithm(start_lloyd, assign_lloyd, move_lloyd)}
+# Names that stand for another entry. Elkan's algorithm gives the result of Lloyd's, by scikit-learn's
+# contract; its (n, k) bounds cost more than they save here.
+SYNONYMS = {"auto": "lloyd", "elkan": "lloyd"}
+
+
+def choose(name: str) -> Algorithm:
+    """The algorithm of that name."""
+    return ALGORITHMS[SYNONYMS.get(name, name)]
+
+
+def distances(rows: Rows, centers: Array) -> Array:
+    """Distances of all rows to all centers in the frame, (n, k)."""
+    dist = np.empty((rows.n, len(centers)), rows.tiles.dtype)
+    n_threads = threads(rows.n_threads, rows_work(rows, 3 * len(centers)))
+    lloyd.distances(n_threads, shard_bounds(len(rows.tiles)), rows.tiles, centers, dist)
+    return dist

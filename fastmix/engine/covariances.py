@@ -1,0 +1,291 @@
+"""The covariance types by name. Nothing else in the package asks which type a mixture has.
+
+A type knows its shapes, its kernels, how its covariances follow from second moments, and how a
+covariance becomes a whitening and back. Shapes, with k components and d features:
+
+    type        covariances   factor (whitening)
+    full        (k, d, d)     (k, d, d)  W lower triangular, W cov W' = 1
+    tied        (d, d)        (d, d)     one W for all components
+    diag        (k, d)        (k, d)     1 / standard deviation
+    spherical   (k,)          (k,)       1 / standard deviation
+
+scikit-learn's `precisions_cholesky_` is W' for the first two and the factor itself for the others.
+"""
+
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.random import RandomState
+from scipy.linalg import lapack
+
+from fastmix.engine.results import Array, Floats
+from fastmix.kernels import diag, full, spherical, tied
+
+EPSILON = float(np.finfo(np.float64).eps)
+
+
+class CollapseError(ValueError):
+    """A component has lost its volume."""
+
+    def __init__(self, component: int | None, reason: str) -> None:
+        super().__init__(reason)
+        self.component = component  # None: the covariance that all components share
+        self.reason = reason
+
+
+class Covariance(Protocol):
+    """What every type can do."""
+
+    kernels: Any
+
+    def shape(self, k: int, d: int) -> tuple[int, ...]:
+        """Shape of the covariances, and of the precisions."""
+
+    def scatter_shape(self, k: int, d: int) -> tuple[int, ...]:
+        """Shape of the second moments that the kernels add up."""
+
+    def n_parameters(self, k: int, d: int) -> int:
+        """Free parameters of the covariances."""
+
+    def recentre(self, scatter: Floats, counts: Floats, shift: Floats, offset: Floats) -> Floats:
+        """Second moments about origin + shift + offset, from those about origin.
+
+        shift (k, d) leads to the exact mean of the rows, so the cross terms are those of shift alone.
+        """
+
+    def covariances(self, scatter: Floats, counts: Floats, reg_covar: float) -> Floats:
+        """Covariances from second moments about the means, reg_covar added to the variances."""
+
+    def factor(self, covariances: Floats) -> Floats:
+        """Whitening of the covariances; CollapseError where there is none."""
+
+    def log_det(self, factor: Floats, k: int, d: int) -> Floats:
+        """Log-determinant of the whitening of every component, (k,)."""
+
+    def to_chol(self, factor: Floats) -> Floats:
+        """`precisions_cholesky_` from a whitening."""
+
+    def from_chol(self, chol: Floats) -> Floats:
+        """Whitening from `precisions_cholesky_`."""
+
+    def from_precisions(self, precisions: Floats) -> Floats:
+        """Whitening from precisions; ValueError where they are none."""
+
+    def precisions(self, factor: Floats) -> Floats:
+        """Precisions of a whitening."""
+
+    def invert(self, factor: Floats) -> Floats:
+        """Covariances of a whitening."""
+
+    def to_full(self, covariances: Floats, k: int, d: int) -> Floats:
+        """Covariances as matrices, (k, d, d)."""
+
+    def draw(
+        self, random: RandomState, means: Array, covariances: Array, counts: Array
+    ) -> Array:
+        """counts[c] random rows of every component c, (sum, d), in scikit-learn's order of draws."""
+
+
+class Full:
+    """Every component has a covariance matrix of its own."""
+
+    kernels: Any = full
+    precision_name = "full precision"
+
+    def shape(self, k: int, d: int) -> tuple[int, ...]:
+        return (k, d, d)
+
+    def scatter_shape(self, k: int, d: int) -> tuple[int, ...]:
+        return self.shape(k, d)
+
+    def n_parameters(self, k: int, d: int) -> int:
+        return k * d * (d + 1) // 2
+
+    def recentre(self, scatter: Floats, counts: Floats, shift: Floats, offset: Floats) -> Floats:
+        outer = offset[:, :, None] * offset[:, None, :] - shift[:, :, None] * shift[:, None, :]
+        return scatter + counts[:, None, None] * outer
+
+    def covariances(self, scatter: Floats, counts: Floats, reg_covar: float) -> Floats:
+        return _symmetric(scatter) / counts[:, None, None] + reg_covar * np.eye(scatter.shape[-1])
+
+    def factor(self, covariances: Floats) -> Floats:
+        return np.stack([_whitening(covariance, c) for c, covariance in enumerate(covariances)])
+
+    def log_det(self, factor: Floats, k: int, d: int) -> Floats:
+        diagonal = np.diagonal(factor, axis1=-2, axis2=-1)
+        return np.broadcast_to(np.log(diagonal).sum(-1), (k,))
+
+    def to_chol(self, factor: Floats) -> Floats:
+        return np.swapaxes(factor, -1, -2)
+
+    def from_chol(self, chol: Floats) -> Floats:
+        factor = np.swapaxes(chol, -1, -2)
+        if np.array_equal(factor, np.tril(factor)):
+            return factor
+        # set by hand from a lower triangle, say: any U with U U' = precision will do
+        return self.from_precisions(chol @ factor)
+
+    def from_precisions(self, precisions: Floats) -> Floats:
+        symmetric = np.allclose(precisions, np.swapaxes(precisions, -1, -2))
+        if not symmetric or np.any(np.linalg.eigvalsh(precisions) <= 0.0):
+            raise ValueError(f"'{self.precision_name}' should be symmetric, positive-definite")
+        # precision = U U' with U upper: the Cholesky factor of the matrix turned by half
+        turned = np.linalg.cholesky(precisions[..., ::-1, ::-1])
+        return np.swapaxes(turned[..., ::-1, ::-1], -1, -2)
+
+    def precisions(self, factor: Floats) -> Floats:
+        return np.swapaxes(factor, -1, -2) @ factor
+
+    def invert(self, factor: Floats) -> Floats:
+        L = np.linalg.inv(factor)
+        return L @ np.swapaxes(L, -1, -2)
+
+    def to_full(self, covariances: Floats, k: int, d: int) -> Floats:
+        return covariances
+
+    def draw(
+        self, random: RandomState, means: Array, covariances: Array, counts: Array
+    ) -> Array:
+        matrices = self.to_full(covariances, *means.shape)
+        parts = [
+            random.multivariate_normal(mean, matrix, int(m))
+            for mean, matrix, m in zip(means, matrices, counts, strict=True)
+        ]
+        return np.vstack(parts)
+
+
+class Tied(Full):
+    """All components share one covariance matrix."""
+
+    kernels: Any = tied
+    precision_name = "tied precision"
+
+    def shape(self, k: int, d: int) -> tuple[int, ...]:
+        return (d, d)
+
+    def n_parameters(self, k: int, d: int) -> int:
+        return d * (d + 1) // 2
+
+    def recentre(self, scatter: Floats, counts: Floats, shift: Floats, offset: Floats) -> Floats:
+        weighted = counts[:, None]
+        return scatter + (weighted * offset).T @ offset - (weighted * shift).T @ shift
+
+    def covariances(self, scatter: Floats, counts: Floats, reg_covar: float) -> Floats:
+        return _symmetric(scatter) / counts.sum() + reg_covar * np.eye(len(scatter))
+
+    def factor(self, covariances: Floats) -> Floats:
+        return _whitening(covariances, None)
+
+    def to_full(self, covariances: Floats, k: int, d: int) -> Floats:
+        return np.broadcast_to(covariances, (k, d, d))
+
+
+class Diag:
+    """Features are uncorrelated within a component."""
+
+    kernels: Any = diag
+    precision_name = "diag precision"
+
+    def shape(self, k: int, d: int) -> tuple[int, ...]:
+        return (k, d)
+
+    def scatter_shape(self, k: int, d: int) -> tuple[int, ...]:
+        return (k, d)
+
+    def n_parameters(self, k: int, d: int) -> int:
+        return k * d
+
+    def recentre(self, scatter: Floats, counts: Floats, shift: Floats, offset: Floats) -> Floats:
+        moved = scatter + counts[:, None] * (offset * offset - shift * shift)
+        return np.maximum(moved, 0.0)  # rounding must not make a variance negative
+
+    def covariances(self, scatter: Floats, counts: Floats, reg_covar: float) -> Floats:
+        return scatter / counts[:, None] + reg_covar
+
+    def factor(self, covariances: Floats) -> Floats:
+        least = covariances.reshape(len(covariances), -1).min(1)
+        if not np.all(least > 0.0):
+            c = int(np.argmin(least > 0.0))
+            raise CollapseError(c, f"its smallest variance is {least[c]:.3g}")
+        return 1.0 / np.sqrt(covariances)
+
+    def log_det(self, factor: Floats, k: int, d: int) -> Floats:
+        return np.log(factor).sum(1)
+
+    def to_chol(self, factor: Floats) -> Floats:
+        return factor
+
+    def from_chol(self, chol: Floats) -> Floats:
+        return chol
+
+    def from_precisions(self, precisions: Floats) -> Floats:
+        if np.any(precisions <= 0.0):
+            raise ValueError(f"'{self.precision_name}' should be positive")
+        return np.sqrt(precisions)
+
+    def precisions(self, factor: Floats) -> Floats:
+        return factor * factor
+
+    def invert(self, factor: Floats) -> Floats:
+        return 1.0 / (factor * factor)
+
+    def to_full(self, covariances: Floats, k: int, d: int) -> Floats:
+        return covariances[:, :, None] * np.eye(d)
+
+    def draw(
+        self, random: RandomState, means: Array, covariances: Array, counts: Array
+    ) -> Array:
+        parts = [
+            mean + random.standard_normal(size=(m, len(mean))) * np.sqrt(variances)
+            for mean, variances, m in zip(means, covariances, counts, strict=True)
+        ]
+        return np.vstack(parts)
+
+
+class Spherical(Diag):
+    """Every component has one variance for all features."""
+
+    kernels: Any = spherical
+    precision_name = "spherical precision"
+
+    def shape(self, k: int, d: int) -> tuple[int, ...]:
+        return (k,)
+
+    def n_parameters(self, k: int, d: int) -> int:
+        return k
+
+    def covariances(self, scatter: Floats, counts: Floats, reg_covar: float) -> Floats:
+        return super().covariances(scatter, counts, reg_covar).mean(1)
+
+    def log_det(self, factor: Floats, k: int, d: int) -> Floats:
+        return d * np.log(factor)
+
+    def to_full(self, covariances: Floats, k: int, d: int) -> Floats:
+        return covariances[:, None, None] * np.eye(d)
+
+
+def _symmetric(lower: Floats) -> Floats:
+    """Symmetric matrices from their lower triangles."""
+    return np.tril(lower) + np.swapaxes(np.tril(lower, -1), -1, -2)
+
+
+def _whitening(covariance: Floats, component: int | None) -> Floats:
+    """The inverse of the Cholesky factor of one matrix."""
+    try:
+        L = np.linalg.cholesky(covariance)
+    except np.linalg.LinAlgError:
+        raise CollapseError(component, "its covariance is not positive definite") from None
+    # a pivot that is rounding error only stands for zero
+    pivots, variances = np.diagonal(L) ** 2, np.diagonal(covariance)
+    if not np.all(pivots > len(L) * EPSILON * variances):
+        smallest = float(np.min(pivots / variances))
+        raise CollapseError(component, f"its smallest relative pivot is {smallest:.3g}")
+    return np.asarray(lapack.dtrtri(L, lower=1)[0])
+
+
+COVARIANCES: dict[str, Covariance] = {
+    "full": Full(),
+    "tied": Tied(),
+    "diag": Diag(),
+    "spherical": Spherical(),
+}

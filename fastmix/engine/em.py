@@ -1,0 +1,208 @@
+"""The EM loop: whatever the covariance type, rows become totals and totals become parameters."""
+
+import functools
+import math
+import time
+from collections.abc import Iterable
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastmix._numba import threads
+from fastmix.engine.covariances import Covariance
+from fastmix.engine.likelihood import log_const, maximise
+from fastmix.engine.results import (
+    Array,
+    Floats,
+    MixtureResult,
+    MixtureTotals,
+    Parameters,
+    Rows,
+)
+from fastmix.engine.rows import take
+from fastmix.engine.totals import add
+from fastmix.kernels.shards import shard_bounds
+
+EXP_WORK = 40  # operations of a log-sum-exp, a row and component
+
+
+class Expectation(NamedTuple):
+    """E-step of every row."""
+
+    labels: NDArray[np.int64]  # (n,) most probable component
+    log_norm: Floats  # (n,) log-likelihood; -inf where it leaves float64
+    resp: Floats  # (n, k) responsibilities, or (0, k)
+
+
+def run(
+    rows: Rows,
+    start: Parameters,
+    covariance: Covariance,
+    *,
+    tol: float,
+    max_iter: int,
+    reg_covar: float,
+    bound: float = -np.inf,
+    verbose: int = 0,
+    verbose_interval: int = 10,
+) -> MixtureResult:
+    """EM steps from `start` until the bound, the mean log-likelihood, moves by less than tol.
+
+    `bound` is that of an earlier fit which is taken up again.
+
+    Raises
+    ------
+    CollapseError
+        If a component loses its volume.
+    ValueError
+        If every component is too far from some row for float64.
+    """
+    parameters, history, converged = start, [], False
+    total_weight = float(rows.weight.sum())
+    clock = time.perf_counter()
+    for n_iter in range(1, max_iter + 1):
+        totals = expect(rows, parameters, covariance)
+        before, bound = bound, totals.objective / total_weight
+        if not np.isfinite(bound):
+            raise ValueError(
+                "The start of the mixture is too far from the data: some rows have probability 0 under every "
+                "component. Check means_init and precisions_init, or leave them to init_params."
+            )
+        history.append(bound)
+        parameters = maximise(totals, covariance, reg_covar)
+        change = bound - before
+        if verbose and n_iter % verbose_interval == 0:
+            clock = _report(n_iter, change, clock, verbose)
+        if abs(change) < tol:
+            converged = True
+            break
+    return MixtureResult(parameters, len(history), converged, history)
+
+
+def _report(n_iter: int, change: float, clock: float, verbose: int) -> float:
+    if verbose == 1:
+        print(f"  Iteration {n_iter}")
+        return clock
+    now = time.perf_counter()
+    print(f"  Iteration {n_iter}\t time lapse {now - clock:.5f}s\t ll change {change:.5f}")
+    return now
+
+
+def expect(rows: Rows, parameters: Parameters, covariance: Covariance) -> MixtureTotals:
+    """E-step of all rows and totals for the M-step, in one pass."""
+    means = parameters.means.astype(rows.tiles.dtype)
+    bounds, counts, sums, scatter = _slots(rows, *means.shape, covariance)
+    objective = np.zeros(len(counts))
+    covariance.kernels.expect(
+        _threads(rows, means),
+        bounds,
+        rows.tiles,
+        rows.weight,
+        means,
+        np.array(parameters.factor, means.dtype, order="C"),
+        log_const(parameters),
+        counts,
+        sums,
+        scatter,
+        objective,
+    )
+    return _fold(counts, sums, scatter, float(objective.sum()), means)
+
+
+def accumulate(
+    rows: Rows, blocks: Iterable[Floats], origin: Floats, covariance: Covariance
+) -> MixtureTotals:
+    """Totals about origin (k, d) for responsibilities that are given.
+
+    `blocks` are arrays (m, k) of all rows in order, every m but the last a multiple of R.
+    """
+    means = origin.astype(rows.tiles.dtype)
+    parts, offset = [], 0
+    for resp in blocks:
+        n_tiles = -(-len(resp) // rows.tiles.shape[2])
+        bounds, counts, sums, scatter = _slots(rows, *means.shape, covariance, n_tiles)
+        covariance.kernels.accumulate(
+            _threads(rows, means),
+            bounds + offset,
+            rows.tiles,
+            rows.weight,
+            means,
+            resp,
+            offset,
+            counts,
+            sums,
+            scatter,
+        )
+        parts.append(_fold(counts, sums, scatter, 0.0, means))
+        offset += n_tiles
+    return functools.reduce(add, parts)
+
+
+def infer(
+    rows: Rows, parameters: Parameters, covariance: Covariance, want_resp: bool = False
+) -> Expectation:
+    """E-step of all rows. A row beyond float64's reach of every component goes to the nearest one."""
+    k, _ = parameters.means.shape
+    means = parameters.means.astype(rows.tiles.dtype)
+    labels, log_norm = np.empty(rows.n, np.int64), np.empty(rows.n)
+    resp = np.empty((rows.n if want_resp else 0, k))
+    covariance.kernels.infer(
+        _threads(rows, means),
+        shard_bounds(len(rows.tiles)),
+        rows.tiles,
+        means,
+        np.array(parameters.factor, means.dtype, order="C"),
+        log_const(parameters),
+        labels,
+        log_norm,
+        resp,
+    )
+    far = np.flatnonzero(log_norm == -np.inf)
+    if len(far):
+        labels[far] = _nearest_of_far(take(rows, far), parameters, covariance)
+        if want_resp:
+            resp[far] = np.eye(k)[labels[far]]
+    return Expectation(labels, log_norm, resp)
+
+
+def _nearest_of_far(X: Array, parameters: Parameters, covariance: Covariance) -> NDArray[np.int64]:
+    """Component of least Mahalanobis distance for rows (m, d) whose squared distances overflow."""
+    k, d = parameters.means.shape
+    # the Mahalanobis distance is homogeneous: shrink the row and the means alike
+    size = np.maximum(np.abs(X).max(1), np.abs(parameters.means).max()).astype(np.float64)
+    covariances = covariance.to_full(parameters.covariances, k, d)
+    distance = np.empty((len(X), k))
+    for c in range(k):
+        diff = X / size[:, None] - parameters.means[c] / size[:, None]
+        whitened = np.linalg.solve(np.linalg.cholesky(covariances[c]), diff.T)
+        largest = np.abs(whitened).max(0)
+        scaled = whitened / np.where(largest > 0, largest, 1.0)
+        distance[:, c] = largest * np.sqrt(np.square(scaled).sum(0))
+    distance[:, parameters.weights == 0] = np.inf
+    return distance.argmin(1)
+
+
+def _slots(
+    rows: Rows, k: int, d: int, covariance: Covariance, n_tiles: int | None = None
+) -> tuple[NDArray[np.int64], Floats, Floats, Floats]:
+    """Shard bounds, and empty totals for every shard."""
+    shape = covariance.scatter_shape(k, d)
+    slot_bytes = 8 * (k * (d + 1) + math.prod(shape))
+    bounds = shard_bounds(len(rows.tiles) if n_tiles is None else n_tiles, slot_bytes)
+    S = len(bounds) - 1
+    return bounds, np.zeros((S, k)), np.zeros((S, k, d)), np.zeros((S, *shape))
+
+
+def _fold(
+    counts: Floats, sums: Floats, scatter: Floats, objective: float, origin: Array
+) -> MixtureTotals:
+    """The totals of all shards, added in order."""
+    return MixtureTotals(
+        counts.sum(0), sums.sum(0), scatter.sum(0), objective, origin.astype(np.float64)
+    )
+
+
+def _threads(rows: Rows, means: Array) -> int:
+    k, d = means.shape
+    return threads(rows.n_threads, rows.n * k * (d * d + 3.0 * d + EXP_WORK))

@@ -1,0 +1,112 @@
+"""The k-means loop: whatever the algorithm, rows become totals and totals become centers."""
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastmix.engine.algorithms import Algorithm
+from fastmix.engine.results import Array, Floats, KMeansResult, KMeansTotals, Rows
+from fastmix.engine.rows import take
+
+
+def run(
+    rows: Rows,
+    centers: Array,
+    algorithm: Algorithm,
+    max_iter: int,
+    tolerance: float,
+    verbose: bool = False,
+) -> KMeansResult:
+    """Move centers (k, d) until no label changes, or Σ|shift|² <= tolerance, or max_iter passes are done."""
+    state = algorithm.start(rows, centers)
+    history: list[float] = []
+    at_rest = settled = refilled = False
+    for iteration in range(max_iter):
+        totals = algorithm.assign(rows, centers, state)
+        history.append(totals.objective)
+        totals, refilled = refill(rows, totals, state.labels, state.sq_dist)
+        moved = means(totals, centers)
+        shift = np.sqrt(np.square(moved.astype(np.float64) - centers).sum(1))
+        centers = moved
+        algorithm.move(state, shift)
+        if verbose:
+            print(f"Iteration {iteration}, inertia {to_inertia(totals.objective, rows)}.")
+        at_rest = totals.changed == 0
+        settled = float(np.square(shift).sum()) <= tolerance
+        if verbose and at_rest:
+            print(f"Converged at iteration {iteration}: strict convergence.")
+        elif verbose and settled:
+            total, limit = (math.ldexp(v, 2 * rows.frame.exponent) for v in (np.square(shift).sum(), tolerance))
+            print(f"Converged at iteration {iteration}: center shift {total} within tolerance {limit}.")
+        if at_rest or settled:
+            break
+    objective = history[-1]
+    if not at_rest or refilled:
+        objective = algorithm.assign(rows, centers, state).objective
+    labels = state.labels[: rows.n]
+    return KMeansResult(centers, labels, objective, len(history), at_rest or settled, history)
+
+
+def refill(
+    rows: Rows, totals: KMeansTotals, labels: NDArray[np.int32], sq_dist: Array
+) -> tuple[KMeansTotals, bool]:
+    """Give every empty cluster one of the rows that are farthest from their centers.
+
+    The donor loses the row; labels stay, the next pass settles them. Rows of weight 0 are left alone.
+    """
+    empty = np.flatnonzero(totals.counts == 0)
+    if not len(empty):
+        return totals, False
+    labels, sq_dist, weight = labels[: rows.n], sq_dist[: rows.n], rows.weight[: rows.n]
+    candidates = np.flatnonzero(weight > 0)
+    farthest = candidates[np.argsort(-sq_dist[candidates], kind="stable")[: len(empty)]]
+    if sq_dist[farthest[0]] == 0:  # nothing to gain: fewer distinct rows than clusters
+        return totals, False
+    counts, sums = totals.counts.copy(), totals.sums.copy()
+    points = take(rows, farthest).astype(np.float64)
+    for cluster, row, x in zip(empty, farthest, points, strict=False):
+        donor = labels[row]
+        counts[donor] -= weight[row]
+        sums[donor] -= weight[row] * x
+        counts[cluster], sums[cluster] = weight[row], weight[row] * x
+    donors, given = np.unique(labels[farthest], return_counts=True)
+    left = np.bincount(labels[candidates], minlength=len(counts))
+    counts[donors[left[donors] == given]] = 0.0  # all rows given away: no weight, whatever rounding left
+    return totals._replace(counts=counts, sums=sums), True
+
+
+def means(totals: KMeansTotals, centers: Array) -> Array:
+    """Centers (k, d) of the totals; a cluster without weight sits on the mean of the heaviest one."""
+    filled = totals.counts > 0
+    divisor = np.where(filled, totals.counts, 1.0)
+    moved: Floats = totals.sums / divisor[:, None]
+    moved[~filled] = moved[totals.counts.argmax()]
+    return moved.astype(centers.dtype)
+
+
+def to_inertia(objective: float, rows: Rows) -> float:
+    """The objective of the frame in the units of X and of the caller's weights.
+
+    Raises
+    ------
+    ValueError
+        If it is beyond float64.
+    """
+    try:
+        inertia = math.ldexp(objective, 2 * rows.frame.exponent + rows.weight_exponent)
+    except OverflowError:
+        inertia = math.inf
+    if not math.isfinite(inertia):
+        raise ValueError(
+            "Input X or sample_weight is too large: the weighted sum of squared distances overflows "
+            "float64. Rescale the data or the weights."
+        )
+    return inertia
+
+
+def same_partition(labels: NDArray[np.int32], others: NDArray[np.int32], k: int) -> bool:
+    """Do two labellings differ by the names of the clusters only?"""
+    there, back = np.full(k, -1, np.int32), np.full(k, -1, np.int32)
+    there[labels], back[others] = others, labels
+    return bool(np.array_equal(there[labels], others) and np.array_equal(back[others], labels))

@@ -1,0 +1,97 @@
+"""What the parts of the engine hand to each other."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
+Floats = NDArray[np.float64]
+
+
+class Frame(NamedTuple):
+    """Where rows are held inside: (x - origin) / 2**exponent."""
+
+    origin: Array  # (d,) in the dtype of the rows
+    exponent: int  # 0 for mixtures, whose reg_covar is an absolute number
+
+
+class Rows(NamedTuple):
+    """Rows packed for the kernels."""
+
+    tiles: Array  # (n_tiles, d, R), zero where padded
+    weight: Floats  # (n_tiles * R,) row weights / 2**weight_exponent, zero where padded
+    n: int  # number of rows
+    frame: Frame  # of the tiles
+    weight_exponent: int  # of the weights
+    n_threads: int | None  # as asked for by the caller
+
+
+class KMeansTotals(NamedTuple):
+    """What one pass of k-means adds up."""
+
+    counts: Floats  # (k,) weight of every cluster
+    sums: Floats  # (k, d) weighted sum of its rows
+    objective: float  # weighted squared distances to the nearest centers
+    changed: int  # rows that changed label
+
+
+class KMeansResult(NamedTuple):
+    """One finished run of k-means, in the frame of its rows."""
+
+    centers: Array  # (k, d) in the dtype of the rows
+    labels: NDArray[np.int32]  # (n,)
+    objective: float  # of labels and centers
+    n_iter: int  # passes that moved centers
+    converged: bool  # labels or centers came to rest before max_iter
+    history: list[float]  # objective of every pass
+
+
+class MixtureTotals(NamedTuple):
+    """What one pass of EM adds up; totals with the same origin may be added."""
+
+    counts: Floats  # (k,) weight of every component
+    sums: Floats  # (k, d) weighted rows minus origin
+    scatter: Floats  # second moments about origin, lower triangles, as the type has them
+    objective: float  # weighted log-likelihood under the parameters that gave the totals
+    origin: Floats  # (k, d) means of the last step
+
+
+class Parameters(NamedTuple):
+    """A mixture, in the frame of its rows."""
+
+    weights: Floats  # (k,)
+    means: Floats  # (k, d)
+    covariances: Floats  # as the type has them
+    factor: Floats  # whitening: W lower triangular, or 1 / standard deviation
+    log_det: Floats  # (k,) log-determinant of the whitening
+
+
+class MixtureResult(NamedTuple):
+    """One finished run of EM."""
+
+    parameters: Parameters
+    n_iter: int  # EM steps done
+    converged: bool  # the bound moved by less than tol
+    history: list[float]  # bound before every step
+
+
+class KMeansInit(NamedTuple):
+    """Record of one initialisation of k-means, an entry of `init_results_`."""
+
+    n_iter: int
+    converged: bool
+    inertia: float
+    history: list[float]  # inertia of every pass
+    best: bool  # the run that was kept
+
+
+class MixtureInit(NamedTuple):
+    """Record of one initialisation of a mixture, an entry of `init_results_`."""
+
+    n_iter: int
+    converged: bool
+    lower_bound: float
+    history: list[float]  # bound before every EM step
+    best: bool  # the run that was kept
+    error: str | None  # why the run collapsed

@@ -1,0 +1,108 @@
+"""Rows of an array, measured and packed into tiles."""
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+
+from fastmix._numba import threads
+from fastmix.engine.results import Array, Floats, Frame, Rows
+from fastmix.kernels import tiles as kernels
+from fastmix.kernels.shards import shard_bounds
+
+ROWS_A_SHARD = 4096  # at least, where rows are read one by one
+# The greatest power of two by which numbers of a dtype are scaled
+MOST_EXPONENT = {np.dtype(np.float64): 1000, np.dtype(np.float32): 120}
+
+
+class Columns(NamedTuple):
+    """What a first look at the rows tells."""
+
+    mean: Floats  # (d,)
+    low: Floats  # (d,)
+    high: Floats  # (d,)
+
+
+def measure(X: Array, n_threads: int | None) -> Columns:
+    """Mean, least and greatest value of every column of X (n, d)."""
+    n, d = X.shape
+    bounds = shard_bounds(n) if n > ROWS_A_SHARD else np.array([0, n])
+    total, low, high = np.empty((3, len(bounds) - 1, d))
+    kernels.column_range(threads(n_threads, 4 * n * d), bounds, X, total, low, high)
+    return Columns(total.sum(0) / n, low.min(0), high.max(0))
+
+
+def frame_of(X: Array, columns: Columns, normalise: bool) -> Frame:
+    """Centre X at its mean; with `normalise`, scale it by a power of two to values of about 1.
+
+    Raises
+    ------
+    ValueError
+        If sums of squares of the centred rows leave the range of the numbers they are computed in.
+    """
+    n, d = X.shape
+    with np.errstate(over="ignore", invalid="ignore"):
+        origin = columns.mean.astype(X.dtype)
+        largest = np.max(np.maximum(columns.high - origin, origin - columns.low), initial=0.0)
+        # float32 rows are summed in float32 within a tile, unless they are normalised
+        narrow = X.dtype == np.float32 and not normalise
+        most = np.finfo(np.float32 if narrow else np.float64).max
+        terms = d * (kernels.tile_rows(X.dtype) if narrow else n)
+        fits = np.isfinite(origin).all() and largest < math.sqrt(most / (4 * terms))
+    if not fits:
+        raise ValueError(
+            f"Input X is too large: squared distances overflow {'float32' if narrow else 'float64'} "
+            f"(largest centred value {largest:.3g}). Rescale the data"
+            f"{', or pass it as float64' if narrow else ''}."
+        )
+    return Frame(origin, power_of_two(largest, X.dtype) if normalise else 0)
+
+
+def power_of_two(largest: float, dtype: np.dtype = np.dtype(np.float64)) -> int:
+    """Exponent e such that largest / 2**e is in [1, 2), as far as the dtype allows; 0 for 0."""
+    most = MOST_EXPONENT[dtype]
+    return int(np.clip(math.frexp(largest)[1] - 1, -most, most)) if largest > 0 else 0
+
+
+def pack(X: Array, frame: Frame, weight: Floats | None, n_threads: int | None) -> Rows:
+    """Pack X (n, d) in a frame; weight (n,) is None for weight 1 everywhere."""
+    n, d = X.shape
+    n_tiles, R = kernels.n_tiles(n, X.dtype), kernels.tile_rows(X.dtype)
+    tiles = np.empty((n_tiles, d, R), X.dtype)
+    origin = frame.origin.astype(X.dtype)
+    scale = X.dtype.type(math.ldexp(1.0, -frame.exponent))
+    kernels.pack(threads(n_threads, 4 * n * d), shard_bounds(n_tiles), X, origin, scale, tiles)
+    padded = np.zeros(n_tiles * R)
+    exponent = 0 if weight is None else power_of_two(float(weight.max()))
+    padded[:n] = 1.0 if weight is None else np.ldexp(weight, -exponent)
+    return Rows(tiles, padded, n, Frame(origin, frame.exponent), exponent, n_threads)
+
+
+def to_frame(points: Array, frame: Frame) -> Array:
+    """Points (m, d), given as rows of X are, in the frame and its dtype."""
+    moved = np.asarray(points, frame.origin.dtype) - frame.origin
+    return np.ascontiguousarray(np.ldexp(moved, -frame.exponent), dtype=frame.origin.dtype)
+
+
+def from_frame(points: Array, frame: Frame) -> Array:
+    """The points of the frame in the coordinates of X, in the frame's dtype."""
+    back = np.ldexp(points, frame.exponent) + frame.origin
+    return np.ascontiguousarray(back, dtype=frame.origin.dtype)
+
+
+def rows_work(rows: Rows, per_value: float) -> float:
+    """Floating-point operations of a pass that does `per_value` of them a row and feature."""
+    return per_value * rows.n * rows.tiles.shape[1]
+
+
+def mean_variance(rows: Rows) -> float:
+    """Unweighted variance of the rows, averaged over features, in the frame."""
+    bounds = shard_bounds(len(rows.tiles))
+    squares = np.zeros((len(bounds) - 1, rows.tiles.shape[1]))
+    kernels.square(threads(rows.n_threads, rows_work(rows, 2)), bounds, rows.tiles, squares)
+    return float(squares.sum(0).mean()) / rows.n
+
+
+def take(rows: Rows, indices: Array) -> Array:
+    """Rows of the frame by number, (len(indices), d)."""
+    return np.ascontiguousarray(kernels.take_rows(rows.tiles, np.asarray(indices)))

@@ -1,0 +1,96 @@
+"""Nearest center of every row, and totals of every cluster, in one pass over the tiles."""
+
+import numpy as np
+
+from fastmix._numba import kernel, parallel_kernel
+
+
+@kernel
+def sq_distances(
+    tile,  # in   (d, R)
+    center,  # in   (d,)
+    sq_dist,  # out  (R,)
+):
+    """Squared distance of every row of a tile to one center, summed feature by feature."""
+    for r in range(sq_dist.size):
+        sq_dist[r] = 0
+    for j in range(center.size):
+        x, c = tile[j], center[j]
+        for r in range(sq_dist.size):
+            gap = x[r] - c
+            sq_dist[r] += gap * gap
+
+
+@kernel
+def nearest(
+    tile,  # in   (d, R)
+    centers,  # in   (k, d)
+    sq_dist,  # out  (R,) scratch
+    labels,  # out  (R,) the lowest index among equals, in the tile's dtype: one width for all lanes
+    best,  # out  (R,) squared distance to that center
+):
+    """Nearest center of every row of a tile."""
+    one = best.dtype.type(1)
+    index = best.dtype.type(0)
+    for r in range(best.size):
+        best[r], labels[r] = np.inf, 0
+    for c in range(centers.shape[0]):
+        sq_distances(tile, centers[c], sq_dist)
+        for r in range(best.size):
+            new, old, label = sq_dist[r], best[r], labels[r]
+            labels[r] = index if new < old else label
+            best[r] = new if new < old else old
+        index += one
+
+
+@parallel_kernel
+def assign(
+    shard,
+    start,
+    stop,  # in      tiles of this shard
+    tiles,  # in      (n_tiles, d, R)
+    n,  # in      rows
+    weight,  # in      (n_tiles * R,) float64, zero where padded
+    centers,  # in      (k, d)
+    labels,  # in/out  (n_tiles * R,) int32
+    sq_dist,  # out     (n_tiles * R,) to the nearest center
+    counts,  # in/out  (n_shards, k) float64
+    sums,  # in/out  (n_shards, k, d) float64
+    objective,  # in/out  (n_shards,) float64
+    changed,  # in/out  (n_shards,) int64, rows that changed label
+):
+    """Label every row and add it to the totals of its cluster."""
+    d, R = tiles.shape[1], tiles.shape[2]
+    scratch, new = np.empty(R, tiles.dtype), np.empty(R, tiles.dtype)
+    for t in range(start, stop):
+        tile, first = tiles[t], t * R
+        best = sq_dist[first : first + R]
+        nearest(tile, centers, scratch, new, best)
+        for r in range(min(R, n - first)):
+            c, w = np.int32(new[r]), weight[first + r]
+            changed[shard] += c != labels[first + r]
+            labels[first + r] = c
+            objective[shard] += w * best[r]
+            counts[shard, c] += w
+            for j in range(d):
+                sums[shard, c, j] += w * tile[j, r]
+
+
+@parallel_kernel
+def distances(
+    shard,
+    start,
+    stop,  # in   tiles of this shard
+    tiles,  # in   (n_tiles, d, R)
+    centers,  # in   (k, d)
+    dist,  # out  (n, k) not squared
+):
+    """Distance of every row to every center."""
+    R = tiles.shape[2]
+    sq_dist = np.empty(R, tiles.dtype)
+    for t in range(start, stop):
+        first = t * R
+        for c in range(centers.shape[0]):
+            sq_distances(tiles[t], centers[c], sq_dist)
+            for r in range(min(R, dist.shape[0] - first)):
+                dist[first + r, c] = np.sqrt(sq_dist[r])

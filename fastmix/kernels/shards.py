@@ -1,0 +1,16 @@
+"""Shards: fixed ranges of tiles whose totals are added up in order, whoever computed them."""
+
+import numpy as np
+
+MOST_SHARDS = 64
+FEWEST_SHARDS = 8
+SLOT_BYTES = 1 << 23  # all shards' totals together: more costs page faults and a longer fold
+
+
+def shard_bounds(n_tiles, slot_bytes=0):
+    """Bounds of the shards, (n_shards + 1,) int64, from the data alone and never from the number of threads.
+
+    `slot_bytes` is the size of one shard's totals.
+    """
+    most = max(FEWEST_SHARDS, min(MOST_SHARDS, SLOT_BYTES // max(slot_bytes, 1)))
+    return np.linspace(0, n_tiles, min(most, n_tiles) + 1).astype(np.int64)
