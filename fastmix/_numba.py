@@ -21,7 +21,7 @@ from numba.extending import intrinsic
 
 from fastmix._cache import Store
 
-__all__ = ["JIT", "kernel", "parallel_kernel", "threads"]
+__all__ = ["ANY_WORK", "JIT", "kernel", "parallel_kernel", "threads"]
 
 JIT = not config.DISABLE_JIT
 
@@ -34,6 +34,8 @@ SUMS = EXACT | {"reassoc", "nsz", "arcp"}
 # 1 ms on the workqueue layer, which wakes slowly.
 THREAD_WORK = {"workqueue": 1e7}
 DEFAULT_THREAD_WORK = 1e6
+
+ANY_WORK = math.inf  # as much as there may be
 
 COUNTER_WORDS = 8  # one cache line
 

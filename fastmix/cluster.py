@@ -17,7 +17,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from fastmix import _validation as validation
 from fastmix.engine import kmeans
-from fastmix.engine.algorithms import ALGORITHMS, SYNONYMS, choose, distances
+from fastmix.engine.algorithms import ALGORITHMS, SYNONYMS, choose, distances, nearest
 from fastmix.engine.results import Frame, KMeansInit, KMeansResult, Rows
 from fastmix.engine.rows import (
     frame_of,
@@ -348,7 +348,7 @@ default='k-means++'
             Number of the nearest center; the lowest one among equals.
         """
         packed, centers = self._packed(X)
-        return self._assigned(packed, centers)[1]
+        return nearest(packed, centers)[1]
 
     def transform(self, X: ArrayLike) -> NDArray[Any]:
         """Distance of every row to every center.
@@ -387,7 +387,7 @@ default='k-means++'
             Minus the weighted sum of squared distances to the nearest centers.
         """
         packed, centers = self._packed(X, sample_weight)
-        return -kmeans.to_inertia(self._assigned(packed, centers)[0], packed)
+        return -kmeans.to_inertia(nearest(packed, centers)[0], packed)
 
     def _packed(
         self, X: ArrayLike, sample_weight: ArrayLike | None = None
@@ -410,13 +410,6 @@ default='k-means++'
         origin = centers.mean(0)
         frame = Frame(origin, power_of_two(float(np.abs(centers - origin).max()), centers.dtype))
         return frame, to_frame(centers, frame)
-
-    def _assigned(self, packed: Rows, centers: NDArray[Any]) -> tuple[float, NDArray[np.int32]]:
-        """Objective and labels of rows for these centers."""
-        algorithm = ALGORITHMS["lloyd"]
-        state = algorithm.start(packed, centers)
-        objective = algorithm.assign(packed, centers, state).objective
-        return objective, state.labels[: packed.n].copy()
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -369,10 +369,16 @@ class GaussianMixture(DensityMixin, BaseEstimator):
     def _parameters(self, frame: Frame) -> Parameters:
         """The fitted mixture in a frame, from the public attributes: they may have been set by hand."""
         covariance = COVARIANCES[self.covariance_type]
+        origin, means = self._fitted_means()
         chol = np.asarray(self.precisions_cholesky_, np.float64)
+        if chol.shape != covariance.shape(*means.shape):
+            raise ValueError(
+                f"covariance_type={self.covariance_type!r} needs precisions_cholesky_ of shape "
+                f"{covariance.shape(*means.shape)}, but the fitted one is {chol.shape}. Set "
+                "covariance_type back to that of the fit, or fit a new estimator."
+            )
         factor = covariance.from_chol(chol)
         weights = np.asarray(self.weights_, np.float64)
-        origin, means = self._fitted_means()
         means = means + (origin.astype(np.float64) - frame.origin)
         log_det = covariance.log_det(factor, *means.shape)
         return Parameters(weights, means, covariance.invert(factor), factor, log_det)

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from fastmix._numba import threads
 from fastmix.engine.results import Array, Floats, KMeansTotals, Rows
-from fastmix.engine.rows import rows_work
+from fastmix.engine.rows import rows_work, take
 from fastmix.kernels import lloyd
 from fastmix.kernels.shards import shard_bounds
 
@@ -84,8 +84,34 @@ def choose(name: str) -> Algorithm:
 
 
 def distances(rows: Rows, centers: Array) -> Array:
-    """Distances of all rows to all centers in the frame, (n, k)."""
+    """Distances of all rows to all centers in the frame, (n, k); finite wherever the dtype can hold them."""
     dist = np.empty((rows.n, len(centers)), rows.tiles.dtype)
     n_threads = threads(rows.n_threads, rows_work(rows, 3 * len(centers)))
     lloyd.distances(n_threads, shard_bounds(len(rows.tiles)), rows.tiles, centers, dist)
+    far = np.flatnonzero(~np.isfinite(dist).all(1))
+    if len(far):
+        with np.errstate(over="ignore"):
+            dist[far] = _far_distances(take(rows, far), centers)
     return dist
+
+
+def nearest(rows: Rows, centers: Array) -> tuple[float, NDArray[np.int32]]:
+    """Objective, and the number of the nearest center of every row (n,)."""
+    state = start_lloyd(rows, centers)
+    objective = assign_lloyd(rows, centers, state).objective
+    labels = state.labels[: rows.n].copy()
+    far = np.flatnonzero(~np.isfinite(state.sq_dist[: rows.n]))
+    if len(far):
+        labels[far] = _far_distances(take(rows, far), centers).argmin(1)
+    return objective, labels
+
+
+def _far_distances(X: Array, centers: Array) -> Floats:
+    """Distances (m, k) whose squares would overflow; infinite where a row itself does."""
+    wide, points = X.astype(np.float64), centers.astype(np.float64)
+    reach = np.abs(wide).max(1)
+    size = np.where(np.isfinite(reach), np.maximum(reach, np.abs(points).max()), 1.0)[:, None]
+    dist = np.empty((len(X), len(centers)))
+    for c, center in enumerate(points):
+        dist[:, c] = np.sqrt(np.square(wide / size - center / size).sum(1))
+    return np.where(np.isfinite(reach)[:, None], dist * size, np.inf)

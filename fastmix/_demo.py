@@ -1,0 +1,285 @@
+"""The demo: the pictures of k-means and mixtures, two real data sets, and a table against scikit-learn."""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import sklearn.cluster
+import sklearn.mixture
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from numpy.random import RandomState
+from numpy.typing import NDArray
+from sklearn.base import clone
+from sklearn.datasets import load_iris, load_sample_image, make_blobs
+from sklearn.metrics import adjusted_rand_score
+from tqdm import tqdm
+
+from fastmix.cluster import KMeans
+from fastmix.mixture import GaussianMixture
+from fastmix.plotting import plot_gmm, plot_kmeans
+from fastmix.plotting._style import draw_points, palette
+
+Array = NDArray[Any]
+
+COLOURS = 64  # of the reduced image
+ROUNDS, ENOUGH_SECONDS = 5, 2.0  # of a comparison: so many, fewer when they take long
+DPI = 150
+
+
+class Fit(NamedTuple):
+    """One fit of the demo."""
+
+    name: str
+    model: Any  # fastmix's estimator
+    X: Array  # (n, d)
+
+
+class Line(NamedTuple):
+    """One line of the table; what was not compared is NaN."""
+
+    name: str
+    n: int
+    d: int
+    k: int
+    seconds: float
+    peer_seconds: float
+    objective: float  # inertia, or mean log-likelihood
+    peer_objective: float
+    agreement: float  # share of rows with the same label
+
+
+def demo(out: Path, compare: bool = True) -> None:
+    """Fit, compare and draw everything into `out`.
+
+    Raises
+    ------
+    OSError
+        If `out` cannot be written.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    (out / "table.md").touch()  # rather fail now than after the work
+    fits = _fits()
+    steps: list[Any] = [(_measure, fit, compare) for fit in fits.values()]
+    lines: list[Line] = []
+    with tqdm(total=len(steps) + len(FIGURES), disable=None, leave=False) as bar:
+        for step, fit, wanted in steps:
+            bar.set_description(fit.name)
+            lines.append(step(fit, wanted))
+            bar.update()
+        for name, draw in FIGURES.items():
+            bar.set_description(name)
+            draw(fits).savefig(out / f"{name}.png", dpi=DPI)
+            bar.update()
+    probabilities = fits["mixture"].model.predict_proba(fits["mixture"].X)
+    np.savetxt(out / "probabilities.csv", probabilities, fmt="%.6f", delimiter=",")
+    (out / "table.md").write_text(_markdown(lines), encoding="utf-8")
+    print(_plain(lines))
+    print(f"\nProbabilities of the least certain points under {fits['mixture'].name}:")
+    unsure = probabilities.max(1).argsort()[:3]
+    print(np.array2string(probabilities[unsure], precision=3, suppress_small=True))
+    print(f"\n{len(FIGURES)} figures, probabilities.csv and table.md are in {out.resolve()}")
+
+
+def _fits() -> dict[str, Fit]:
+    """All models of the demo, not yet fitted, and their data."""
+    blobs, _ = make_blobs(n_samples=500, centers=5, cluster_std=0.9, random_state=17)
+    round_, _ = make_blobs(n_samples=400, centers=4, cluster_std=0.60, random_state=0)
+    stretched = round_[:, ::-1] @ RandomState(13).randn(2, 2)
+    pixels = _image().reshape(-1, 3)
+    start = pixels[RandomState(0).choice(len(pixels), COLOURS, replace=False)]
+    return {
+        "kmeans": Fit("blobs, k-means", KMeans(5, random_state=420), blobs),
+        "mixture": Fit("blobs, mixture", GaussianMixture(5, random_state=420), blobs),
+        "stretched kmeans": Fit("stretched, k-means", KMeans(4, random_state=0), stretched),
+        "stretched mixture": Fit(
+            "stretched, mixture",
+            GaussianMixture(4, covariance_type="full", random_state=42),
+            stretched,
+        ),
+        "colours": Fit("china.jpg, k-means", KMeans(COLOURS, init=start), pixels),
+        "iris": Fit("iris, mixture", GaussianMixture(3, random_state=0), load_iris().data),
+    }
+
+
+def _image() -> Array:
+    """A photograph, (height, width, 3) float32 in [0, 1]."""
+    return np.asarray(load_sample_image("china.jpg"), np.float32) / np.float32(255)
+
+
+def _measure(fit: Fit, compare: bool) -> Line:
+    """Fit the model, and time it against scikit-learn's from the same start, in turns."""
+    model, X = fit.model.fit(fit.X), fit.X  # the first fit compiles
+    models, seconds = [model], [[], []]  # type: tuple[list[Any], list[list[float]]]
+    if compare:
+        models.append(_peer(model).fit(X))
+    while len(seconds[0]) < ROUNDS and sum(map(sum, seconds)) < ENOUGH_SECONDS:
+        for which, some in enumerate(models):
+            again = clone(some)
+            began = time.perf_counter()
+            again.fit(X)
+            seconds[which].append(time.perf_counter() - began)
+    labels = [some.predict(X) for some in models]
+    peer = models[-1] if compare else None
+    return Line(
+        fit.name,
+        *X.shape,
+        int(labels[0].max()) + 1,
+        float(np.median(seconds[0])),
+        float(np.median(seconds[1])) if peer else np.nan,
+        _objective(model),
+        _objective(peer) if peer else np.nan,
+        float(np.mean(labels[0] == labels[1])) if peer else np.nan,
+    )
+
+
+def _peer(model: Any) -> Any:
+    """scikit-learn's estimator with the same parameters."""
+    cls = getattr(sklearn.cluster, type(model).__name__, None) or getattr(
+        sklearn.mixture, type(model).__name__
+    )
+    names = cls().get_params()
+    chosen = {name: value for name, value in model.get_params().items() if name in names}
+    if "algorithm" in chosen:
+        chosen["algorithm"] = "lloyd"
+    return cls(**chosen)
+
+
+def _objective(model: Any) -> float:
+    return float(model.inertia_ if hasattr(model, "inertia_") else model.lower_bound_)
+
+
+HEAD = ("fit", "n", "d", "k", "fastmix s", "sklearn s", "ratio", "objective", "sklearn's", "same labels")
+
+
+def _cells(line: Line) -> tuple[str, ...]:
+    """The texts of one line."""
+
+    def text(value: float, form: str) -> str:
+        return "-" if np.isnan(value) else format(value, form)
+
+    return (
+        line.name,
+        f"{line.n:,}",
+        str(line.d),
+        str(line.k),
+        text(line.seconds, ".4f"),
+        text(line.peer_seconds, ".4f"),
+        text(line.peer_seconds / line.seconds, ".1f"),
+        text(line.objective, ".6g"),
+        text(line.peer_objective, ".6g"),
+        text(line.agreement, ".2%"),
+    )
+
+
+def _plain(lines: list[Line]) -> str:
+    table = [HEAD, *map(_cells, lines)]
+    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+    return "\n".join(
+        "  ".join(
+            cell.rjust(width) if column else cell.ljust(width)
+            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
+        )
+        for row in table
+    )
+
+
+def _markdown(lines: list[Line]) -> str:
+    rule = ("---", *["---:"] * (len(HEAD) - 1))
+    return "".join(f"| {' | '.join(row)} |\n" for row in (HEAD, rule, *map(_cells, lines)))
+
+
+def _axes(title: str) -> tuple[Figure, Axes]:
+    figure = Figure(figsize=(6.4, 4.8), layout="constrained")
+    axes = figure.subplots()
+    axes.set_title(title)
+    return figure, axes
+
+
+def _points(fit: Fit) -> Figure:
+    """Points coloured by label."""
+    figure, axes = _axes(f"{fit.name}: labels")
+    labels = fit.model.predict(fit.X)
+    draw_points(axes, fit.X, palette(labels.max() + 1)[labels], None)
+    axes.set_aspect("equal", adjustable="datalim")
+    return figure
+
+
+def _clusters(fit: Fit) -> Figure:
+    """k-means with its discs."""
+    figure, axes = _axes(f"{fit.name}: the reach of every cluster")
+    plot_kmeans(fit.model, fit.X, ax=axes)
+    return figure
+
+
+def _components(fit: Fit) -> Figure:
+    """A mixture with its ellipses."""
+    figure, axes = _axes(f"{fit.name}: 1, 2 and 3 standard deviations")
+    plot_gmm(fit.model, fit.X, ax=axes)
+    return figure
+
+
+def _overview(fits: dict[str, Fit]) -> Figure:
+    """k-means and a mixture on stretched clusters, side by side."""
+    figure = Figure(figsize=(10, 4.2), layout="constrained")
+    left, right = figure.subplots(1, 2)
+    plot_kmeans(fits["stretched kmeans"].model, fits["stretched kmeans"].X, ax=left)
+    plot_gmm(fits["stretched mixture"].model, fits["stretched mixture"].X, ax=right)
+    left.set_title("k-means: round clusters only")
+    right.set_title("Gaussian mixture: any ellipse")
+    return figure
+
+
+def _colours(fit: Fit) -> Figure:
+    """A photograph before and after its colours are reduced to the centers."""
+    image = _image()
+    reduced = fit.model.cluster_centers_[fit.model.predict(fit.X)].reshape(image.shape)
+    figure = Figure(figsize=(10, 3.6), layout="constrained")
+    before, after = figure.subplots(1, 2)
+    distinct = len(np.unique(fit.X, axis=0))
+    before.imshow(image)
+    before.set_title(f"{distinct:,} colours")
+    after.imshow(np.clip(reduced, 0, 1))
+    after.set_title(f"{len(fit.model.cluster_centers_)} colours")
+    for axes in (before, after):
+        axes.set_axis_off()
+    return figure
+
+
+def _iris(fit: Fit) -> Figure:
+    """The components found in iris beside the species."""
+    iris = load_iris()
+    figure = Figure(figsize=(10, 3.4), layout="constrained")
+    found, true = figure.subplots(1, 2, sharex=True, sharey=True)
+    agreement = adjusted_rand_score(iris.target, fit.model.predict(fit.X))
+    plot_gmm(fit.model, fit.X, ax=found, dims=(2, 3))
+    found.set_title(f"mixture, species unknown (adjusted Rand index {agreement:.2f})")
+    # a component takes the colour of the species that most of its flowers are of
+    labels = fit.model.predict(fit.X)
+    colors = palette(len(iris.target_names))
+    for species, name in enumerate(iris.target_names):
+        own = iris.target == species
+        component = np.bincount(labels[own]).argmax()
+        true.scatter(*iris.data[own][:, 2:4].T, s=14, color=colors[component], label=name)
+    true.set_aspect("equal", adjustable="box")
+    true.set_title("species")
+    true.legend(title=None)
+    for axes in (found, true):
+        axes.set_xlabel(iris.feature_names[2])
+        axes.set_ylabel(iris.feature_names[3])
+    return figure
+
+
+FIGURES: dict[str, Callable[[dict[str, Fit]], Figure]] = {
+    "1-kmeans-labels": lambda fits: _points(fits["kmeans"]),
+    "2-kmeans-clusters": lambda fits: _clusters(fits["kmeans"]),
+    "3-mixture-labels": lambda fits: _points(fits["mixture"]),
+    "4-mixture-components": lambda fits: _components(fits["mixture"]),
+    "5-stretched-kmeans": lambda fits: _clusters(fits["stretched kmeans"]),
+    "6-stretched-mixture": lambda fits: _components(fits["stretched mixture"]),
+    "7-overview": _overview,
+    "8-china-colours": lambda fits: _colours(fits["colours"]),
+    "9-iris": lambda fits: _iris(fits["iris"]),
+}

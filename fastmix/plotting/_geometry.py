@@ -1,0 +1,72 @@
+"""Circles and ellipses as numbers: what a model says about two of its features."""
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+
+# What each covariance type keeps, spread out to one (d, d) matrix for each of k components.
+MATRICES: dict[str, Callable[[Array, int, int], Array]] = {
+    "full": lambda covariances, k, d: covariances,
+    "tied": lambda covariances, k, d: np.broadcast_to(covariances, (k, d, d)),
+    "diag": lambda covariances, k, d: covariances[:, :, np.newaxis] * np.eye(d),
+    "spherical": lambda covariances, k, d: covariances[:, np.newaxis, np.newaxis] * np.eye(d),
+}
+
+
+def covariance_matrices(covariances: Array, covariance_type: str, k: int, d: int) -> Array:
+    """One covariance matrix for each component, (k, d, d), from any type's covariances."""
+    if covariance_type not in MATRICES:
+        raise ValueError(
+            f"covariance_type must be one of {sorted(MATRICES)}, got {covariance_type!r}; "
+            "give the model one of these to draw its ellipses."
+        )
+    return MATRICES[covariance_type](np.asarray(covariances, dtype=np.float64), k, d)
+
+
+def marginal(means: Array, matrices: Array, dims: tuple[int, int]) -> tuple[Array, Array]:
+    """Means (k, 2) and covariances (k, 2, 2) of the features dims alone.
+
+    A marginal of a Gaussian is the Gaussian of the same entries: nothing has to be integrated.
+    """
+    pair = list(dims)
+    return means[:, pair], matrices[:, pair][:, :, pair]
+
+
+def ellipse_axes(covariances: Array) -> tuple[Array, Array]:
+    """Semi-axes (k, 2), major first, and angles (k,) of the ellipses at one standard deviation.
+
+    An angle runs from the x axis to the major axis, in degrees, from -90 to 90. The semi-axes
+    are the square roots of the eigenvalues of the covariances (k, 2, 2); n standard deviations
+    are n times as long.
+    """
+    eigenvalues, eigenvectors = np.linalg.eigh(covariances)  # ascending: the major axis is last
+    major = eigenvectors[:, :, 1]
+    major = major * np.copysign(1.0, major[:, :1])  # of its two directions, the one to the right
+    angles = np.degrees(np.arctan2(major[:, 1], major[:, 0]))
+    # Rounding can push the eigenvalue of a flat component just below zero.
+    semi_axes = np.sqrt(np.maximum(eigenvalues[:, ::-1], 0.0))
+    return semi_axes, angles
+
+
+def n_std_of_levels(levels: Array) -> Array:
+    """The standard deviations within which a 2-D Gaussian has the probabilities `levels`.
+
+    The squared distance in standard deviations is chi-squared with two degrees of freedom, an
+    exponential variable of mean 2: P(distance <= r) = 1 - exp(-r^2 / 2), solved for r.
+    """
+    return np.sqrt(-2.0 * np.log1p(-levels))
+
+
+def cluster_radii(
+    points: Array, centers: Array, labels: NDArray[np.integer], quantile: float
+) -> Array:
+    """How far from its center (k, 2) each cluster reaches: a quantile of its points' distances.
+
+    A cluster without points has radius 0.
+    """
+    dist = np.linalg.norm(points - centers[labels], axis=1)
+    members = (dist[labels == c] for c in range(len(centers)))
+    return np.array([np.quantile(own, quantile) if own.size else 0.0 for own in members])

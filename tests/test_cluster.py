@@ -1,0 +1,345 @@
+"""KMeans: cases worked by hand, equality with scikit-learn, and what a fit leaves behind."""
+
+import naive
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.cluster import KMeans as SklearnKMeans
+from sklearn.exceptions import ConvergenceWarning
+
+from fastmix import KMeans
+
+FOUR_POINTS = np.array([[0.0, 0.0], [0.0, 2.0], [10.0, 0.0], [10.0, 2.0]])
+CORNERS = FOUR_POINTS[[0, 2]]
+BEST_IRIS_INERTIA = {
+    1: 681.3706,
+    2: 152.347951760358,
+    3: 78.8514414261460,
+    4: 57.2284732142857,
+    5: 46.4461820512821,
+    6: 39.0399872460872,
+    7: 34.2982296650718,
+}
+
+
+def assert_agrees(ours, theirs, rtol):
+    """Same labels and n_iter_, centers and inertia within rtol of the data's scale."""
+    assert_array_equal(ours.labels_, theirs.labels_)
+    assert ours.n_iter_ == theirs.n_iter_
+    scale = np.abs(theirs.cluster_centers_).max()
+    assert_allclose(ours.cluster_centers_, theirs.cluster_centers_, rtol=0, atol=rtol * scale)
+    assert_allclose(ours.inertia_, theirs.inertia_, rtol=rtol, atol=rtol)
+
+
+# --- by hand ---------------------------------------------------------------------------------
+
+
+def test_four_points_by_hand(algorithm):
+    km = KMeans(2, init=CORNERS, algorithm=algorithm).fit(FOUR_POINTS)
+    assert_array_equal(km.labels_, [0, 0, 1, 1])
+    assert_array_equal(km.cluster_centers_, [[0.0, 1.0], [10.0, 1.0]])
+    assert km.inertia_ == 4.0
+    assert km.n_iter_ == 2
+    assert_array_equal(km.inertia_history_, [8.0, 4.0])
+    assert km.score(FOUR_POINTS) == -4.0
+
+
+def test_four_weighted_points_by_hand(algorithm):
+    km = KMeans(2, init=CORNERS, algorithm=algorithm)
+    km.fit(FOUR_POINTS, sample_weight=[1, 3, 1, 1])
+    assert_array_equal(km.labels_, [0, 0, 1, 1])
+    assert_array_equal(km.cluster_centers_, [[0.0, 1.5], [10.0, 1.0]])
+    assert km.inertia_ == 1 * 2.25 + 3 * 0.25 + 1 + 1
+    assert km.score(FOUR_POINTS, sample_weight=[4, 0, 0, 0]) == -9.0
+
+
+def test_a_row_between_two_centers_goes_to_the_lower_index(algorithm):
+    km = KMeans(2, init=CORNERS, algorithm=algorithm).fit(FOUR_POINTS)
+    assert_array_equal(km.predict([[5.0, 1.0], [5.0, 9.0], [5.5, 1.0]]), [0, 0, 1])
+
+
+def test_transform_is_the_distance_by_hand():
+    km = KMeans(2, init=CORNERS).fit(FOUR_POINTS)
+    assert_allclose(km.transform([[3.0, 5.0]]), [[5.0, np.hypot(7, 4)]], rtol=1e-15)
+
+
+def test_an_empty_cluster_takes_the_farthest_row_by_hand(algorithm):
+    X = np.array([[0.0], [1.0], [10.0], [14.0]])
+    km = KMeans(2, init=[[0.0], [100.0]], algorithm=algorithm).fit(X)
+    assert_array_equal(km.labels_, [0, 0, 1, 1])  # by way of {0, 1, 10} and {14}
+    assert_array_equal(km.cluster_centers_, [[0.5], [12.0]])
+    assert km.inertia_ == 8.5
+    assert km.n_iter_ == 3
+
+
+def test_two_empty_clusters_take_the_two_farthest_rows(algorithm):
+    X = np.array([[0.0], [1.0], [10.0], [14.0]])
+    km = KMeans(3, init=[[0.0], [100.0], [200.0]], max_iter=1, algorithm=algorithm).fit(X)
+    assert_array_equal(np.sort(km.cluster_centers_, axis=0), [[0.5], [10.0], [14.0]])
+
+
+def test_a_stop_by_max_iter_leaves_labels_of_the_last_centers(algorithm):
+    X = np.array([[0.0], [2.5], [4.0], [11.5]])
+    km = KMeans(2, init=[[0.0], [4.0]], max_iter=1, algorithm=algorithm).fit(X)
+    assert_array_equal(km.cluster_centers_, [[0.0], [6.0]])  # the means of the first labels
+    assert_array_equal(km.labels_, [0, 0, 1, 1])  # 2.5 has changed sides since
+    assert km.inertia_ == 2.5**2 + 2**2 + 5.5**2
+    assert_array_equal(km.predict(X), km.labels_)
+
+
+def test_an_empty_cluster_without_a_far_row_sits_on_the_heaviest_mean(algorithm):
+    X = np.repeat([[0.0, 0.0], [5.0, 5.0]], [2, 10], axis=0)
+    km = KMeans(3, init=[[0.0, 0.0], [0.0, 0.0], [5.0, 5.0]], algorithm=algorithm)
+    with pytest.warns(ConvergenceWarning, match=r"distinct clusters \(2\) found smaller"):
+        km.fit(X)
+    assert_allclose(km.cluster_centers_, [[0, 0], [5, 5], [5, 5]], atol=1e-14)
+    assert km.inertia_ == pytest.approx(0, abs=1e-25)
+
+
+def test_one_cluster_is_the_mean_and_its_inertia_the_variance(rng, algorithm):
+    X = rng.normal(size=(50, 3))
+    km = KMeans(1, algorithm="auto" if algorithm == "elkan" else algorithm).fit(X)
+    assert_allclose(km.cluster_centers_, [X.mean(axis=0)], atol=1e-14)
+    assert km.inertia_ == pytest.approx(50 * X.var(axis=0).sum(), rel=1e-12)
+
+
+def test_as_many_clusters_as_rows_have_no_inertia(rng, algorithm):
+    X = rng.normal(size=(7, 2))
+    km = KMeans(7, random_state=0, algorithm=algorithm).fit(X)
+    assert km.inertia_ == 0.0
+    assert km.n_iter_ == 1
+    assert_array_equal(np.sort(km.labels_), np.arange(7))
+
+
+# --- the same as scikit-learn ----------------------------------------------------------------
+
+
+@given(
+    seed=st.integers(0, 10_000),
+    n=st.integers(12, 150),
+    d=st.integers(1, 5),
+    k=st.integers(1, 5),
+    weighted=st.booleans(),
+    tol=st.sampled_from([0.0, 1e-4, 1e-2]),
+    max_iter=st.sampled_from([1, 2, 300]),
+)
+def test_equals_scikit_learn_from_the_same_start(seed, n, d, k, weighted, tol, max_iter):
+    random = np.random.RandomState(seed)
+    X = random.normal(size=(n, d)) * random.uniform(0.1, 10)
+    weight = random.uniform(0, 3, n) if weighted else None
+    options = {"init": X[random.permutation(n)[:k]], "tol": tol, "max_iter": max_iter}
+    ours = KMeans(k, **options).fit(X, sample_weight=weight)
+    theirs = SklearnKMeans(k, **options).fit(X, sample_weight=weight)
+    assert_agrees(ours, theirs, rtol=1e-9)
+    new = random.normal(size=(20, d))
+    assert_array_equal(ours.predict(new), theirs.predict(new))
+    assert_allclose(ours.transform(new), theirs.transform(new), rtol=1e-7, atol=1e-7)
+    assert_allclose(ours.score(new), theirs.score(new), rtol=1e-9)
+
+
+@given(
+    seed=st.integers(0, 10_000),
+    n=st.integers(12, 80),
+    d=st.integers(1, 4),
+    k=st.integers(2, 5),
+    weighted=st.booleans(),
+)
+def test_equals_the_naive_loop_also_where_clusters_run_empty(seed, n, d, k, weighted):
+    random = np.random.RandomState(seed)
+    X = random.normal(size=(n, d))
+    weight = random.uniform(0.1, 3, n) if weighted else None
+    start = random.normal(size=(k, d))
+    start[0] += 50
+    expected = naive.kmeans(X, start, weight)
+    got = KMeans(k, init=start).fit(X, sample_weight=weight)
+    assert_array_equal(got.labels_, expected.labels)
+    assert_allclose(got.cluster_centers_, expected.centers, atol=1e-10)
+    assert_allclose(got.inertia_history_, expected.history, rtol=1e-10)
+    assert got.inertia_ == pytest.approx(expected.inertia, rel=1e-10)
+    assert got.n_iter_ == expected.n_iter
+    assert got.init_results_[0].converged == expected.converged
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_equals_scikit_learn_in_either_precision(blobs, dtype, algorithm, weighted, rng):
+    X, _, start = blobs(n=200, d=3, k=5, gap=8.0, dtype=dtype)
+    weight = rng.uniform(0.5, 2, len(X)) if weighted else None
+    ours = KMeans(5, init=start, algorithm=algorithm).fit(X, sample_weight=weight)
+    theirs = SklearnKMeans(5, init=start).fit(X, sample_weight=weight)
+    assert_agrees(ours, theirs, rtol=1e-11 if dtype == np.float64 else 1e-5)
+
+
+@pytest.mark.parametrize("init", ["k-means++", "random"])
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("weighted", [False, True])
+def test_the_same_seed_starts_where_scikit_learn_starts(blobs, init, seed, weighted, rng):
+    X = blobs(n=90, d=2, k=6, gap=10.0, seed=seed).X
+    weight = rng.uniform(0.1, 2, len(X)) if weighted else None
+    options = {"init": init, "n_init": 1, "random_state": seed}
+    ours = KMeans(4, **options).fit(X, sample_weight=weight)  # 4 of 6 blobs: the start matters
+    theirs = SklearnKMeans(4, **options).fit(X, sample_weight=weight)
+    assert_agrees(ours, theirs, rtol=1e-10)
+
+
+def test_several_inits_draw_and_choose_as_scikit_learn(blobs):
+    X = blobs(n=90, d=2, k=6, gap=4.0).X
+    options = {"init": "random", "n_init": 6, "random_state": 3}
+    ours = KMeans(5, **options).fit(X)
+    assert_agrees(ours, SklearnKMeans(5, **options).fit(X), rtol=1e-10)
+
+
+def test_a_random_state_is_consumed_as_by_scikit_learn(blobs):
+    X = blobs(n=90, d=2, k=6, gap=4.0).X
+    mine, his = np.random.RandomState(5), np.random.RandomState(5)
+    KMeans(5, n_init=2, random_state=mine).fit(X)
+    SklearnKMeans(5, n_init=2, random_state=his).fit(X)
+    assert mine.uniform() == his.uniform()
+
+
+# --- known optima ----------------------------------------------------------------------------
+
+
+@pytest.mark.compiled
+@pytest.mark.parametrize("k", BEST_IRIS_INERTIA)
+def test_many_inits_reach_the_proven_optimum_of_iris(iris, k):
+    inertia = KMeans(k, n_init=30 if k < 6 else 300, random_state=0).fit(iris).inertia_
+    assert inertia == pytest.approx(BEST_IRIS_INERTIA[k], rel=1e-6)
+
+
+# --- starts and inits ------------------------------------------------------------------------
+
+
+def test_a_callable_gets_centred_rows_and_answers_in_their_frame(blobs):
+    X, _, start = blobs(n=60, d=2, k=3)
+    calls = []
+
+    def init(rows, k, random_state):
+        calls.append((rows.mean(axis=0), k, type(random_state)))
+        return start - X.mean(axis=0)
+
+    got = KMeans(3, init=init, n_init=1, random_state=0).fit(X)
+    assert_allclose(calls[0][0], 0, atol=1e-12)
+    assert calls[0][1:] == (3, np.random.RandomState)
+    assert_agrees(got, KMeans(3, init=start).fit(X), rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("init", "expected"),
+    [("k-means++", 1), ("random", 10), (lambda rows, k, random_state: rows[:k], 10)],
+    ids=["k-means++", "random", "callable"],
+)
+def test_n_init_auto_depends_on_init(blobs, init, expected):
+    km = KMeans(3, init=init, random_state=0).fit(blobs(n=45).X)
+    assert len(km.init_results_) == km._n_init == expected
+
+
+def test_n_init_auto_is_one_for_given_centers(blobs):
+    X, _, start = blobs(n=45)
+    km = KMeans(3, init=start).fit(X)
+    assert len(km.init_results_) == km._n_init == 1
+
+
+def test_init_centers_of_any_kind_are_accepted(blobs, assert_same_fit):
+    X, _, start = blobs(n=45)
+    expected = KMeans(3, init=start).fit(X)
+    assert_same_fit(expected, KMeans(3, init=start.tolist()).fit(X))
+    assert_same_fit(expected, KMeans(3, init=np.asfortranarray(start)).fit(X))
+
+
+def test_numpy_strings_name_an_init(blobs, assert_same_fit):
+    X = blobs(n=45).X
+    options = {"n_init": 2, "random_state": 0}
+    expected = KMeans(3, init="random", **options).fit(X)
+    assert_same_fit(expected, KMeans(3, init=np.str_("random"), **options).fit(X))
+
+
+# --- what a fit leaves behind ----------------------------------------------------------------
+
+
+def test_attributes_have_the_promised_types_and_shapes(blobs, dtype):
+    X = blobs(n=60, d=4, k=3, dtype=dtype).X
+    km = KMeans(3, random_state=0).fit(X)
+    assert km.cluster_centers_.shape == (3, 4)
+    assert km.cluster_centers_.dtype == dtype
+    assert km.cluster_centers_.flags.c_contiguous
+    assert km.labels_.shape == (60,)
+    assert km.labels_.dtype == np.int32
+    assert type(km.inertia_) is float
+    assert type(km.n_iter_) is int
+    assert km.n_features_in_ == 4
+    assert not hasattr(km, "feature_names_in_")
+
+
+@pytest.mark.parametrize("kind", ["float16", "int32", "int8", "uint8", "bool", ">f8", "longdouble"])
+def test_other_dtypes_are_computed_in_float64(blobs, kind, assert_same_fit):
+    X = (
+        blobs(n=60, k=3, gap=4.0).X.round().clip(0, 100) % 2 ** (1 if kind == "bool" else 6)
+    ).astype(kind)
+    km = KMeans(2, random_state=0).fit(X)
+    assert km.cluster_centers_.dtype == np.float64
+    assert_same_fit(km, KMeans(2, random_state=0).fit(X.astype(np.float64)))
+    assert_array_equal(km.predict(X), km.labels_)
+
+
+def test_results_have_the_promised_types(blobs, dtype):
+    X = blobs(n=60, d=2, k=3, dtype=dtype).X
+    km = KMeans(3, random_state=0).fit(X)
+    assert km.predict(X).dtype == np.int32
+    assert km.fit_predict(X).dtype == np.int32
+    assert km.transform(X).dtype == dtype
+    assert km.transform(X).shape == (60, 3)
+    assert km.transform(X.astype(np.float64)).dtype == np.float64
+    assert type(km.score(X)) is float
+
+
+def test_fit_predict_and_fit_transform_are_fit_then_the_method(blobs, assert_same_bits):
+    X = blobs(n=60).X
+    km = KMeans(3, random_state=0).fit(X)
+    assert_same_bits(KMeans(3, random_state=0).fit_predict(X), km.labels_)
+    assert_same_bits(KMeans(3, random_state=0).fit_transform(X), km.transform(X))
+
+
+def test_y_is_ignored(blobs, assert_same_fit):
+    X = blobs(n=60).X
+    km = KMeans(3, random_state=0)
+    assert_same_fit(km.fit(X), KMeans(3, random_state=0).fit(X, y="anything"))
+    assert km.score(X, y="anything") == km.score(X)
+
+
+def test_score_is_minus_the_inertia(blobs):
+    X = blobs(n=60).X
+    km = KMeans(3, random_state=0).fit(X)
+    assert km.score(X) == pytest.approx(-km.inertia_, rel=1e-12)
+
+
+def test_names_of_the_output_columns():
+    km = KMeans(2, init=CORNERS).fit(FOUR_POINTS)
+    assert_array_equal(km.get_feature_names_out(), ["kmeans0", "kmeans1"])
+    assert_array_equal(km.get_feature_names_out(["a", "b"]), ["kmeans0", "kmeans1"])
+
+
+@pytest.mark.parametrize("library", ["pandas", "polars"])
+def test_set_output_gives_a_frame(library):
+    km = KMeans(2, init=CORNERS).set_output(transform=library).fit(FOUR_POINTS)
+    frame = km.transform(FOUR_POINTS)
+    assert type(frame).__module__.startswith(library)
+    assert list(frame.columns) == ["kmeans0", "kmeans1"]
+    assert_array_equal(frame.to_numpy(), km.set_output(transform="default").transform(FOUR_POINTS))
+
+
+def test_a_pandas_frame_keeps_its_index_and_names_the_features(blobs):
+    pandas = pytest.importorskip("pandas")
+    frame = pandas.DataFrame(blobs(n=30).X, columns=["a", "b"], index=range(100, 130))
+    km = KMeans(3, random_state=0).set_output(transform="pandas").fit(frame)
+    assert_array_equal(km.feature_names_in_, ["a", "b"])
+    assert_array_equal(km.transform(frame).index, frame.index)
+
+
+def test_a_refit_leaves_nothing_of_the_first_fit(blobs, assert_same_fit):
+    pandas = pytest.importorskip("pandas")
+    first = pandas.DataFrame(blobs(n=50, d=4, dtype="float32").X, columns=list("abcd"))
+    second = blobs(n=40, d=2).X
+    km = KMeans(3, random_state=0).fit(first)
+    assert_same_fit(km.fit(second), KMeans(3, random_state=0).fit(second))

@@ -1,0 +1,171 @@
+"""KMeans: offsets, scales, far queries, and fits and queries of different dtypes."""
+
+import naive
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+
+from fastmix import KMeans
+
+OVERFLOW = r"(?s)too large.*overflow"
+
+
+def exact_inertia(X, labels):
+    """Inertia of the best centers of a partition, in long double."""
+    weight = np.ones(len(X))
+    centers = naive.average(*naive.cluster_totals(X, weight, labels, labels.max() + 1))
+    return float(naive.inertia(X, weight, labels, centers))
+
+
+# --- offsets ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("kind", "offset", "rtol"),
+    [
+        ("float64", 1e3, 1e-9),
+        ("float64", 1e6, 1e-9),
+        ("float64", 1e8, 1e-6),
+        ("float32", 1e3, 1e-6),
+        ("float32", 1e4, 1e-6),
+    ],
+)
+def test_an_offset_costs_no_accuracy(blobs, kind, offset, rtol, algorithm):
+    X = (blobs(n=90, gap=3.0).X + offset).astype(kind)
+    km = KMeans(3, random_state=0, tol=0, algorithm=algorithm).fit(X)
+    assert km.inertia_ == pytest.approx(exact_inertia(X, km.labels_), rel=rtol)
+    assert_array_equal(km.predict(X), km.labels_)
+    assert -km.score(X) == pytest.approx(km.inertia_, rel=rtol)
+
+
+@pytest.mark.parametrize("offset", [1e3, 1e4, 1e6])
+@pytest.mark.parametrize("seed", range(3))
+def test_float32_rows_far_from_zero_keep_their_labels_in_predict(offset, seed, algorithm):
+    X = (np.random.RandomState(seed).normal(size=(90, 2)) + offset).astype(np.float32)
+    km = KMeans(4, random_state=seed, algorithm=algorithm).fit(X)
+    assert_array_equal(km.predict(X), km.labels_)
+    assert_array_equal(km.fit_predict(X), km.labels_)
+    assert km.score(X) == pytest.approx(-km.inertia_, rel=1e-5)
+
+
+@pytest.mark.parametrize("offset", [2.0**10, -(2.0**20), 2.0**26])
+def test_a_translation_moves_only_the_centers(blobs, offset):
+    X = np.round(blobs(n=90, gap=3.0).X * 2**10) / 2**10  # so that X + offset is exact
+    expected = KMeans(3, random_state=0).fit(X)
+    got = KMeans(3, random_state=0).fit(X + offset)
+    assert_array_equal(got.labels_, expected.labels_)
+    assert got.n_iter_ == expected.n_iter_
+    assert got.inertia_ == pytest.approx(expected.inertia_, rel=1e-7)
+    assert_allclose(got.cluster_centers_ - offset, expected.cluster_centers_, atol=1e-7)
+
+
+# --- scales ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("power", [-60, -7, 1, 40])
+@pytest.mark.parametrize("init", ["k-means++", "random"])
+def test_a_power_of_two_scales_everything_exactly(blobs, dtype, power, init, algorithm):
+    X = blobs(n=90, gap=3.0, dtype=dtype).X
+    options = {"init": init, "n_init": 2, "random_state": 0, "algorithm": algorithm}
+    scale = dtype.type(2.0**power)
+    expected = KMeans(3, **options).fit(X)
+    got = KMeans(3, **options).fit(X * scale)
+    assert_array_equal(got.labels_, expected.labels_)
+    assert got.n_iter_ == expected.n_iter_
+    assert_array_equal(got.cluster_centers_, expected.cluster_centers_ * scale)
+    assert got.inertia_ == expected.inertia_ * 4.0**power
+    assert_array_equal(got.inertia_history_, expected.inertia_history_ * 4.0**power)
+
+
+@pytest.mark.parametrize("scale", [1e-160, 1e-100, 1e100, 1e150])
+def test_very_small_and_very_large_rows_have_the_partition_of_unit_rows(blobs, scale, algorithm):
+    X, truth, start = blobs(n=60)
+    km = KMeans(3, init=start * scale, algorithm=algorithm).fit(X * scale)
+    assert_array_equal(km.labels_, truth)
+    assert_array_equal(km.predict(X * scale), truth)
+    assert_allclose(
+        km.cluster_centers_, [X[truth == c].mean(axis=0) * scale for c in range(3)], rtol=1e-9
+    )
+    if scale >= 1e-100:
+        unit = KMeans(3, init=start).fit(X).inertia_
+        assert km.inertia_ == pytest.approx(unit * scale * scale, rel=1e-9)
+
+
+@pytest.mark.parametrize("scale", [1e-100, 1e100, 1e150])
+@pytest.mark.parametrize("init", ["k-means++", "random"])
+def test_seeds_are_found_at_any_scale(blobs, scale, init):
+    X = blobs(n=60).X
+    expected = KMeans(3, init=init, random_state=0).fit(X)
+    assert_array_equal(
+        KMeans(3, init=init, random_state=0).fit(X * scale).labels_, expected.labels_
+    )
+
+
+@pytest.mark.parametrize("scale", [1e160, 1e200, 1e300])
+@pytest.mark.parametrize("init", ["k-means++", "random", "given"])
+def test_squares_beyond_float64_are_refused_by_name(blobs, scale, init, unchanged):
+    X, _, start = blobs(n=60)
+    km = KMeans(3, init=start * scale if init == "given" else init, random_state=0)
+    with unchanged(km, X), pytest.raises(ValueError, match=OVERFLOW):
+        km.fit(X * scale)
+    assert not hasattr(km, "cluster_centers_")
+
+
+@pytest.mark.parametrize("scale", [1e15, 1e19, 1e20, 1e37])
+def test_large_float32_rows_never_overflow_silently(blobs, scale, algorithm):
+    X, truth, start = blobs(n=60)
+    X, start = (X / 40 * scale).astype("float32"), (start / 40 * scale).astype("float32")
+    km = KMeans(3, init=start, algorithm=algorithm).fit(X)  # a float64 sum holds the squares
+    assert_array_equal(km.labels_, truth)
+    assert_array_equal(km.predict(X), truth)
+    assert np.isfinite(km.inertia_)
+    assert np.isfinite(km.cluster_centers_).all()
+
+
+def test_a_constant_column_has_no_effect(blobs):
+    X, _, start = blobs(n=60, gap=3.0)
+    wide, wide_start = np.c_[X, np.full(60, 1e6)], np.c_[start, np.full(3, 1e6)]
+    got, expected = KMeans(3, init=wide_start, tol=0).fit(wide), KMeans(3, init=start, tol=0).fit(X)
+    assert_array_equal(got.labels_, expected.labels_)
+    assert_array_equal(got.cluster_centers_[:, 2], 1e6)
+    assert got.inertia_ == pytest.approx(expected.inertia_, rel=1e-12)
+
+
+# --- far queries -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("far", [1e3, 1e8, 1e100, 1e150])
+def test_a_far_row_finds_the_nearest_center(far):
+    km = KMeans(2, init=[[-1.0, 0.0], [1.0, 0.0]])
+    km.fit([[-1.0, -1.0], [-1.0, 1.0], [1.0, -1.0], [1.0, 1.0]])
+    labels = km.predict([[far, 0.0], [-far, 0.0]])
+    if far < 1e16:
+        assert_array_equal(labels, [1, 0])
+    else:  # no float64 tells the two distances apart
+        assert set(labels) <= {0, 1}
+    assert_allclose(km.transform([[far, 0.0], [-far, 0.0]]), far, rtol=2 / far + 1e-12)
+
+
+@pytest.mark.parametrize("far", [1e160, 1e300])
+def test_distances_are_finite_as_long_as_the_dtype_holds_them(far):
+    km = KMeans(2, init=[[-1.0, 0.0], [1.0, 0.0]])
+    km.fit([[-1.0, -1.0], [-1.0, 1.0], [1.0, -1.0], [1.0, 1.0]])
+    assert_allclose(km.transform([[far, 0.0], [3 * far / 5, 4 * far / 5]]), far, rtol=1e-12)
+    assert_array_equal(km.predict([[far, 0.0]]), [0])  # equal distances: the lowest index
+
+
+# --- dtypes of fit and query -----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("fit_kind", ["float64", "float32", "int32"])
+@pytest.mark.parametrize("query_kind", ["float64", "float32", "int64", "uint8", "float16"])
+def test_fit_and_query_may_differ_in_dtype(blobs, fit_kind, query_kind):
+    X, _, start = blobs(n=60)
+    whole = X.round().clip(0, 200)
+    km = KMeans(3, init=start).fit(whole.astype(fit_kind))
+    query = whole.astype(query_kind)
+    assert_array_equal(km.predict(query), km.labels_)
+    assert km.score(query) == pytest.approx(-km.inertia_, rel=1e-5)
+    both_single = fit_kind == query_kind == "float32"
+    assert km.transform(query).dtype == (np.float32 if both_single else np.float64)
+    assert_allclose(km.transform(query), km.transform(whole.astype(fit_kind)), rtol=1e-5)

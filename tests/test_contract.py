@@ -1,0 +1,150 @@
+"""The drop-in contract: signatures, bases, tags, and scikit-learn's own estimator checks."""
+
+import inspect
+
+import pytest
+from sklearn.base import (
+    BaseEstimator,
+    ClassNamePrefixFeaturesOutMixin,
+    ClusterMixin,
+    DensityMixin,
+    TransformerMixin,
+)
+from sklearn.cluster import KMeans as SklearnKMeans
+from sklearn.mixture import GaussianMixture as SklearnMixture
+from sklearn.utils import get_tags
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+import fastmix
+from fastmix import GaussianMixture, KMeans
+
+PAIRS = [(KMeans, SklearnKMeans), (GaussianMixture, SklearnMixture)]
+pairs = pytest.mark.parametrize(("ours", "theirs"), PAIRS, ids=["KMeans", "GaussianMixture"])
+
+KMEANS = (
+    "n_clusters=8, *, init='k-means++', n_init='auto', max_iter=300, tol=0.0001, verbose=0, "
+    "random_state=None, copy_x=True, algorithm='auto', n_threads=None"
+)
+MIXTURE = (
+    "n_components=1, *, covariance_type='full', tol=0.001, reg_covar=1e-06, max_iter=100, "
+    "n_init=1, init_params='kmeans', weights_init=None, means_init=None, precisions_init=None, "
+    "random_state=None, warm_start=False, verbose=0, verbose_interval=10, n_threads=None"
+)
+
+ADDED = {"sample": ", random_state=None"}
+
+
+# --- signatures ------------------------------------------------------------------------------
+
+
+def bare(function):
+    """Signature of a function without annotations, as text."""
+    signature = inspect.signature(function)
+    parameters = [p.replace(annotation=p.empty) for p in signature.parameters.values()]
+    text = str(signature.replace(parameters=parameters, return_annotation=signature.empty))
+    return text[1:-1]
+
+
+@pytest.mark.parametrize(("Estimator", "expected"), [(KMeans, KMEANS), (GaussianMixture, MIXTURE)])
+def test_constructors_have_the_promised_signature(Estimator, expected):
+    assert bare(Estimator) == expected
+
+
+@pairs
+def test_only_two_things_differ_from_the_constructor_of_scikit_learn(ours, theirs):
+    mine = dict(inspect.signature(ours).parameters)
+    his = dict(inspect.signature(theirs).parameters)
+    assert list(mine)[-1] == "n_threads"
+    assert mine.pop("n_threads").kind is inspect.Parameter.KEYWORD_ONLY
+    assert list(mine) == list(his)
+    for name, parameter in mine.items():
+        assert parameter.kind == his[name].kind, name
+        expected = "auto" if name == "algorithm" else his[name].default
+        assert parameter.default == expected, name
+
+
+@pairs
+def test_public_methods_have_the_signatures_of_scikit_learn(ours, theirs):
+    names = [
+        name
+        for name, _ in inspect.getmembers(theirs, callable)
+        if not name.startswith("_") and name not in ("set_fit_request", "set_score_request")
+    ]
+    assert "fit_predict" in names
+    for name in names:
+        mine, his = bare(getattr(ours, name)), bare(getattr(theirs, name))
+        assert mine == his + ADDED.get(name, ""), name
+
+
+@pairs
+def test_parameters_are_stored_as_given(ours, theirs):
+    options = {name: object() for name in inspect.signature(ours).parameters}
+    estimator = ours(**options)
+    assert estimator.get_params(deep=False) == options
+    assert vars(estimator) == options
+
+
+# --- bases, tags, names ----------------------------------------------------------------------
+
+
+def test_bases_stand_in_the_promised_order():
+    family = [
+        ClassNamePrefixFeaturesOutMixin,
+        TransformerMixin,
+        ClusterMixin,
+        BaseEstimator,
+    ]
+    assert [base for base in KMeans.__mro__ if base in family] == family
+    family = [DensityMixin, BaseEstimator]
+    assert [base for base in GaussianMixture.__mro__ if base in family] == family
+
+
+def test_tags_tell_the_truth():
+    tags = get_tags(KMeans())
+    assert tags.estimator_type == "clusterer"
+    assert tags.transformer_tags.preserves_dtype == ["float64", "float32"]
+    assert not tags.input_tags.sparse
+    assert not tags.input_tags.allow_nan
+    tags = get_tags(GaussianMixture())
+    assert tags.estimator_type == "density_estimator"
+    assert not tags.input_tags.sparse
+    assert not tags.input_tags.allow_nan
+
+
+def test_public_names_are_declared():
+    assert {"KMeans", "GaussianMixture"} <= set(fastmix.__all__)
+    assert isinstance(fastmix.__version__, str)
+    for name in fastmix.__all__:
+        assert hasattr(fastmix, name), name
+
+
+def test_weights_can_be_routed_to_the_fit_of_kmeans():
+    import sklearn
+
+    with sklearn.config_context(enable_metadata_routing=True):
+        km = KMeans(2).set_fit_request(sample_weight=True).set_score_request(sample_weight=True)
+        assert km.get_metadata_routing().fit.requests == {"sample_weight": True}
+    with pytest.raises(RuntimeError, match="enable_metadata_routing"):
+        KMeans(2).set_fit_request(sample_weight=True)
+
+
+# --- scikit-learn's checks -------------------------------------------------------------------
+
+
+def expected_failures(estimator):
+    """The checks that scikit-learn expects its own class to fail: two of KMeans, none of mixtures."""
+    if not isinstance(estimator, KMeans):
+        return {}
+    try:
+        from sklearn.utils._test_common.instance_generator import PER_ESTIMATOR_XFAIL_CHECKS
+    except ImportError:
+        why = "a weighted and a repeated fit consume the random stream differently"
+        kinds = ("dense", "sparse")
+        return {f"check_sample_weight_equivalence_on_{kind}_data": why for kind in kinds}
+    return PER_ESTIMATOR_XFAIL_CHECKS[SklearnKMeans]
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@parametrize_with_checks([KMeans(), GaussianMixture()], expected_failed_checks=expected_failures)
+def test_scikit_learns_estimator_checks(estimator, check):
+    assert check(estimator) is None

@@ -1,0 +1,304 @@
+"""GaussianMixture: the four inits, given parameters, several inits, warm starts and samples."""
+
+import naive
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.mixture import GaussianMixture as SklearnMixture
+
+from fastmix import GaussianMixture
+
+NOT_CONVERGED = "ignore:Best performing initialization did not converge"
+INITS = ["kmeans", "k-means++", "random", "random_from_data"]
+
+
+@pytest.fixture(params=INITS, scope="session")
+def init_params(request):
+    return request.param
+
+
+# --- the four inits --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_same_seed_ends_where_scikit_learn_ends(blobs, init_params, covariance_type, seed):
+    if covariance_type == "tied" and init_params in ("k-means++", "random_from_data"):
+        pytest.skip("scikit-learn starts these from the uncentred scatter of all rows")
+    X = blobs(n=90, d=2, k=4, gap=10.0, seed=seed).X
+    options = {"init_params": init_params, "covariance_type": covariance_type}
+    options |= {"random_state": seed, "max_iter": 1000}
+    ours, theirs = GaussianMixture(3, **options).fit(X), SklearnMixture(3, **options).fit(X)
+    assert ours.n_iter_ == theirs.n_iter_
+    assert_array_equal(ours.predict(X), theirs.predict(X))
+    assert_allclose(ours.means_, theirs.means_, rtol=1e-5, atol=1e-5)
+    assert_allclose(ours.covariances_, theirs.covariances_, rtol=1e-4, atol=1e-4)
+    assert ours.lower_bound_ == pytest.approx(theirs.lower_bound_, rel=1e-6)
+
+
+def test_a_random_state_is_consumed_as_by_scikit_learn(blobs, init_params):
+    X = blobs(n=60, k=3).X
+    mine, his = np.random.RandomState(5), np.random.RandomState(5)
+    GaussianMixture(3, init_params=init_params, n_init=2, random_state=mine).fit(X)
+    SklearnMixture(3, init_params=init_params, n_init=2, random_state=his).fit(X)
+    assert mine.uniform() == his.uniform()
+
+
+def test_no_iterations_show_the_start(blobs, init_params, covariance_type):
+    X = blobs(n=60, k=3, gap=4.0).X
+    options = {"init_params": init_params, "covariance_type": covariance_type}
+    gm = GaussianMixture(3, max_iter=0, random_state=0, **options).fit(X)
+    assert gm.n_iter_ == 0
+    assert gm.converged_ is False
+    assert gm.lower_bound_ == -np.inf
+    assert gm.lower_bounds_ == []
+    assert gm.weights_.sum() == pytest.approx(1, rel=1e-12)
+    if init_params in ("k-means++", "random_from_data"):  # every component is one row
+        rows = [int(np.abs(X - mean).sum(axis=1).argmin()) for mean in gm.means_]
+        assert len(set(rows)) == 3
+        resp = np.zeros((60, 3))
+        resp[rows, range(3)] = 1
+        weights, means, covariances = naive.m_step(X, resp, covariance_type)
+        assert_allclose(gm.weights_, weights, rtol=1e-12)
+        assert_allclose(gm.means_, means, rtol=1e-12)
+        assert_allclose(gm.covariances_, covariances, rtol=1e-6, atol=1e-15)
+
+
+def test_random_responsibilities_start_as_drawn(blobs, covariance_type):
+    X = blobs(n=60, gap=4.0).X
+    options = {"init_params": "random", "covariance_type": covariance_type, "random_state": 7}
+    resp = np.random.RandomState(7).uniform(size=(60, 3))
+    expected = naive.m_step(X, resp / resp.sum(axis=1, keepdims=True), covariance_type)
+    gm = GaussianMixture(3, max_iter=0, **options).fit(X)
+    assert_allclose(gm.weights_, expected[0], rtol=1e-10)
+    assert_allclose(gm.means_, expected[1], rtol=1e-10)
+    assert_allclose(gm.covariances_, expected[2], rtol=1e-10, atol=1e-10)
+
+
+@pytest.mark.parametrize("offset", [2.0**10, 2.0**20])
+@pytest.mark.parametrize("init", ["k-means++", "random_from_data"])
+def test_a_tied_start_is_translation_invariant(blobs, init, offset):
+    X = np.round(blobs(n=60).X * 2**10) / 2**10  # so that X + offset is exact
+    options = {"covariance_type": "tied", "init_params": init, "max_iter": 0, "random_state": 0}
+    here = GaussianMixture(3, **options).fit(X)
+    there = GaussianMixture(3, **options).fit(X + offset)
+    assert_allclose(there.covariances_, here.covariances_, rtol=1e-8, atol=1e-14)
+    assert_allclose(there.means_ - offset, here.means_, atol=1e-8)
+
+
+@pytest.mark.parametrize("init", ["k-means++", "random_from_data"])
+def test_the_first_bound_is_of_weights_that_sum_to_one(blobs, init):
+    X = blobs(n=60, k=3).X
+    options = {"init_params": init, "random_state": 0, "reg_covar": 1.0}
+    start = GaussianMixture(3, max_iter=0, **options).fit(X)
+    first = GaussianMixture(3, **options).fit(X).lower_bounds_[0]
+    assert start.score(X) == pytest.approx(first, rel=1e-12)
+    log_norm, _ = naive.e_step(X, np.full(3, 1 / 3), start.means_, start.covariances_, "full")
+    assert float(log_norm.mean()) == pytest.approx(first, rel=1e-9)
+
+
+# --- given parameters ------------------------------------------------------------------------
+
+
+def test_given_parameters_replace_their_part_of_the_start(blobs, covariance_type, mixture_start):
+    X, truth, _ = blobs(n=60)
+    given = mixture_start(X, truth, covariance_type)
+    options = {"covariance_type": covariance_type, "max_iter": 0, "random_state": 0}
+    plain = GaussianMixture(3, **options).fit(X)
+    for name, fitted in [
+        ("weights_init", "weights_"),
+        ("means_init", "means_"),
+        ("precisions_init", "precisions_"),
+    ]:
+        value = given[name] if name != "weights_init" else np.array([0.2, 0.3, 0.5])
+        gm = GaussianMixture(3, **options, **{name: value}).fit(X)
+        assert_allclose(getattr(gm, fitted), value, rtol=1e-9, atol=1e-12)
+        for other in {"weights_", "means_", "precisions_"} - {fitted}:
+            assert_allclose(getattr(gm, other), getattr(plain, other), rtol=1e-9, err_msg=other)
+
+
+def test_without_iterations_covariances_are_those_of_the_given_precisions(
+    blobs, covariance_type, mixture_start
+):
+    X, truth, _ = blobs(n=60, gap=3.0)
+    given = mixture_start(X, truth, covariance_type)
+    gm = GaussianMixture(3, covariance_type=covariance_type, max_iter=0, **given).fit(X)
+    expected = naive.precisions(given["precisions_init"], covariance_type)
+    assert_allclose(gm.covariances_, expected, rtol=1e-9, atol=1e-12)
+    assert_allclose(gm.precisions_, given["precisions_init"], rtol=1e-9, atol=1e-12)
+    assert gm.sample(3)[0].shape == (3, 2)
+
+
+def test_given_precisions_become_an_upper_factor(rng):
+    root = rng.normal(size=(2, 3, 3))
+    precisions = root @ np.swapaxes(root, 1, 2) + np.eye(3)
+    gm = GaussianMixture(2, precisions_init=precisions, max_iter=0, random_state=0)
+    gm.fit(rng.normal(size=(30, 3)))
+    assert_array_equal(np.tril(gm.precisions_cholesky_, -1), 0)
+    factor = gm.precisions_cholesky_
+    assert_allclose(factor @ np.swapaxes(factor, 1, 2), precisions, rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("as_list", [False, True])
+def test_given_parameters_stay_untouched(
+    blobs, covariance_type, mixture_start, as_list, assert_same_bits
+):
+    X, truth, _ = blobs(n=60, gap=3.0)
+    given = mixture_start(X, truth, covariance_type)
+    if as_list:
+        given = {name: value.tolist() for name, value in given.items()}
+    else:
+        for value in given.values():
+            value.setflags(write=False)
+    copies = {name: np.array(value) for name, value in given.items()}
+    gm = GaussianMixture(3, covariance_type=covariance_type, **given).fit(X)
+    for name, value in given.items():
+        assert getattr(gm, name) is value, name
+        assert_same_bits(np.array(value), copies[name], name)
+
+
+def test_all_parameters_given_draw_nothing(blobs, covariance_type, mixture_start):
+    X, truth, _ = blobs(n=60)
+    stream = np.random.RandomState(3)
+    given = mixture_start(X, truth, covariance_type)
+    GaussianMixture(3, covariance_type=covariance_type, random_state=stream, **given).fit(X)
+    assert stream.uniform() == np.random.RandomState(3).uniform()
+
+
+# --- several inits ---------------------------------------------------------------------------
+
+
+def test_every_init_leaves_a_record_and_the_best_wins(rng):
+    X = rng.normal(size=(120, 2))
+    options = {"init_params": "random_from_data", "max_iter": 300}
+    gm = GaussianMixture(3, n_init=5, random_state=0, **options).fit(X)
+    assert len(gm.init_results_) == 5
+    bounds = [record.lower_bound for record in gm.init_results_]
+    assert len(set(bounds)) > 1, "the inits must differ or the test shows nothing"
+    assert gm.lower_bound_ == max(bounds)
+    assert [record.best for record in gm.init_results_] == [
+        i == bounds.index(max(bounds)) for i in range(5)
+    ]
+    stream = np.random.RandomState(0)
+    for record in gm.init_results_:
+        single = GaussianMixture(3, random_state=stream, **options).fit(X)
+        assert list(record.history) == single.lower_bounds_
+        assert record.lower_bound == single.lower_bound_ == record.history[-1]
+        assert record.n_iter == single.n_iter_ == len(record.history)
+        assert record.converged == single.converged_
+    best = gm.init_results_[bounds.index(max(bounds))]
+    assert list(best.history) == gm.lower_bounds_
+    assert best.n_iter == gm.n_iter_
+
+
+# --- warm start ------------------------------------------------------------------------------
+
+
+@pytest.mark.filterwarnings(NOT_CONVERGED)
+def test_warm_starts_continue_where_the_last_fit_ended(
+    rng, covariance_type, mixture_start, assert_same_bits
+):
+    X = rng.normal(size=(100, 2))
+    options = mixture_start(X, rng.dirichlet(np.ones(3), 100), covariance_type)
+    options |= {"covariance_type": covariance_type, "tol": 1e-3}
+    whole = GaussianMixture(3, max_iter=300, **options).fit(X)
+    pieces = GaussianMixture(3, max_iter=1, warm_start=True, **options)
+    bounds = []
+    for _ in range(whole.n_iter_):
+        bounds += pieces.fit(X).lower_bounds_
+        assert pieces.n_iter_ == 1
+    assert bounds == whole.lower_bounds_
+    assert pieces.converged_ is True
+    assert_same_bits(pieces.means_, whole.means_)
+    assert_same_bits(pieces.covariances_, whole.covariances_)
+
+
+def test_a_warm_start_from_the_optimum_needs_one_step(blobs):
+    X = blobs(n=90).X
+    gm = GaussianMixture(3, warm_start=True, random_state=0, n_init=4).fit(X)
+    assert len(gm.init_results_) == 4
+    assert gm.fit(X).n_iter_ == 1
+    assert len(gm.lower_bounds_) == len(gm.init_results_) == 1
+
+
+def test_without_warm_start_a_fit_starts_anew(blobs, assert_same_fit):
+    X = blobs(n=90, gap=3.0).X
+    gm = GaussianMixture(3, random_state=0).fit(X)
+    first = GaussianMixture(3, random_state=0).fit(X)
+    assert_same_fit(gm.fit(X), first)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"n_components": 4}, "n_components"),
+        ({"covariance_type": "diag"}, "covariance_type"),
+    ],
+    ids=["n_components", "covariance_type"],
+)
+def test_a_warm_start_with_another_shape_is_refused(blobs, change, message, unchanged):
+    X = blobs(n=90).X
+    gm = GaussianMixture(3, warm_start=True, random_state=0).fit(X).set_params(**change)
+    with unchanged(gm, X), pytest.raises(ValueError, match=message):
+        gm.fit(X)
+
+
+def test_a_warm_start_with_other_features_is_refused(blobs, unchanged):
+    X = blobs(n=90, d=3).X
+    gm = GaussianMixture(3, warm_start=True, random_state=0).fit(X)
+    with unchanged(gm, X), pytest.raises(ValueError, match="features"):
+        gm.fit(X[:, :2])
+
+
+# --- samples ---------------------------------------------------------------------------------
+
+
+def test_samples_are_grouped_by_component(blobs, dtype, covariance_type):
+    X = blobs(n=90, d=3, dtype=dtype).X
+    gm = GaussianMixture(3, covariance_type=covariance_type, random_state=0).fit(X)
+    rows, labels = gm.sample(200)
+    assert rows.shape == (200, 3)
+    assert rows.dtype == dtype
+    assert labels.dtype == np.int64
+    assert_array_equal(labels, np.sort(labels))
+    assert_array_equal(gm.predict(rows), labels)  # the blobs lie far apart
+    assert gm.sample()[0].shape == (1, 3)
+
+
+def test_samples_have_the_moments_of_the_mixture(blobs, covariance_type):
+    X = blobs(n=150, d=2, gap=4.0).X
+    gm = GaussianMixture(3, covariance_type=covariance_type, random_state=0).fit(X)
+    rows, labels = gm.sample(60_000)
+    full = naive.to_full(gm.covariances_, covariance_type, 3, 2)
+    for c in range(3):
+        mine = rows[labels == c]
+        assert len(mine) == pytest.approx(60_000 * gm.weights_[c], rel=0.03)
+        assert_allclose(mine.mean(axis=0), gm.means_[c], atol=0.06)
+        assert_allclose(np.cov(mine.T), full[c], atol=0.08)
+
+
+def test_a_seed_samples_what_scikit_learn_samples(blobs, covariance_type, mixture_start):
+    X, truth, _ = blobs(n=90, d=3)
+    options = mixture_start(X, truth, covariance_type)
+    options |= {"covariance_type": covariance_type, "random_state": 4}
+    ours, theirs = GaussianMixture(3, **options).fit(X), SklearnMixture(3, **options).fit(X)
+    mine, his = ours.sample(20), theirs.sample(20)
+    assert_allclose(mine[0], his[0], atol=1e-6)
+    assert_array_equal(mine[1], his[1])
+    assert_array_equal(ours.sample(20)[0], mine[0])  # an int seed repeats
+
+
+def test_a_random_state_gives_new_samples_at_every_call(blobs):
+    X = blobs(n=90).X
+    gm = GaussianMixture(3, random_state=np.random.RandomState(0)).fit(X)
+    assert not np.array_equal(gm.sample(5)[0], gm.sample(5)[0])
+
+
+def test_a_fit_to_samples_finds_the_mixture_again(blobs):
+    X = blobs(n=150, k=2).X
+    gm = GaussianMixture(2, random_state=0).fit(X)
+    again = GaussianMixture(2, means_init=gm.means_, max_iter=1, random_state=0)
+    with pytest.warns(ConvergenceWarning):
+        again.fit(gm.sample(300)[0])
+    assert_allclose(again.means_, gm.means_, atol=0.5)
+    assert_allclose(again.weights_, gm.weights_, atol=0.1)
