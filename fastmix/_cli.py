@@ -22,7 +22,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command and give its exit status: 0 done, 1 failed, 2 not understood."""
     parser = Parser(prog=PROGRAM, description="k-means and Gaussian mixtures, compiled.")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    demo = commands.add_parser("demo", help="fit, compare and draw: figures of k-means and mixtures")
+    demo = commands.add_parser(
+        "demo", help="fit, compare and draw: figures of k-means and mixtures"
+    )
     demo.add_argument(
         "--out",
         type=Path,

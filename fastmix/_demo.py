@@ -123,9 +123,11 @@ def _measure(fit: Fit, compare: bool) -> Line:
             seconds[which].append(time.perf_counter() - began)
     labels = [some.predict(X) for some in models]
     peer = models[-1] if compare else None
+    n, d = X.shape
     return Line(
         fit.name,
-        *X.shape,
+        n,
+        d,
         int(labels[0].max()) + 1,
         float(np.median(seconds[0])),
         float(np.median(seconds[1])) if peer else np.nan,
@@ -151,7 +153,18 @@ def _objective(model: Any) -> float:
     return float(model.inertia_ if hasattr(model, "inertia_") else model.lower_bound_)
 
 
-HEAD = ("fit", "n", "d", "k", "fastmix s", "sklearn s", "ratio", "objective", "sklearn's", "same labels")
+HEAD = (
+    "fit",
+    "n",
+    "d",
+    "k",
+    "fastmix s",
+    "sklearn s",
+    "ratio",
+    "objective",
+    "sklearn's",
+    "same labels",
+)
 
 
 def _cells(line: Line) -> tuple[str, ...]:

@@ -197,6 +197,10 @@ def threads(n_threads, work):
     if work < THREAD_WORK.get(_layer(), DEFAULT_THREAD_WORK):
         return 1
     if n_threads is None:
-        mask = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else range(os.cpu_count() or 1)
+        mask = (
+            os.sched_getaffinity(0)
+            if hasattr(os, "sched_getaffinity")
+            else range(os.cpu_count() or 1)
+        )
         n_threads = int(min(len(mask), _quota()))
     return min(n_threads, config.NUMBA_NUM_THREADS)

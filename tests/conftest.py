@@ -8,6 +8,7 @@ from pathlib import Path
 
 # Before numba is imported anywhere: seven threads must be able to run on a machine with two cores.
 os.environ.setdefault("NUMBA_NUM_THREADS", "8")
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # eight threads on two cores must not spin
 os.environ["MPLBACKEND"] = "Agg"
 sys.path.insert(0, str(Path(__file__).parent))  # `import naive` under every import mode
 

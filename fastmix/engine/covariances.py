@@ -80,9 +80,7 @@ class Covariance(Protocol):
     def to_full(self, covariances: Floats, k: int, d: int) -> Floats:
         """Covariances as matrices, (k, d, d)."""
 
-    def draw(
-        self, random: RandomState, means: Array, covariances: Array, counts: Array
-    ) -> Array:
+    def draw(self, random: RandomState, means: Array, covariances: Array, counts: Array) -> Array:
         """counts[c] random rows of every component c, (sum, d), in scikit-learn's order of draws."""
 
 
@@ -131,21 +129,21 @@ class Full:
             raise ValueError(f"'{self.precision_name}' should be symmetric, positive-definite")
         # precision = U U' with U upper: the Cholesky factor of the matrix turned by half
         turned = np.linalg.cholesky(precisions[..., ::-1, ::-1])
-        return np.swapaxes(turned[..., ::-1, ::-1], -1, -2)
+        factor: Floats = np.swapaxes(turned[..., ::-1, ::-1], -1, -2)
+        return factor
 
     def precisions(self, factor: Floats) -> Floats:
         return np.swapaxes(factor, -1, -2) @ factor
 
     def invert(self, factor: Floats) -> Floats:
         L = np.linalg.inv(factor)
-        return L @ np.swapaxes(L, -1, -2)
+        covariances: Floats = L @ np.swapaxes(L, -1, -2)
+        return covariances
 
     def to_full(self, covariances: Floats, k: int, d: int) -> Floats:
         return covariances
 
-    def draw(
-        self, random: RandomState, means: Array, covariances: Array, counts: Array
-    ) -> Array:
+    def draw(self, random: RandomState, means: Array, covariances: Array, counts: Array) -> Array:
         matrices = self.to_full(covariances, *means.shape)
         parts = [
             random.multivariate_normal(mean, matrix, int(m))
@@ -232,9 +230,7 @@ class Diag:
     def to_full(self, covariances: Floats, k: int, d: int) -> Floats:
         return covariances[:, :, None] * np.eye(d)
 
-    def draw(
-        self, random: RandomState, means: Array, covariances: Array, counts: Array
-    ) -> Array:
+    def draw(self, random: RandomState, means: Array, covariances: Array, counts: Array) -> Array:
         parts = [
             mean + random.standard_normal(size=(m, len(mean))) * np.sqrt(variances)
             for mean, variances, m in zip(means, covariances, counts, strict=True)

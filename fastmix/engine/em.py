@@ -92,7 +92,7 @@ def _report(n_iter: int, change: float, clock: float, verbose: int) -> float:
 def expect(rows: Rows, parameters: Parameters, covariance: Covariance) -> MixtureTotals:
     """E-step of all rows and totals for the M-step, in one pass."""
     means = parameters.means.astype(rows.tiles.dtype)
-    bounds, counts, sums, scatter = _slots(rows, *means.shape, covariance)
+    bounds, counts, sums, scatter = _slots(rows, means, covariance)
     objective = np.zeros(len(counts))
     covariance.kernels.expect(
         _threads(rows, means),
@@ -121,7 +121,7 @@ def accumulate(
     parts, offset = [], 0
     for resp in blocks:
         n_tiles = -(-len(resp) // rows.tiles.shape[2])
-        bounds, counts, sums, scatter = _slots(rows, *means.shape, covariance, n_tiles)
+        bounds, counts, sums, scatter = _slots(rows, means, covariance, n_tiles)
         covariance.kernels.accumulate(
             _threads(rows, means),
             bounds + offset,
@@ -184,9 +184,10 @@ def _nearest_of_far(X: Array, parameters: Parameters, covariance: Covariance) ->
 
 
 def _slots(
-    rows: Rows, k: int, d: int, covariance: Covariance, n_tiles: int | None = None
+    rows: Rows, means: Array, covariance: Covariance, n_tiles: int | None = None
 ) -> tuple[NDArray[np.int64], Floats, Floats, Floats]:
     """Shard bounds, and empty totals for every shard."""
+    k, d = means.shape
     shape = covariance.scatter_shape(k, d)
     slot_bytes = 8 * (k * (d + 1) + math.prod(shape))
     bounds = shard_bounds(len(rows.tiles) if n_tiles is None else n_tiles, slot_bytes)

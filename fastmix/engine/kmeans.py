@@ -33,12 +33,16 @@ def run(
         if verbose:
             print(f"Iteration {iteration}, inertia {to_inertia(totals.objective, rows)}.")
         at_rest = totals.changed == 0
-        settled = float(np.square(shift).sum()) <= tolerance
+        moved_by = float(np.square(shift).sum())
+        settled = moved_by <= tolerance
         if verbose and at_rest:
             print(f"Converged at iteration {iteration}: strict convergence.")
         elif verbose and settled:
-            total, limit = (math.ldexp(v, 2 * rows.frame.exponent) for v in (np.square(shift).sum(), tolerance))
-            print(f"Converged at iteration {iteration}: center shift {total} within tolerance {limit}.")
+            total, limit = (math.ldexp(v, 2 * rows.frame.exponent) for v in (moved_by, tolerance))
+            print(
+                f"Converged at iteration {iteration}: center shift {total} "
+                f"within tolerance {limit}."
+            )
         if at_rest or settled:
             break
     objective = history[-1]
@@ -72,7 +76,8 @@ def refill(
         counts[cluster], sums[cluster] = weight[row], weight[row] * x
     donors, given = np.unique(labels[farthest], return_counts=True)
     left = np.bincount(labels[candidates], minlength=len(counts))
-    counts[donors[left[donors] == given]] = 0.0  # all rows given away: no weight, whatever rounding left
+    # a donor of all its rows has no weight, whatever rounding has left
+    counts[donors[left[donors] == given]] = 0.0
     return totals._replace(counts=counts, sums=sums), True
 
 

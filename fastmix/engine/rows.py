@@ -4,6 +4,7 @@ import math
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from fastmix._numba import threads
 from fastmix.engine.results import Array, Floats, Frame, Rows
@@ -58,9 +59,9 @@ def frame_of(X: Array, columns: Columns, normalise: bool) -> Frame:
     return Frame(origin, power_of_two(largest, X.dtype) if normalise else 0)
 
 
-def power_of_two(largest: float, dtype: np.dtype = np.dtype(np.float64)) -> int:
+def power_of_two(largest: float, dtype: DTypeLike = np.float64) -> int:
     """Exponent e such that largest / 2**e is in [1, 2), as far as the dtype allows; 0 for 0."""
-    most = MOST_EXPONENT[dtype]
+    most = MOST_EXPONENT[np.dtype(dtype)]
     return int(np.clip(math.frexp(largest)[1] - 1, -most, most)) if largest > 0 else 0
 
 

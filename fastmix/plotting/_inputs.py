@@ -38,10 +38,11 @@ def plane(X: ArrayLike, dims: tuple[int, int]) -> Plane:
         )
     x, y = pair = _pair_of_features(dims, d)
     columns = getattr(X, "columns", None)
+    names: tuple[str, str] | None = None
     if columns is not None:
         names = str(columns[x]), str(columns[y])
-    else:
-        names = (f"feature {x}", f"feature {y}") if d > 2 else None
+    elif d > 2:
+        names = f"feature {x}", f"feature {y}"
     return Plane(rows[:, pair].astype(np.float64), pair, names)
 
 

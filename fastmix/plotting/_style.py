@@ -17,10 +17,16 @@ if TYPE_CHECKING:
 # fades on white paper. Source: https://jfly.uni-koeln.de/color/
 HUES = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 MANY = "viridis"  # where the hues run out: even steps for the eye, in colour and in grey
-MANY_RANGE = (0.0, 0.92)  # its last yellow fades too
+MANY_RANGE = (0.0, 0.82)  # its last yellow fades too
 
 DISC: dict[str, Any] = {"facecolor": "#DDDDDD80", "edgecolor": "#AAAAAA", "linewidth": 1.0}
-CENTER: dict[str, Any] = {"marker": "o", "s": 70, "edgecolors": "white", "linewidths": 1.5}
+CENTER: dict[str, Any] = {
+    "marker": "X",
+    "s": 90,
+    "c": "#222222",
+    "edgecolors": "white",
+    "linewidths": 1.2,
+}
 FILL_ALPHA = 0.2  # of an ellipse of the heaviest component
 EDGE_ALPHA = 0.5
 EDGE_WIDTH = 1.0
@@ -54,8 +60,13 @@ def thin(n: int) -> slice | np.ndarray[Any, np.dtype[np.intp]]:
 
 
 def marker_size(n: int) -> float:
-    """Area of a point in square typographic points: 14 for 500, shrinking so that n still fit."""
-    return float(np.clip(14.0 * np.sqrt(500.0 / n), 1.0, 30.0))
+    """Area of a point in square typographic points: 12 for 500 points, smaller for more."""
+    return float(np.clip(12.0 * np.sqrt(500.0 / n), 1.0, 20.0))
+
+
+def marker_alpha(n: int) -> float:
+    """Opacity of a point: 0.9 for 500 points, less for more, so that the densest stay visible."""
+    return float(np.clip(0.9 * (500.0 / n) ** 0.25, 0.25, 0.9))
 
 
 def ellipse_style(color: Array, share: float) -> dict[str, Any]:
@@ -91,6 +102,7 @@ def draw_points(
     x, y = points[shown].T
     settings: dict[str, Any] = {
         "s": marker_size(len(x)),
+        "alpha": marker_alpha(len(x)),
         "linewidths": 0,
         "zorder": POINTS,
         "rasterized": len(x) > RASTER_POINTS,

@@ -90,5 +90,5 @@ def plot_kmeans(
         ax.add_patch(Circle((x, y), radius, zorder=BENEATH, **DISC))
     colors = palette(len(centers), distinct=labels)
     draw_points(ax, view.points, colors[nearest], scatter_kwargs)
-    ax.scatter(*centers.T, c=colors, zorder=ABOVE, **CENTER)
+    ax.scatter(*centers.T, zorder=ABOVE, **CENTER)
     return finish(ax, view)

@@ -1,0 +1,96 @@
+"""Every way of checking fastmix, each in a virtual environment of its own.
+
+`nox` runs the tests; `nox -l` lists the sessions; what follows `--` goes to the session's main command.
+"""
+
+from pathlib import Path
+
+import nox
+
+nox.needs_version = ">=2025.2.9"
+nox.options.default_venv_backend = "venv"
+nox.options.sessions = ["tests"]
+
+PROJECT = nox.project.load_toml("pyproject.toml")
+
+
+def set_up(session, *groups, exactly=()):
+    """Install fastmix as a user would, with dependency groups; return a folder of the session's own.
+
+    The compiled kernels go there too, so that no session leans on what an earlier one compiled.
+    """
+    session.install(".", *exactly, *nox.project.dependency_groups(PROJECT, *groups))
+    folder = Path(session.create_tmp()).resolve()
+    session.env.update(FASTMIX_CACHE_DIR=str(folder / "cache"), MPLBACKEND="Agg")
+    return folder
+
+
+@nox.session
+def tests(session):
+    """The tests, on compiled kernels."""
+    set_up(session, "test")
+    session.run("pytest", *session.posargs)
+
+
+@nox.session
+def nojit(session):
+    """The tests on plain Python, which is where coverage can look."""
+    set_up(session, "test")
+    session.env["NUMBA_DISABLE_JIT"] = "1"
+    session.run("pytest", "--cov", *session.posargs)
+
+
+@nox.session
+def bounds(session):
+    """Every index of a kernel checked; serial bodies only, because a prange loop loses errors."""
+    set_up(session, "test")
+    session.env.update(NUMBA_BOUNDSCHECK="1", NUMBA_NUM_THREADS="1")
+    session.run("pytest", *(session.posargs or ["tests/kernels", "tests/engine"]))
+
+
+@nox.session(python="3.11")
+def oldest(session):
+    """The tests on the lower bound of every dependency, read from pyproject.toml."""
+    bounds = [text.replace(">=", "==") for text in PROJECT["project"]["dependencies"]]
+    set_up(session, "test", exactly=bounds)
+    # Old releases call what their newer neighbours have since deprecated: nothing we can mend.
+    session.run("pytest", "-W", "ignore::DeprecationWarning", *session.posargs)
+
+
+@nox.session
+def lint(session):
+    """Style, types, layers, spelling, and no Numba flag outside fastmix/_numba.py."""
+    set_up(session, "lint")
+    session.run("ruff", "check")
+    session.run("ruff", "format", "--check")
+    session.run("mypy")
+    session.run("lint-imports")
+    session.run("codespell")
+    session.run("pytest", "--noconftest", "-k", "numba_flag", "tests/test_project.py")
+
+
+@nox.session
+def demo(session):
+    """The demo of the README, from the installed package."""
+    folder = set_up(session)
+    session.chdir(folder)  # away from the working tree, which Python would import first
+    session.run("python", "-m", "fastmix", "demo", "--out", "demo", *session.posargs)
+
+
+@nox.session
+def docs(session):
+    """The documentation, with figures that fastmix draws; warnings are errors."""
+    set_up(session, "docs")
+    session.run("sphinx-build", "-W", "-E", "docs", "docs/_build/html", *session.posargs)
+
+
+@nox.session
+def bench(session):
+    """Every benchmark once, on the working tree: they run, that is all. CONTRIBUTING.md has more."""
+    folder = set_up(session, "bench")
+    session.chdir("asv_benchmarks")
+    # asv keeps a description of the machine in the home folder, and asks for it where it is missing.
+    session.env["HOME"] = session.env["USERPROFILE"] = str(folder)
+    session.run("asv", "machine", "--yes")
+    session.run("asv", "check", "-E", "existing")
+    session.run("asv", "run", "-E", "existing", "--quick", "--show-stderr", *session.posargs)

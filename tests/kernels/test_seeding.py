@@ -1,0 +1,84 @@
+"""Distances to the nearest seed, on small integers: every sum is exact."""
+
+import naive
+import numpy as np
+import pytest
+from numpy.testing import assert_array_equal
+
+from fastmix.kernels.seeding import add_seed, potential
+from fastmix.kernels.tiles import tile_rows
+
+GARBAGE = 3  # where tiles are padded: whoever counts it is found out
+
+
+@pytest.fixture
+def rows(rng, size, dtype):
+    return rng.randint(-5, 6, (size.n, size.d)).astype(dtype)
+
+
+@pytest.fixture
+def weight(rng, size):
+    return rng.randint(3, size=size.n) / 2.0  # a third of them 0
+
+
+def test_add_seed_keeps_the_distance_to_the_nearest_seed(
+    rows, weight, rng, in_tiles, in_lanes, guarded
+):
+    n, R = len(rows), tile_rows(rows.dtype)
+    tiles = guarded(in_tiles(rows, GARBAGE))
+    lanes = guarded(in_lanes(weight, tiles))
+    closest = guarded(np.full(lanes.size, np.inf, rows.dtype))
+    seeds = rng.randint(-5, 6, (4, rows.shape[1])).astype(rows.dtype)
+    for m, seed in enumerate(guarded(seeds), 1):
+        tile_potential = guarded(np.full(len(tiles), np.nan))
+        add_seed.block(0, 0, len(tiles), tiles, lanes, seed, closest, tile_potential)
+        expected = naive.sq_distances(rows, seeds[:m]).min(axis=1)
+        assert_array_equal(closest[:n], expected)
+        weighted = in_lanes((weight * expected).astype(np.float64), tiles)
+        assert_array_equal(tile_potential, weighted.reshape(-1, R).sum(axis=1))
+
+
+def test_add_seed_looks_at_its_own_tiles_only(dtype, in_tiles):
+    R = tile_rows(dtype)
+    tiles, closest = in_tiles(np.ones((3 * R, 1), dtype)), np.full(3 * R, np.inf, dtype)
+    tile_potential = np.full(3, np.nan)
+    add_seed.block(1, 1, 2, tiles, np.ones(3 * R), np.zeros(1, dtype), closest, tile_potential)
+    assert_array_equal(tile_potential, [np.nan, R, np.nan])
+    assert_array_equal(closest, np.repeat([np.inf, 1, np.inf], R))
+
+
+def test_potential_is_what_every_candidate_would_leave(
+    rows, weight, rng, in_tiles, in_lanes, guarded
+):
+    d = rows.shape[1]
+    seed, *candidates = rng.randint(-5, 6, (6, d)).astype(rows.dtype)
+    candidates = guarded(np.array(candidates))
+    tiles = guarded(in_tiles(rows, GARBAGE))
+    closest = naive.sq_distances(rows, seed[None])[:, 0]
+    lanes = guarded(in_lanes(weight, tiles))
+    totals = guarded(np.full((3, 5), 7.0))
+    near = guarded(in_lanes(closest.astype(rows.dtype), tiles, padding=99))
+    potential.block(1, 0, len(tiles), tiles, lanes, candidates, near, totals)
+    left = np.minimum(closest[:, None], naive.sq_distances(rows, candidates))
+    assert_array_equal(totals[1], 7 + weight @ left)
+    assert_array_equal(totals[[0, 2]], 7)
+    assert_array_equal(near[: len(rows)], closest)  # nothing is decided yet
+
+
+@pytest.mark.compiled
+def test_three_threads_add_a_seed_with_the_same_bits_as_one(
+    rng, in_tiles, in_lanes, assert_same_bits
+):
+    X = rng.normal(size=(2001, 3))
+    tiles = in_tiles(X)
+    weight = in_lanes(rng.uniform(size=2001), tiles)
+    bounds = np.linspace(0, len(tiles), 8).astype(np.int64)
+
+    def run(n_threads):
+        closest, tile_potential = np.full(weight.size, np.inf), np.full(len(tiles), np.nan)
+        add_seed(n_threads, bounds, tiles, weight, X[7].copy(), closest, tile_potential)
+        return closest, tile_potential
+
+    one = run(1)
+    assert one[0][7] == 0
+    assert_same_bits(run(3), one)

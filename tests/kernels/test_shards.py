@@ -1,0 +1,37 @@
+"""Where shards begin and end."""
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.testing import assert_array_equal
+
+from fastmix.kernels.shards import FEWEST_SHARDS, MOST_SHARDS, SLOT_BYTES, shard_bounds
+
+TILES = st.one_of(st.integers(1, 200), st.integers(1, 1 << 40))
+BYTES = st.one_of(st.just(0), st.integers(1, 1 << 40))
+
+
+def test_few_tiles_are_a_shard_each():
+    for n_tiles in range(FEWEST_SHARDS + 1):
+        assert_array_equal(shard_bounds(n_tiles), np.arange(n_tiles + 1))
+        assert_array_equal(shard_bounds(n_tiles, SLOT_BYTES), np.arange(n_tiles + 1))
+
+
+@given(TILES, BYTES)
+def test_shards_share_out_all_tiles_evenly(n_tiles, slot_bytes):
+    bounds = shard_bounds(n_tiles, slot_bytes)
+    assert bounds.dtype == np.int64
+    assert (bounds[0], bounds[-1]) == (0, n_tiles)
+    sizes = np.diff(bounds)
+    assert sizes.min() >= 1
+    assert sizes.max() - sizes.min() <= 1
+
+
+@given(TILES, BYTES)
+def test_there_are_as_many_shards_as_tiles_and_memory_allow(n_tiles, slot_bytes):
+    n_shards = len(shard_bounds(n_tiles, slot_bytes)) - 1
+    assert min(FEWEST_SHARDS, n_tiles) <= n_shards <= min(MOST_SHARDS, n_tiles)
+    if n_shards > FEWEST_SHARDS:
+        assert n_shards * slot_bytes <= SLOT_BYTES
+    if n_shards < min(MOST_SHARDS, n_tiles):  # memory was the limit
+        assert (n_shards + 1) * slot_bytes > SLOT_BYTES
