@@ -37,7 +37,7 @@ def nojit(session):
     """The tests on plain Python, which is where coverage can look."""
     set_up(session, "test")
     session.env["NUMBA_DISABLE_JIT"] = "1"
-    session.run("pytest", "--cov", *session.posargs)
+    session.run("pytest", *session.posargs, "--cov")  # last: it would take a path for a package
 
 
 @nox.session

@@ -28,7 +28,7 @@ settings.register_profile(
     derandomize=True,
     deadline=None,
     database=None,
-    max_examples=3 if JIT_DISABLED else 25,
+    max_examples=10 if JIT_DISABLED else 25,
 )
 settings.load_profile("fastmix")
 
@@ -36,7 +36,10 @@ settings.load_profile("fastmix")
 def pytest_collection_modifyitems(items):
     if JIT_DISABLED:
         skip = pytest.mark.skip(reason="needs compiled kernels, but NUMBA_DISABLE_JIT is set")
+        # An interpreted kernel is NumPy, which warns of the infinities a compiled one handles.
+        quiet = pytest.mark.filterwarnings("ignore:overflow encountered:RuntimeWarning")
         for item in items:
+            item.add_marker(quiet)
             if "compiled" in item.keywords:
                 item.add_marker(skip)
 
@@ -76,6 +79,20 @@ def dtype(request):
 @pytest.fixture(params=["auto", "lloyd", "elkan"], scope="session")
 def algorithm(request):
     return request.param
+
+
+@pytest.fixture(params=["KMeans", "full", "tied", "diag", "spherical"], scope="session")
+def make(request):
+    """Maker of KMeans, or of a mixture of one covariance type, with k clusters and options."""
+    from fastmix import GaussianMixture, KMeans
+
+    def maker(k=3, **options):
+        options = {"random_state": 0} | options
+        if request.param == "KMeans":
+            return KMeans(k, **options)
+        return GaussianMixture(k, covariance_type=request.param, **options)
+
+    return maker
 
 
 # --- data ----------------------------------------------------------------------------------------

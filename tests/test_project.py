@@ -63,6 +63,7 @@ def test_ci_runs_the_second_command_of_the_readme(tmp_path):
     assert " && ".join(ran) == TEST
 
 
+@pytest.mark.compiled
 def test_example_of_the_readme_runs(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (example,) = blocks("python")

@@ -90,10 +90,8 @@ def test_assign_labels_and_totals_every_row_once(
     slots = np.zeros((3, k)), np.zeros((3, k, d)), np.zeros(3), np.zeros(3, np.int64)
     before = [slot + 5 for slot in slots]
     counts, sums, objective, changed = (guarded(slot) for slot in before)
-    assign.block(
-        1, 0, len(tiles), tiles, n, lanes, guarded(centers),
-        labels, sq_dist, counts, sums, objective, changed,
-    )  # fmt: skip
+    given = tiles, n, lanes, guarded(centers)
+    assign.block(1, 0, len(tiles), *given, labels, sq_dist, counts, sums, objective, changed)
     expected, best, _ = naive.nearest(rows, centers)
     expected_counts, expected_sums = naive.cluster_totals(rows, weight, expected, k)
     assert_array_equal(labels[:n], expected)
@@ -111,11 +109,10 @@ def test_assign_of_one_shard_leaves_the_other_tiles_alone(dtype, in_tiles):
     R = tile_rows(dtype)
     tiles, centers = in_tiles(np.ones((3 * R, 1), dtype)), np.ones((1, 1), dtype)
     labels, sq_dist = np.full(3 * R, -1, np.int32), np.full(3 * R, np.nan, dtype)
-    counts, changed = np.zeros((1, 1)), np.zeros(1, np.int64)
-    assign.block(
-        0, 1, 2, tiles, 3 * R, np.ones(3 * R), centers,
-        labels, sq_dist, counts, np.zeros((1, 1, 1)), np.zeros(1), changed,
-    )  # fmt: skip
+    counts, sums, objective = np.zeros((1, 1)), np.zeros((1, 1, 1)), np.zeros(1)
+    changed = np.zeros(1, np.int64)
+    given = tiles, 3 * R, np.ones(3 * R), centers
+    assign.block(0, 1, 2, *given, labels, sq_dist, counts, sums, objective, changed)
     assert_array_equal(np.flatnonzero(labels == 0), np.arange(R, 2 * R))
     assert_array_equal(np.flatnonzero(sq_dist == 0), np.arange(R, 2 * R))
     assert (counts[0, 0], changed[0]) == (R, R)

@@ -1,0 +1,110 @@
+"""What the compiler made of the kernels: vector registers, fused multiply-adds, no calls; one parallel loop.
+
+A test of speed that fails on the reason and not on the clock.
+"""
+
+import json
+import os
+import pkgutil
+import re
+import subprocess
+import sys
+from importlib import import_module
+
+import pytest
+from llvmlite.binding import get_host_cpu_features
+
+import fastmix.kernels
+from fastmix._numba import parallel_kernel
+
+HOST = get_host_cpu_features()
+WIDE = any(HOST.get(feature, False) for feature in ("avx2", "avx512f"))
+WIDE_FMA = re.compile(r"\bvfn?m(?:add|sub)\w*pd\b.*%[yz]mm")
+# what is called, directly or by an address in a register
+CALLED = re.compile(r"\b(?:callq?|movabsq)\s+\$?([A-Za-z_]\w*)")
+EXP_OR_LOG = re.compile(r"(?:\w*_)?(?:exp|log)(?:\d+|f)?(?:_\w*)?|\w*exponential\w*")
+
+# Without the cache: kernels that are read from it have no text. The control shows what a call looks like.
+PROBE = """
+import json, math
+import numpy as np
+from fastmix._numba import kernel
+from fastmix.kernels import lloyd, responsibilities, tiles
+
+R = 32
+lloyd.nearest(np.ones((3, R)), np.ones((2, 3)), np.ones(R), np.ones(R), np.ones(R))
+responsibilities.respond(np.ones((2, R)), np.ones(R), np.ones(R))
+
+@kernel
+def control(x):
+    for i in range(x.size):
+        x[i] = math.exp(x[i]) + math.log(x[i])
+
+control(np.ones(R))
+arrays = np.ones((1, 3, R)), np.zeros((1, 3))
+tiles.square.threaded(1, np.zeros(8, np.int64), np.array([0, 1]), arrays)
+
+def text(compiled):
+    (asm,) = compiled.inspect_asm().values()
+    return asm
+
+metadata = tiles.square.threaded.get_metadata().values()
+found = {
+    "nearest": text(lloyd.nearest),
+    "respond": text(responsibilities.respond),
+    "control": text(control),
+    "parfors": [each["parfor_diagnostics"].count_parfors() for each in metadata],
+}
+print(json.dumps(found))
+"""
+
+
+@pytest.fixture(scope="module")
+def probe():
+    environment = {
+        name: value
+        for name, value in os.environ.items()
+        if name not in ("NUMBA_CPU_NAME", "NUMBA_CPU_FEATURES", "NUMBA_OPT")
+    }
+    environment |= {"FASTMIX_CACHE": "0", "NUMBA_BOUNDSCHECK": "0"}
+    run = subprocess.run(
+        [sys.executable, "-c", PROBE], env=environment, capture_output=True, text=True, timeout=300
+    )
+    assert run.returncode == 0, run.stderr
+    return json.loads(run.stdout)
+
+
+@pytest.mark.compiled
+@pytest.mark.skipif(not WIDE, reason="needs a CPU with AVX2 or AVX-512")
+@pytest.mark.parametrize("name", ["nearest", "respond"])
+def test_lanes_fill_vector_registers_with_fused_multiply_adds(probe, name):
+    assert len(WIDE_FMA.findall(probe[name])) >= 2
+
+
+@pytest.mark.compiled
+@pytest.mark.skipif(not WIDE, reason="needs a CPU with AVX2 or AVX-512")
+@pytest.mark.parametrize("name", ["nearest", "respond"])
+def test_no_library_is_called_for_exp_or_log(probe, name):
+    calls = {
+        kernel: {called for called in CALLED.findall(probe[kernel]) if EXP_OR_LOG.fullmatch(called)}
+        for kernel in (name, "control")
+    }
+    assert calls == {name: set(), "control": {"exp", "log"}}
+
+
+def parallel_kernels():
+    """Every kernel over shards, by its full name."""
+    found = {}
+    for module in pkgutil.iter_modules(fastmix.kernels.__path__, "fastmix.kernels."):
+        for name, value in vars(import_module(module.name)).items():
+            if isinstance(value, parallel_kernel):
+                found[f"{module.name}.{name}"] = value
+    return found
+
+
+@pytest.mark.compiled
+def test_all_threaded_drivers_are_one_function_with_one_parallel_loop(probe):
+    drivers = [each.threaded.py_func.__code__ for each in parallel_kernels().values()]
+    assert len(drivers) >= 10
+    assert len(set(drivers)) == 1
+    assert probe["parfors"] == [1]

@@ -1,0 +1,162 @@
+"""Fresh Python processes and the jobs they do: a hang, an abort or a file is seen from outside only.
+
+fastmix is imported by the jobs alone, so that a process may first prepare what it is to meet.
+"""
+
+import functools
+import hashlib
+import importlib.util
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+HERE = Path(__file__).parent
+PACKAGE = Path(importlib.util.find_spec("fastmix").origin).parent
+
+
+class Ended(NamedTuple):
+    """What is left of a process."""
+
+    status: int
+    out: str
+    err: str
+
+
+def start(*arguments, folder=PACKAGE.parent, **environment):
+    """A Python process that imports fastmix from `folder` and turns warnings into errors."""
+    settings = {k: v for k, v in os.environ.items() if not k.startswith(("FASTMIX_", "NUMBA_"))}
+    settings |= {
+        "NUMBA_NUM_THREADS": "2",
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "PYTHONPATH": os.pathsep.join([str(folder), str(HERE), os.environ.get("PYTHONPATH", "")]),
+    }
+    settings |= {name: str(value) for name, value in environment.items()}
+    # Python 3.12 and newer warn of every fork of a process that has threads
+    flags = ("-X", "faulthandler", "-W", "error", "-W", "ignore::DeprecationWarning")
+    return subprocess.Popen(
+        [sys.executable, *flags, *map(str, arguments)],
+        cwd=folder,
+        env=settings,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    )
+
+
+def finish(process, seconds=120):
+    """The end of a process; one that hangs is killed with all its children, and fails the test."""
+    try:
+        out, err = process.communicate(timeout=seconds)
+    except subprocess.TimeoutExpired:
+        if os.name == "posix":
+            process.send_signal(signal.SIGABRT)  # faulthandler tells where its threads are
+            time.sleep(1)
+        _kill(process)
+        err = process.communicate()[1]
+        raise AssertionError(f"still running after {seconds} seconds\n{err}") from None
+    except BaseException:
+        _kill(process)
+        raise
+    return Ended(process.returncode, out.strip(), err.strip())
+
+
+def _kill(process):
+    if os.name == "posix":
+        os.killpg(process.pid, signal.SIGKILL)
+    else:
+        process.kill()
+
+
+def run(code, seconds=120, **environment):
+    """What a program prints on its way to a good end."""
+    ended = finish(start("-c", code, **environment), seconds)
+    assert ended.status == 0, f"exit status {ended.status}\n{ended.out}\n{ended.err}"
+    return ended.out
+
+
+class Warm(NamedTuple):
+    """A cache that holds the kernels of `digest`, and its answer."""
+
+    folder: Path
+    digest: str
+
+
+@functools.cache
+def warm(base):
+    """One cache for all tests of a run, below its temporary folder: every kernel is compiled once."""
+    folder = base / "warm-kernels"
+    code = "from surroundings import digest; print(digest(1), digest(2))"
+    serial, threaded = run(code, seconds=400, FASTMIX_CACHE_DIR=folder).split()
+    assert serial == threaded
+    return Warm(folder, serial)
+
+
+@functools.cache
+def why_not(layer):
+    """Numba's reason not to load a threading layer; empty if it can be loaded."""
+    code = "import numba\ntry: numba.get_num_threads()\nexcept ValueError as e: print(e)"
+    return " ".join(run(code, NUMBA_THREADING_LAYER=layer).split())
+
+
+# --- jobs ----------------------------------------------------------------------------------------
+
+
+def rows(n=2_000, d=4, k=5):
+    """Rows around k centers far apart."""
+    return np.random.RandomState(0).normal(size=(n, d)) + 10.0 * (np.arange(n) % k)[:, None]
+
+
+def digest(n_threads=2, n=2_000, least_work=0):
+    """Hash of every bit of a k-means and a mixture, with threads for all work beyond `least_work`."""
+    from fastmix import GaussianMixture, KMeans, _numba
+
+    _numba.THREAD_WORK.clear()
+    _numba.DEFAULT_THREAD_WORK = least_work
+    X, found = rows(n), hashlib.sha256()
+    for make in (KMeans, GaussianMixture):
+        model = make(5, random_state=0, n_threads=n_threads).fit(X)
+        fitted = [value for name, value in sorted(vars(model).items()) if name.endswith("_")]
+        for value in (*fitted, model.predict(X)):
+            found.update(
+                np.ascontiguousarray(value).tobytes() if isinstance(value, np.ndarray) else b""
+            )
+    return found.hexdigest()[:12]
+
+
+def forked(job):
+    """Exit status of a child by fork: 0 if the job is true there."""
+    child = os.fork()
+    if child:
+        return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    status = 2
+    try:
+        status = 0 if job() else 1
+    finally:
+        os._exit(status)
+
+
+def column_sums(dtype="f8"):
+    """Sums of two columns by one small kernel, and how often its machine code came from the cache."""
+    from fastmix.kernels.tiles import column_range
+
+    X = np.array([[1, 2], [3, 4]], dtype)
+    total, low, high = np.empty((3, 1, 2))
+    column_range(1, np.array([0, 2]), X, total, low, high)
+    return *total[0].tolist(), sum(column_range.serial.stats.cache_hits.values())
+
+
+def log_likelihood():
+    """That of a row on the only mean, which is 0: by a kernel with inner kernels, and its cache hits."""
+    from fastmix.kernels.spherical import infer
+
+    labels, log_norm = np.empty(1, np.int64), np.empty(1)
+    tiles, means, resp = np.zeros((1, 2, 32)), np.zeros((1, 2)), np.empty((0, 1))
+    infer(1, np.array([0, 1]), tiles, means, np.ones(1), np.zeros(1), labels, log_norm, resp)
+    return log_norm[0].item(), sum(infer.serial.stats.cache_hits.values())

@@ -1,0 +1,463 @@
+"""Threads: how many, which twin runs, and what Python threads, forks, pools and Ctrl-C do to them."""
+
+import math
+import os
+import pickle
+import sys
+from types import SimpleNamespace
+
+import numba
+import numpy as np
+import pytest
+import surroundings
+from numba import config
+from numpy.testing import assert_array_equal
+
+from fastmix import _numba
+from fastmix._numba import ANY_WORK, DEFAULT_THREAD_WORK, parallel_kernel, threads
+from fastmix.kernels.tiles import pack
+
+# --- how many threads ----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def machine(monkeypatch):
+    """Maker of a machine: CPUs that this process may use, container quota, NUMBA_NUM_THREADS, layer."""
+
+    def make(cpus=64, quota=math.inf, numba_threads=64, layer=None):
+        monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(cpus)), raising=False)
+        monkeypatch.setattr(_numba, "_quota", lambda: quota)
+        monkeypatch.setattr(config, "NUMBA_NUM_THREADS", numba_threads)
+        monkeypatch.setattr(_numba, "_layer", lambda: layer)
+
+    return make
+
+
+@pytest.mark.parametrize(("n_threads", "expected"), [(None, 4), (1, 1), (3, 3), (4, 4), (16, 4)])
+def test_threads_are_at_most_those_that_numba_was_started_with(machine, n_threads, expected):
+    machine(cpus=16, numba_threads=4)
+    assert threads(n_threads, ANY_WORK) == expected
+
+
+@pytest.mark.parametrize(("n_threads", "expected"), [(None, 3), (1, 1), (3, 3), (16, 16)])
+def test_none_means_the_cpus_of_the_affinity_mask(machine, n_threads, expected):
+    machine(cpus=3)
+    assert threads(n_threads, ANY_WORK) == expected
+
+
+@pytest.mark.parametrize(("n_threads", "expected"), [(None, 2), (1, 1), (16, 16)])
+def test_none_means_the_quota_of_the_container(machine, n_threads, expected):
+    machine(cpus=16, quota=2)
+    assert threads(n_threads, ANY_WORK) == expected
+
+
+@pytest.mark.parametrize(("counted", "expected"), [(6, 6), (None, 1)])
+def test_none_means_all_cpus_where_there_is_no_affinity_mask(
+    machine, monkeypatch, counted, expected
+):
+    machine()
+    monkeypatch.delattr(os, "sched_getaffinity")
+    monkeypatch.setattr(os, "cpu_count", lambda: counted)
+    assert threads(None, ANY_WORK) == expected
+
+
+@pytest.mark.parametrize("n_threads", [None, 1, 16])
+def test_small_work_is_done_on_one_thread(machine, n_threads):
+    machine()
+    assert threads(n_threads, 0) == 1
+    assert threads(n_threads, np.nextafter(DEFAULT_THREAD_WORK, 0)) == 1
+    assert threads(n_threads, DEFAULT_THREAD_WORK) == (n_threads or 64)
+
+
+def test_the_slow_layer_needs_more_work(machine):
+    machine(layer="workqueue")
+    least = _numba.THREAD_WORK["workqueue"]
+    assert least > DEFAULT_THREAD_WORK
+    assert threads(8, np.nextafter(least, 0)) == 1
+    assert threads(8, least) == 8
+
+
+QUOTAS = {
+    "cgroup 2, none": ({"cpu.max": "max 100000\n"}, math.inf),
+    "cgroup 2, two CPUs": ({"cpu.max": "200000 100000\n"}, 2),
+    "cgroup 2, a CPU and a half": ({"cpu.max": "150000 100000\n"}, 2),
+    "cgroup 2, a tenth": ({"cpu.max": "10000 100000\n"}, 1),
+    "cgroup 1, none": (
+        {"cpu/cpu.cfs_quota_us": "-1\n", "cpu/cpu.cfs_period_us": "100000\n"},
+        math.inf,
+    ),
+    "cgroup 1, four CPUs": (
+        {"cpu/cpu.cfs_quota_us": "400000\n", "cpu/cpu.cfs_period_us": "100000\n"},
+        4,
+    ),
+    "cgroup 1, period missing": ({"cpu/cpu.cfs_quota_us": "400000\n"}, math.inf),
+    "empty": ({"cpu.max": ""}, math.inf),
+    "not numbers": ({"cpu.max": "many 100000"}, math.inf),
+    "no control groups": ({}, math.inf),
+}
+
+
+@pytest.mark.parametrize("case", QUOTAS)
+def test_the_quota_is_read_from_the_control_group(monkeypatch, tmp_path, case):
+    files, expected = QUOTAS[case]
+    for name, text in files.items():
+        path = tmp_path / "sys" / "fs" / "cgroup" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    there = SimpleNamespace(Path=lambda path: tmp_path / path.removeprefix("/"))
+    monkeypatch.setattr(_numba, "pathlib", there)
+    assert _numba._quota.__wrapped__() == expected
+
+
+# --- which twin runs -----------------------------------------------------------------------------
+
+
+@parallel_kernel
+def add_up(
+    shard,
+    start,
+    stop,  # in   rows of this shard
+    X,  # in   (n,)
+    total,  # in/out  (n_shards,)
+):
+    for i in range(start, stop):
+        total[shard] += X[i]
+
+
+def totals(n_threads, n_shards=40):
+    """Totals of shards of 3 rows."""
+    X, total = np.arange(3.0 * n_shards), np.zeros(n_shards)
+    add_up(n_threads, np.arange(0, X.size + 1, 3), X, total)
+    return total
+
+
+def expected_totals(n_shards=40):
+    return 9.0 * np.arange(n_shards) + 3.0
+
+
+@pytest.fixture
+def calls(monkeypatch):
+    """Record of the calls of add_up's threaded twin, which computes nothing: (workers, thread mask)."""
+    seen = []
+
+    def threaded(workers, counter, bounds, args):
+        seen.append((workers, numba.get_num_threads()))
+
+    monkeypatch.setattr(add_up, "threaded", threaded)
+    return seen
+
+
+@pytest.fixture
+def mask():
+    """Thread mask of a caller who has chosen one."""
+    before = numba.get_num_threads()
+    numba.set_num_threads(min(2, before))
+    yield numba.get_num_threads()
+    numba.set_num_threads(before)
+
+
+needs_threads = pytest.mark.skipif(
+    config.NUMBA_NUM_THREADS < 3, reason="needs NUMBA_NUM_THREADS of 3 or more"
+)
+
+
+@pytest.mark.parametrize("n_threads", [1, 2, 3, 7, 1000])
+def test_every_shard_is_taken_once_by_any_number_of_threads(n_threads):
+    for _ in range(20):
+        assert_array_equal(totals(n_threads), expected_totals())
+
+
+def test_no_shards_are_no_work():
+    assert totals(1, n_shards=0).size == totals(2, n_shards=0).size == 0
+
+
+@pytest.mark.compiled
+@needs_threads
+def test_the_thread_mask_is_put_back_after_a_call(calls, mask):
+    totals(3)
+    assert calls == [(3, 3)]
+    assert numba.get_num_threads() == mask
+
+
+@pytest.mark.compiled
+@needs_threads
+@pytest.mark.parametrize("layer", ["omp", "workqueue"])
+def test_the_thread_mask_and_the_workers_are_given_back_after_an_exception(
+    monkeypatch, mask, layer
+):
+    def fail(*_):
+        raise RuntimeError("planted")
+
+    monkeypatch.setattr(_numba, "_layer", lambda: layer)
+    monkeypatch.setattr(add_up, "threaded", fail)
+    with pytest.raises(RuntimeError, match="planted"):
+        totals(3)
+    assert numba.get_num_threads() == mask
+    assert not _numba._gate.locked()
+
+
+@pytest.mark.compiled
+@needs_threads
+def test_the_thread_mask_is_put_back_after_arguments_that_do_not_compile(mask):
+    with pytest.raises(numba.TypingError):
+        add_up(3, np.array([0, 1]), "text", np.zeros(1))
+    assert numba.get_num_threads() == mask
+
+
+@pytest.mark.compiled
+def test_more_threads_than_numba_has_are_cut(calls):
+    totals(config.NUMBA_NUM_THREADS + 1)
+    most = config.NUMBA_NUM_THREADS
+    assert calls == ([(most, most)] if most > 1 else [])
+
+
+def test_one_thread_runs_the_serial_twin(calls):
+    assert_array_equal(totals(1), expected_totals())
+    assert calls == []
+
+
+def test_the_serial_twin_runs_where_threads_are_out_of_reach(calls, monkeypatch):
+    monkeypatch.setattr(_numba, "_serial_only", True)
+    assert_array_equal(totals(3), expected_totals())
+    assert calls == []
+
+
+@pytest.mark.compiled
+@needs_threads
+def test_the_serial_twin_runs_while_another_python_thread_has_the_workers(calls, monkeypatch):
+    monkeypatch.setattr(_numba, "_layer", lambda: "workqueue")
+    with _numba._gate:
+        assert_array_equal(totals(3), expected_totals())
+    assert calls == []
+    totals(3)
+    assert calls == [(3, 3)]
+
+
+def test_a_kernel_is_pickled_by_name():
+    assert pickle.loads(pickle.dumps(pack)) is pack
+
+
+# --- whole processes -----------------------------------------------------------------------------
+
+needs_fork = [
+    pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork on this system"),
+    pytest.mark.skipif(
+        sys.platform == "darwin", reason="the libraries of macOS do not survive a fork without exec"
+    ),
+]
+
+
+@pytest.fixture(scope="module")
+def warm(tmp_path_factory):
+    return surroundings.warm(tmp_path_factory.getbasetemp())
+
+
+@pytest.fixture(params=["omp", "workqueue"], scope="module")
+def layer(request):
+    reason = surroundings.why_not(request.param)
+    if reason:
+        pytest.skip(f"Numba cannot load the {request.param} layer: {reason}")
+    return request.param
+
+
+def marked(*marks):
+    """Decorator: all of these marks."""
+
+    def mark(test):
+        for one in marks:
+            test = one(test)
+        return test
+
+    return mark
+
+
+@pytest.mark.compiled
+def test_one_thread_starts_no_threading_layer_and_gives_the_same_bits(warm):
+    code = """
+import numba
+from surroundings import digest
+one = digest(1, 20_000, 1e6)
+try:
+    print(numba.threading_layer())
+except ValueError:
+    print("none")
+print(digest(2, 20_000, 1e6) == one, numba.threading_layer() != "")
+"""
+    got = surroundings.run(code, FASTMIX_CACHE_DIR=warm.folder)
+    assert got.split() == ["none", "True", "True"]
+
+
+@pytest.mark.compiled
+def test_four_python_threads_fit_at_once(warm, layer):
+    code = """
+import fastmix, numba
+from concurrent.futures import ThreadPoolExecutor
+from surroundings import digest
+with ThreadPoolExecutor(4) as pool:
+    found = set(pool.map(digest, [2, 2, 1, 2] * 5))
+print(numba.threading_layer(), *found)
+"""
+    got = surroundings.run(code, NUMBA_THREADING_LAYER=layer, FASTMIX_CACHE_DIR=warm.folder)
+    assert got == f"{layer} {warm.digest}"
+
+
+@pytest.mark.compiled
+def test_four_python_threads_compile_at_once():
+    code = """
+import fastmix.kernels.tiles
+from concurrent.futures import ThreadPoolExecutor
+from surroundings import column_sums
+with ThreadPoolExecutor(4) as pool:
+    print(*set(pool.map(column_sums, ["f8", "f4", "f8", "f4"])))
+"""
+    assert surroundings.run(code, FASTMIX_CACHE="0") == "(4.0, 6.0, 0)"
+
+
+@pytest.mark.compiled
+@marked(*needs_fork)
+def test_child_grandchild_and_parent_compute_after_a_fork(warm, layer):
+    code = """
+import numba
+from surroundings import digest, forked
+want = digest()
+def alike(below=0):
+    return digest() == want and (not below or forked(lambda: alike(below - 1)) == 0)
+print(numba.threading_layer(), forked(lambda: alike(1)), alike(), want)
+"""
+    got = surroundings.run(code, NUMBA_THREADING_LAYER=layer, FASTMIX_CACHE_DIR=warm.folder)
+    assert got == f"{layer} 0 True {warm.digest}"
+
+
+@pytest.mark.compiled
+@marked(*needs_fork)
+def test_a_child_computes_after_a_fork_while_another_thread_fits(warm, layer):
+    code = """
+import itertools, numba, threading
+from surroundings import digest, forked
+want, stop = digest(), threading.Event()
+def fit():
+    while not stop.is_set():
+        digest()
+other = threading.Thread(target=fit)
+other.start()
+statuses = {forked(lambda: digest() == want) for _ in range(5)}
+stop.set()
+other.join()
+print(numba.threading_layer(), *statuses, digest())
+"""
+    got = surroundings.run(code, NUMBA_THREADING_LAYER=layer, FASTMIX_CACHE_DIR=warm.folder)
+    assert got == f"{layer} 0 {warm.digest}"
+
+
+@pytest.mark.compiled
+@marked(*needs_fork)
+def test_a_fork_while_another_thread_compiles():
+    code = """
+import threading
+from fastmix.kernels import tiles
+from numba.core import event
+from surroundings import column_sums, forked
+class Watch(event.Listener):
+    begun = threading.Event()
+    def on_start(self, event): self.begun.set()
+    def on_end(self, event): pass
+event.register("numba:compile", Watch())
+other = threading.Thread(target=column_sums)
+other.start()
+assert Watch.begun.wait(60)
+print(forked(lambda: column_sums("f4") == (4.0, 6.0, 0)))
+other.join()
+"""
+    assert surroundings.run(code, FASTMIX_CACHE="0") == "0"
+
+
+POOL = """
+import multiprocessing, numba
+from surroundings import digest
+if __name__ == "__main__":
+    want = digest()
+    with multiprocessing.get_context("{method}").Pool(2) as pool:
+        found = set(pool.map(digest, [2] * 4))
+    print(numba.threading_layer(), *found, digest() == want)
+"""
+
+
+@pytest.mark.compiled
+@marked(*needs_fork)
+def test_a_pool_by_fork_computes(warm, layer):
+    code = POOL.format(method="fork")
+    got = surroundings.run(code, NUMBA_THREADING_LAYER=layer, FASTMIX_CACHE_DIR=warm.folder)
+    assert got == f"{layer} {warm.digest} True"
+
+
+@pytest.mark.compiled
+def test_a_pool_by_spawn_computes(warm):
+    got = surroundings.run(POOL.format(method="spawn"), FASTMIX_CACHE_DIR=warm.folder)
+    assert got.split()[1:] == [warm.digest, "True"]
+
+
+@pytest.mark.compiled
+@pytest.mark.parametrize("backend", ["loky", "threading"])
+def test_joblib_computes(warm, layer, backend):
+    pytest.importorskip("joblib")
+    inner = "inner_max_num_threads=2, " if backend == "loky" else ""
+    code = f"""
+import numba
+from joblib import Parallel, delayed, parallel_config
+from surroundings import digest
+want = digest()
+with parallel_config("{backend}", {inner}n_jobs=2):
+    found = set(Parallel()(delayed(digest)() for _ in range(4)))
+print(numba.threading_layer(), *found, digest() == want)
+"""
+    got = surroundings.run(code, NUMBA_THREADING_LAYER=layer, FASTMIX_CACHE_DIR=warm.folder)
+    assert got == f"{layer} {warm.digest} True"
+
+
+@pytest.mark.compiled
+@pytest.mark.parametrize("layer_name", ["tbb", "nonesuch"])
+def test_without_a_threading_layer_one_warning_and_one_thread(warm, layer_name):
+    if not surroundings.why_not(layer_name):
+        pytest.skip(f"Numba can load the {layer_name} layer")
+    code = """
+import warnings
+from surroundings import digest
+with warnings.catch_warnings(record=True) as caught:
+    warnings.simplefilter("always")
+    print(digest(), digest())
+print(*(f"{w.category.__name__}: {w.message}" for w in caught if w.category is RuntimeWarning))
+"""
+    got = surroundings.run(code, NUMBA_THREADING_LAYER=layer_name, FASTMIX_CACHE_DIR=warm.folder)
+    digests, warning = got.split("\n", 1)
+    assert digests.split() == [warm.digest] * 2
+    assert warning.startswith("RuntimeWarning: fastmix runs on one thread: ")
+    assert warning.count("RuntimeWarning") == 1
+
+
+@pytest.mark.compiled
+@pytest.mark.skipif(os.name != "posix", reason="SIGINT cannot be sent to one process on Windows")
+def test_ctrl_c_ends_a_long_fit_and_the_next_fit_works(warm):
+    code = """
+import numba, os, signal, threading, time
+from fastmix import GaussianMixture, KMeans
+from surroundings import digest, rows
+want, before = digest(), numba.get_num_threads()
+def interrupt():
+    global sent
+    sent = time.perf_counter()
+    os.kill(os.getpid(), signal.SIGINT)
+for endless in (
+    KMeans(5, init="random", n_init=10**9, n_threads=2),
+    GaussianMixture(5, tol=0.0, max_iter=10**9, n_threads=2),
+):
+    untouched = dict(vars(endless))
+    threading.Timer(0.5, interrupt).start()
+    try:
+        endless.fit(rows())
+    except KeyboardInterrupt:
+        late = time.perf_counter() - sent
+        print("in time" if late < 5 else late, vars(endless) == untouched)
+print(numba.get_num_threads() == before, digest() == want)
+"""
+    got = surroundings.run(code, NUMBA_NUM_THREADS=3, FASTMIX_CACHE_DIR=warm.folder)
+    assert got.split("\n") == ["in time True", "in time True", "True True"]
