@@ -374,6 +374,20 @@ other.join()
 
 
 @pytest.mark.compiled
+@marked(*needs_fork)
+def test_a_child_that_imports_fastmix_after_others_have_started_threads_computes(warm, layer):
+    code = """
+import multiprocessing, numba, sys
+from surroundings import digest
+numba.get_num_threads()
+with multiprocessing.get_context("fork").Pool(2) as pool:
+    print(numba.threading_layer(), *set(pool.map(digest, [2] * 4)), "fastmix" in sys.modules)
+"""
+    got = surroundings.run(code, NUMBA_THREADING_LAYER=layer, FASTMIX_CACHE_DIR=warm.folder)
+    assert got == f"{layer} {warm.digest} False"
+
+
+@pytest.mark.compiled
 def test_a_pool_by_spawn_computes(warm):
     code = """
 import multiprocessing
