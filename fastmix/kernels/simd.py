@@ -165,14 +165,21 @@ def _gaps_plainly(tiles, first, last, means, scale, bias, out):
             y = tiles[t] - means[c][:, None]
             sq_norm = (y * y).sum(0)
             value = bias[c] - scale[c] * scale[c] * sq_norm / 2
-            out[c, (t - first) * R : (t - first + 1) * R] = np.where(sq_norm < np.inf, value, -np.inf)
+            out[c, (t - first) * R : (t - first + 1) * R] = np.where(
+                sq_norm < np.inf, value, -np.inf
+            )
 
 
 def _emit_moments(context, builder, sig, args):
     lanes = Lanes(builder, sig.args[0].dtype)
-    (tiles, (_, d, _)), (means, (k, _)), (resp, (_, width)), (counts, _), (sums, _), (scatter, _) = (
-        array(context, builder, sig.args[i], args[i]) for i in (0, 3, 4, 5, 6, 7)
-    )
+    (
+        (tiles, (_, d, _)),
+        (means, (k, _)),
+        (resp, (_, width)),
+        (counts, _),
+        (sums, _),
+        (scatter, _),
+    ) = (array(context, builder, sig.args[i], args[i]) for i in (0, 3, 4, 5, 6, 7))
     first, last, R = args[1], args[2], I64(lanes.rows)
     mul, add, sub = builder.mul, builder.add, builder.sub
     with lanes.loop(k) as c:
@@ -200,7 +207,9 @@ def _emit_moments(context, builder, sig, args):
 
                     r = lanes.load(weights, lane)
                     left = [gap(add(j, I64(a)), at_j[a]) for a in range(count)]
-                    right = left if corner else [gap(add(i, I64(b)), at_i[b]) for b in range(columns)]
+                    right = (
+                        left if corner else [gap(add(i, I64(b)), at_i[b]) for b in range(columns)]
+                    )
                     for a in range(count):
                         weighted = builder.fmul(r, left[a])
                         for place, x in zip(second[a], right, strict=False):
