@@ -34,7 +34,7 @@ def tests(session):
 
 @nox.session
 def nojit(session):
-    """The tests on plain Python, which is where coverage can look."""
+    """The tests on plain Python, which is where coverage can look; it has a floor."""
     set_up(session, "test")
     session.env["NUMBA_DISABLE_JIT"] = "1"
     session.run("pytest", *session.posargs, "--cov")  # last: it would take a path for a package

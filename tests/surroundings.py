@@ -113,21 +113,31 @@ def rows(n=2_000, d=4, k=5):
     return np.random.RandomState(0).normal(size=(n, d)) + 10.0 * (np.arange(n) % k)[:, None]
 
 
+def models(X, n_threads=2):
+    """A k-means and a mixture whose fits need few kernels: the starts are given."""
+    from fastmix import GaussianMixture, KMeans
+
+    k, d = 5, X.shape[1]
+    weights, means, precisions = np.full(k, 1 / k), X[:k], np.tile(np.eye(d), (k, 1, 1))
+    start = {"weights_init": weights, "means_init": means, "precisions_init": precisions}
+    kmeans = KMeans(k, init=means, tol=0.0, n_threads=n_threads)
+    return kmeans, GaussianMixture(k, n_threads=n_threads, **start)
+
+
 def digest(n_threads=2, n=2_000, least_work=0):
     """Hash of every bit of a k-means and a mixture, with threads for all work beyond `least_work`."""
-    from fastmix import GaussianMixture, KMeans, _numba
+    from fastmix import _numba
 
     _numba.THREAD_WORK.clear()
     _numba.DEFAULT_THREAD_WORK = least_work
-    X, found = rows(n), hashlib.sha256()
-    for make in (KMeans, GaussianMixture):
-        model = make(5, random_state=0, n_threads=n_threads).fit(X)
-        fitted = [value for name, value in sorted(vars(model).items()) if name.endswith("_")]
-        for value in (*fitted, model.predict(X)):
-            found.update(
-                np.ascontiguousarray(value).tobytes() if isinstance(value, np.ndarray) else b""
-            )
-    return found.hexdigest()[:12]
+    X = rows(n)
+    arrays = [
+        value
+        for model in models(X, n_threads)
+        for name, value in sorted(vars(model.fit(X)).items())
+        if name.endswith("_") and isinstance(value, np.ndarray)
+    ]
+    return hashlib.sha256(b"".join(array.tobytes() for array in arrays)).hexdigest()[:12]
 
 
 def forked(job):
@@ -160,3 +170,12 @@ def log_likelihood():
     tiles, means, resp = np.zeros((1, 2, 32)), np.zeros((1, 2)), np.empty((0, 1))
     infer(1, np.array([0, 1]), tiles, means, np.ones(1), np.zeros(1), labels, log_norm, resp)
     return log_norm[0].item(), sum(infer.serial.stats.cache_hits.values())
+
+
+def log_sum():
+    """Log of the sum of one number, exp(0), by a kernel whose inner kernels stand in another module."""
+    from fastmix.kernels.responsibilities import respond
+
+    log_norm = np.empty(1)
+    respond(np.zeros((1, 1)), np.empty(1), log_norm)
+    return log_norm[0].item(), sum(respond.stats.cache_hits.values())

@@ -315,24 +315,26 @@ with ThreadPoolExecutor(4) as pool:
 
 @pytest.mark.compiled
 @marked(*needs_fork)
-def test_child_grandchild_and_parent_compute_after_a_fork(warm, layer):
+def test_children_grandchildren_pools_and_the_parent_compute_after_a_fork(warm, layer):
     code = """
-import numba
+import multiprocessing, numba
 from surroundings import digest, forked
 want = digest()
 def alike(below=0):
     return digest() == want and (not below or forked(lambda: alike(below - 1)) == 0)
-print(numba.threading_layer(), forked(lambda: alike(1)), alike(), want)
+print(numba.threading_layer(), forked(lambda: alike(1)), alike())
+with multiprocessing.get_context("fork").Pool(2) as pool:
+    print(*set(pool.map(digest, [2] * 4)), alike())
 """
     got = surroundings.run(code, NUMBA_THREADING_LAYER=layer, FASTMIX_CACHE_DIR=warm.folder)
-    assert got == f"{layer} 0 True {warm.digest}"
+    assert got.split() == [layer, "0", "True", warm.digest, "True"]
 
 
 @pytest.mark.compiled
 @marked(*needs_fork)
 def test_a_child_computes_after_a_fork_while_another_thread_fits(warm, layer):
     code = """
-import itertools, numba, threading
+import numba, threading
 from surroundings import digest, forked
 want, stop = digest(), threading.Event()
 def fit():
@@ -371,43 +373,38 @@ other.join()
     assert surroundings.run(code, FASTMIX_CACHE="0") == "0"
 
 
-POOL = """
-import multiprocessing, numba
-from surroundings import digest
-if __name__ == "__main__":
-    want = digest()
-    with multiprocessing.get_context("{method}").Pool(2) as pool:
-        found = set(pool.map(digest, [2] * 4))
-    print(numba.threading_layer(), *found, digest() == want)
-"""
-
-
-@pytest.mark.compiled
-@marked(*needs_fork)
-def test_a_pool_by_fork_computes(warm, layer):
-    code = POOL.format(method="fork")
-    got = surroundings.run(code, NUMBA_THREADING_LAYER=layer, FASTMIX_CACHE_DIR=warm.folder)
-    assert got == f"{layer} {warm.digest} True"
-
-
 @pytest.mark.compiled
 def test_a_pool_by_spawn_computes(warm):
-    got = surroundings.run(POOL.format(method="spawn"), FASTMIX_CACHE_DIR=warm.folder)
-    assert got.split()[1:] == [warm.digest, "True"]
+    code = """
+import multiprocessing
+from surroundings import digest
+want = digest()
+with multiprocessing.get_context("spawn").Pool(2) as pool:
+    print(*set(pool.map(digest, [2] * 4)), digest() == want)
+"""
+    assert surroundings.run(code, FASTMIX_CACHE_DIR=warm.folder) == f"{warm.digest} True"
 
 
 @pytest.mark.compiled
-@pytest.mark.parametrize("backend", ["loky", "threading"])
-def test_joblib_computes(warm, layer, backend):
-    pytest.importorskip("joblib")
-    inner = "inner_max_num_threads=2, " if backend == "loky" else ""
-    code = f"""
-import numba
+def test_joblib_computes_in_processes(warm):
+    code = """
 from joblib import Parallel, delayed, parallel_config
 from surroundings import digest
 want = digest()
-with parallel_config("{backend}", {inner}n_jobs=2):
-    found = set(Parallel()(delayed(digest)() for _ in range(4)))
+with parallel_config("loky", n_jobs=2, inner_max_num_threads=2):
+    print(*set(Parallel()(delayed(digest)() for _ in range(4))), digest() == want)
+"""
+    assert surroundings.run(code, FASTMIX_CACHE_DIR=warm.folder) == f"{warm.digest} True"
+
+
+@pytest.mark.compiled
+def test_joblib_computes_in_threads(warm, layer):
+    code = """
+import numba
+from joblib import Parallel, delayed
+from surroundings import digest
+want = digest()
+found = set(Parallel(n_jobs=2, backend="threading")(delayed(digest)() for _ in range(6)))
 print(numba.threading_layer(), *found, digest() == want)
 """
     got = surroundings.run(code, NUMBA_THREADING_LAYER=layer, FASTMIX_CACHE_DIR=warm.folder)
@@ -439,21 +436,20 @@ print(*(f"{w.category.__name__}: {w.message}" for w in caught if w.category is R
 def test_ctrl_c_ends_a_long_fit_and_the_next_fit_works(warm):
     code = """
 import numba, os, signal, threading, time
-from fastmix import GaussianMixture, KMeans
-from surroundings import digest, rows
-want, before = digest(), numba.get_num_threads()
+from surroundings import digest, models, rows
+want, before, X = digest(), numba.get_num_threads(), rows()
 def interrupt():
     global sent
     sent = time.perf_counter()
     os.kill(os.getpid(), signal.SIGINT)
-for endless in (
-    KMeans(5, init="random", n_init=10**9, n_threads=2),
-    GaussianMixture(5, tol=0.0, max_iter=10**9, n_threads=2),
-):
+kmeans, mixture = models(X)
+kmeans.set_params(init="random", n_init=10**9)
+mixture.set_params(tol=0.0, max_iter=10**9)
+for endless in (kmeans, mixture):
     untouched = dict(vars(endless))
     threading.Timer(0.5, interrupt).start()
     try:
-        endless.fit(rows())
+        endless.fit(X)
     except KeyboardInterrupt:
         late = time.perf_counter() - sent
         print("in time" if late < 5 else late, vars(endless) == untouched)

@@ -143,8 +143,7 @@ class Full:
 
     def invert(self, factor: Floats) -> Floats:
         L = np.linalg.inv(factor)
-        covariances: Floats = L @ np.swapaxes(L, -1, -2)
-        return covariances
+        return np.asarray(L @ np.swapaxes(L, -1, -2), np.float64)
 
     def to_full(self, covariances: Floats, k: int, d: int) -> Floats:
         return covariances

@@ -1,29 +1,22 @@
 """Circles and ellipses as numbers: what a model says about two of its features."""
 
-from collections.abc import Callable
-
 import numpy as np
 from numpy.typing import NDArray
 
-Array = NDArray[np.float64]
+from fastmix.engine.covariances import COVARIANCES
 
-# What each covariance type keeps, spread out to one (d, d) matrix for each of k components.
-MATRICES: dict[str, Callable[[Array, int, int], Array]] = {
-    "full": lambda covariances, k, d: covariances,
-    "tied": lambda covariances, k, d: np.broadcast_to(covariances, (k, d, d)),
-    "diag": lambda covariances, k, d: covariances[:, :, np.newaxis] * np.eye(d),
-    "spherical": lambda covariances, k, d: covariances[:, np.newaxis, np.newaxis] * np.eye(d),
-}
+Array = NDArray[np.float64]
 
 
 def covariance_matrices(covariances: Array, covariance_type: str, k: int, d: int) -> Array:
     """One covariance matrix for each component, (k, d, d), from any type's covariances."""
-    if covariance_type not in MATRICES:
+    if covariance_type not in COVARIANCES:
         raise ValueError(
-            f"covariance_type must be one of {sorted(MATRICES)}, got {covariance_type!r}; "
+            f"covariance_type must be one of {sorted(COVARIANCES)}, got {covariance_type!r}; "
             "give the model one of these to draw its ellipses."
         )
-    return MATRICES[covariance_type](np.asarray(covariances, dtype=np.float64), k, d)
+    kept = np.asarray(covariances, dtype=np.float64)
+    return COVARIANCES[covariance_type].to_full(kept, k, d)
 
 
 def marginal(means: Array, matrices: Array, dims: tuple[int, int]) -> tuple[Array, Array]:

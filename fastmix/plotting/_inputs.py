@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.exceptions import NotFittedError
-from sklearn.utils.validation import check_is_fitted
 
+from fastmix._validation import check_is_fitted
 from fastmix.plotting._geometry import Array, n_std_of_levels
 
 

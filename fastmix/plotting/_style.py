@@ -124,5 +124,4 @@ def finish(ax: Axes, plane: Plane) -> Axes:
     if plane.names is not None:
         ax.set_xlabel(plane.names[0])
         ax.set_ylabel(plane.names[1])
-    ax.autoscale_view()
     return ax

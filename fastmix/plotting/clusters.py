@@ -69,11 +69,13 @@ def plot_kmeans(
 
     Examples
     --------
+    >>> from matplotlib import pyplot as plt
     >>> from sklearn.datasets import make_blobs
     >>> from fastmix import KMeans
     >>> from fastmix.plotting import plot_kmeans
     >>> X, _ = make_blobs(n_samples=500, centers=5, cluster_std=0.9, random_state=17)
-    >>> ax = plot_kmeans(KMeans(n_clusters=5, random_state=420), X)
+    >>> _, ax = plt.subplots()
+    >>> ax = plot_kmeans(KMeans(n_clusters=5, random_state=420), X, ax)
     >>> len(ax.patches)
     5
     """

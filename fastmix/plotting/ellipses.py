@@ -77,11 +77,14 @@ def plot_gmm(
 
     Examples
     --------
+    >>> from matplotlib import pyplot as plt
     >>> from sklearn.datasets import make_blobs
     >>> from fastmix import GaussianMixture
     >>> from fastmix.plotting import plot_gmm
     >>> X, _ = make_blobs(n_samples=500, centers=5, cluster_std=0.9, random_state=17)
-    >>> ax = plot_gmm(GaussianMixture(n_components=5, random_state=420), X, levels=(0.5, 0.9))
+    >>> _, ax = plt.subplots()
+    >>> model = GaussianMixture(n_components=5, random_state=420)
+    >>> ax = plot_gmm(model, X, ax, levels=(0.5, 0.9))
     >>> len(ax.patches)
     10
     """

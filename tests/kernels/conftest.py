@@ -56,7 +56,7 @@ def in_tiles():
 
 @pytest.fixture(scope="session")
 def in_lanes():
-    """Maker of one number for every lane of tiles from one for every row; `padding` beyond the rows."""
+    """Maker of one number a lane of tiles from one a row, `padding` beyond the rows."""
 
     def make(values, tiles, padding=0):
         lanes = np.full(len(tiles) * tiles.shape[2], padding, values.dtype)

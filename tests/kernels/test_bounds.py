@@ -1,10 +1,7 @@
-"""NUMBA_BOUNDSCHECK=1, on which `nox -s bounds` relies, does see a kernel that runs over its arrays."""
-
-import os
-import subprocess
-import sys
+"""NUMBA_BOUNDSCHECK=1, on which `nox -s bounds` relies, does see a kernel beyond its arrays."""
 
 import pytest
+from surroundings import run
 
 OVERRUN = """
 import numpy as np
@@ -22,13 +19,5 @@ except IndexError:
 
 @pytest.mark.compiled
 def test_one_tile_too_many_is_an_index_error(tmp_path):
-    environment = {"NUMBA_BOUNDSCHECK": "1", "FASTMIX_CACHE_DIR": str(tmp_path / "cache")}
-    run = subprocess.run(
-        [sys.executable, "-c", OVERRUN],
-        env=os.environ | environment,
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
-    assert run.returncode == 0, run.stderr
-    assert run.stdout.splitlines() == ["[[256.0, 256.0, 256.0]]", "IndexError"]
+    printed = run(OVERRUN, NUMBA_BOUNDSCHECK=1, FASTMIX_CACHE_DIR=tmp_path / "cache")
+    assert printed.splitlines() == ["[[256.0, 256.0, 256.0]]", "IndexError"]

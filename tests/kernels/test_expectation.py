@@ -95,8 +95,8 @@ def log_joint(rows, mixture, covariance_type):
 def rounding(rows, mixture, covariance_type):
     """Bound (n, k) on the rounding errors of log-probabilities.
 
-    With u = eps / 2, y = W (x - mean) is off by (d + 2) u |W| |x - mean| at most, so the sum of its squares
-    by (3 d + 5) u times the squared length of |W| |x - mean|; half of it is subtracted from a constant.
+    With u = eps / 2, y = W (x - mean) is off by (d + 2) u |W| |x - mean| at most, so the sum of its
+    squares by (3 d + 5) u times the squared length of |W| |x - mean|; half of it enters.
     """
     k, d = mixture.means.shape
     diff = np.abs(rows[:, None, :].astype(np.float64) - mixture.means)
@@ -119,9 +119,9 @@ def slots(size, covariance_type, guarded):
 
 
 def assert_moments(got, before, rows, share, means, covariance_type, resp_error=0.0):
-    """Shard 1 of counts, sums, scatter has grown from `before` by the moments of the rows about the means.
+    """Shard 1 of counts, sums, scatter has grown from `before` by the moments about the means.
 
-    `share` (n, k) is weight times responsibility, the latter with an error of resp_error relative to itself.
+    `share` (n, k) is weight times responsibility, the latter with a relative error of resp_error.
     """
     counts, raw, scatter = naive.moments(rows, share, means)
     expected = counts, raw - counts[:, None] * means, SCATTER[covariance_type](scatter)

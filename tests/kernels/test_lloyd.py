@@ -1,6 +1,7 @@
 """Nearest centers and the totals of clusters, against distances in long double.
 
-Most data are small integers: their squared distances and sums are exact in both dtypes, and ties are common.
+Most data are small integers: their squared distances and sums are exact in both dtypes, and many
+are equal.
 """
 
 import naive

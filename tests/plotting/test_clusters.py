@@ -82,9 +82,10 @@ def test_a_smaller_quantile_draws_a_smaller_circle(clusters):
 
 
 def test_in_more_dimensions_distances_are_those_in_the_plane(clusters):
-    X = np.array([[0.0, 50.0, 2.0], [4.0, -50.0, 3.0]])
-    ax = plot_kmeans(clusters([[0, 0, 0]]), X, dims=(2, 0))
-    assert_array_equal(points(ax).get_offsets(), [[2, 0], [3, 4]])
+    X = np.array([[1.0, 50.0, 9.0], [5.0, -50.0, 10.0]])
+    ax = plot_kmeans(clusters([[1, 0, 7]]), X, dims=(2, 0))
+    assert_array_equal(points(ax).get_offsets(), [[9, 1], [10, 5]])
+    assert ax.patches[0].center == (7, 1)
     assert ax.patches[0].radius == 5
     assert (ax.get_xlabel(), ax.get_ylabel()) == ("feature 2", "feature 0")
 
@@ -121,6 +122,13 @@ def test_many_points_are_thinned_the_same_way_but_circles_are_not(clusters, rng)
     assert points(first).get_rasterized()
     assert_array_equal(drawn, points(second).get_offsets())
     assert first.patches[0].radius == pytest.approx(np.linalg.norm(X, axis=1).max())
+
+
+def test_thinned_points_keep_their_colours(clusters, rng):
+    X = rng.normal(size=(MAX_POINTS + 1000, 2))
+    drawn = points(plot_kmeans(clusters([[-1, 0], [1, 0]]), X))
+    cluster = (drawn.get_offsets()[:, 0] > 0).astype(int)
+    assert_array_equal(drawn.get_facecolors()[:, :3], palette(2)[cluster, :3])
 
 
 def test_more_points_are_smaller_and_fainter(clusters, rng):

@@ -1,0 +1,53 @@
+"""Rows of the engine in the coordinates of X, and parameters from covariances."""
+
+import naive
+import numpy as np
+import pytest
+
+from fastmix.engine.covariances import COVARIANCES
+from fastmix.engine.results import Frame, Parameters
+from fastmix.engine.rows import pack
+
+
+@pytest.fixture(params=COVARIANCES, scope="session")
+def covariance_type(request):
+    return request.param
+
+
+@pytest.fixture
+def covariance(covariance_type):
+    return COVARIANCES[covariance_type]
+
+
+@pytest.fixture(scope="session")
+def packed():
+    """Maker of packed rows that are neither moved nor scaled."""
+
+    def make(X, weight=None, n_threads=1):
+        return pack(X, Frame(np.zeros(X.shape[1], X.dtype), 0), weight, n_threads)
+
+    return make
+
+
+@pytest.fixture
+def parameters(covariance):
+    """Maker of the engine's parameters from weights, means and covariances."""
+
+    def make(weights, means, covariances):
+        factor = covariance.factor(covariances)
+        log_det = covariance.log_det(factor, *means.shape)
+        return Parameters(weights, means, covariances, factor, log_det)
+
+    return make
+
+
+@pytest.fixture
+def random_covariances(rng, covariance_type):
+    """Maker of covariances of the type whose variances are between 1 and about 10."""
+
+    def make(k, d):
+        root = rng.normal(size=(k, d, d))
+        matrices = root @ root.swapaxes(1, 2) + np.eye(d)
+        return naive.from_full(matrices, np.ones(k), covariance_type)
+
+    return make

@@ -1,0 +1,212 @@
+"""Rows on their way into the frame and back."""
+
+import math
+
+import naive
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.testing import assert_allclose, assert_array_equal
+
+from fastmix.engine.results import Frame
+from fastmix.engine.rows import (
+    ROWS_A_SHARD,
+    Columns,
+    frame_of,
+    from_frame,
+    mean_variance,
+    measure,
+    pack,
+    power_of_two,
+    take,
+    to_frame,
+)
+from fastmix.kernels.tiles import tile_rows
+
+EPS = np.finfo(np.float64).eps
+
+
+def framed(X, normalise=True):
+    return frame_of(X, measure(X, 1), normalise)
+
+
+# --- measure ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("n", [1, 5, ROWS_A_SHARD, ROWS_A_SHARD + 1])
+def test_columns_are_measured_in_float64(rng, dtype, n):
+    X = (100 + rng.normal(size=(n, 2))).astype(dtype)
+    got = measure(X, 1)
+    mean, low, high = naive.column_statistics(X)
+    assert_array_equal(got.low, low)
+    assert_array_equal(got.high, high)
+    # n additions, each off by half an eps of a sum of at most n times the greatest value
+    assert_allclose(got.mean, mean, rtol=0, atol=n * EPS * np.abs(X).max())
+
+
+# --- frame_of --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("scale", [1.0, 2.0**-40, 2.0**40, 3e-30, 7e18])
+def test_normalised_rows_are_of_size_one(rng, dtype, scale):
+    X = (scale * rng.normal(size=(50, 3))).astype(dtype)
+    frame = framed(X)
+    inside = take(pack(X, frame, None, 1), np.arange(50))
+    assert frame.origin.dtype == dtype
+    # the rounding of a float32 origin may carry the greatest value just over a power of two
+    assert 1 - 4 * np.finfo(dtype).eps <= np.abs(inside).max() <= 2
+    assert_allclose(inside.mean(axis=0), 0, atol=50 * np.finfo(dtype).eps)
+
+
+def test_a_frame_for_mixtures_is_not_scaled(rng, dtype):
+    X = (1e6 * rng.normal(size=(50, 3))).astype(dtype)
+    frame = framed(X, normalise=False)
+    assert frame.exponent == 0
+    mean = naive.column_statistics(X)[0]
+    # a sum of 50 numbers, then a rounding to the dtype of the rows
+    atol = 50 * EPS * np.abs(X).max() + np.finfo(dtype).eps * np.abs(mean)
+    assert np.all(np.abs(frame.origin - mean) <= atol)
+
+
+def test_rows_that_are_all_the_same_are_not_scaled(dtype):
+    frame = framed(np.full((4, 2), 3, dtype))
+    assert frame.exponent == 0
+    assert_array_equal(frame.origin, 3)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "largest", "normalise", "name"),
+    [
+        ("float64", 1e160, True, "float64"),
+        ("float64", 1e160, False, "float64"),
+        ("float64", 1.7e308, True, "float64"),
+        ("float32", 1e19, False, "float32"),
+    ],
+)
+def test_rows_whose_squares_overflow_are_refused(dtype, largest, normalise, name):
+    X = np.array([[largest, 0.0], [-largest, 1.0]], dtype)
+    with pytest.raises(ValueError, match=f"(?s)too large.*overflow {name}.*Rescale the data") as e:
+        framed(X, normalise)
+    assert ("pass it as float64" in str(e.value)) == (name == "float32")
+
+
+def test_float32_rows_that_float64_can_square_fit_a_normalised_frame():
+    X = np.array([[3e38, 0.0], [-3e38, 1.0]], np.float32)
+    frame = framed(X)
+    assert frame.exponent == power_of_two(3e38, X.dtype)
+    assert np.isfinite(pack(X, frame, None, 1).tiles).all()
+
+
+def test_the_squared_distances_of_all_rows_together_must_fit(dtype):
+    """Rows are at most twice the greatest value apart; float32 adds up a tile of them only."""
+    n, d = 1000, 2
+    terms = d * (tile_rows(dtype) if dtype == np.float32 else n)
+    edge = math.sqrt(float(np.finfo(dtype).max) / terms) / 2
+
+    def columns(largest):
+        return Columns(np.zeros(d), np.array([-1.0, -largest]), np.array([1.0, 0.0]))
+
+    X = np.empty((n, d), dtype)
+    assert_array_equal(frame_of(X, columns(0.99 * edge), normalise=False).origin, 0)
+    with pytest.raises(ValueError, match="too large"):
+        frame_of(X, columns(1.01 * edge), normalise=False)
+
+
+# --- power_of_two ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("largest", "exponent"),
+    [(0, 0), (1, 0), (1.99, 0), (2, 1), (0.5, -1), (0.49, -2), (1e308, 1000), (5e-324, -1000)],
+)
+def test_powers_of_two_by_hand(largest, exponent):
+    assert power_of_two(float(largest)) == exponent
+
+
+@pytest.mark.parametrize(("largest", "exponent"), [(3e38, 120), (1e-45, -120), (6.0, 2)])
+def test_powers_of_two_of_float32_keep_their_inverse_normal(largest, exponent):
+    assert power_of_two(largest, np.dtype(np.float32)) == exponent
+    assert np.float32(2.0**-exponent) >= np.finfo(np.float32).smallest_normal
+
+
+@given(st.floats(2.0**-1000, 2.0**1000))
+def test_a_number_over_its_power_of_two_is_at_least_one_and_below_two(largest):
+    assert 1 <= math.ldexp(largest, -power_of_two(largest)) < 2
+
+
+# --- pack, take, to_frame, from_frame ----------------------------------------------------------
+
+
+@pytest.mark.parametrize("beyond", [-1, 0, 1])
+def test_pack_holds_every_row_in_the_frame(rng, dtype, beyond):
+    n = tile_rows(dtype) + beyond
+    X, origin = (rng.randint(-9, 10, shape).astype(dtype) for shape in ((n, 3), 3))
+    rows = pack(X, Frame(origin, 2), None, 1)
+    assert (rows.n, rows.weight_exponent, rows.n_threads) == (n, 0, 1)
+    assert_array_equal(take(rows, np.arange(n)), (X - origin) / 4)
+    assert rows.tiles.dtype == dtype
+    padded = np.arange(n, rows.weight.size)
+    assert_array_equal(take(rows, padded), 0)
+    assert_array_equal(rows.weight[:n], 1)
+    assert_array_equal(rows.weight[n:], 0)
+
+
+@pytest.mark.parametrize("scale", [1.0, 1e-300, 1e300, 5e-324])
+def test_weights_are_packed_at_size_one(dtype, scale):
+    weight = np.array([0.0, 3.0, 1.0]) * scale
+    rows = pack(np.zeros((3, 1), dtype), Frame(np.zeros(1, dtype), 0), weight, 1)
+    assert_array_equal(np.ldexp(rows.weight[:3], rows.weight_exponent), weight)
+    if scale > 5e-324:  # a subnormal maximum is brought up as far as exponents go
+        assert 1 <= rows.weight.max() < 2
+    assert_array_equal(rows.weight[3:], 0)
+
+
+def test_points_come_back_from_the_frame_bit_for_bit_where_sums_are_exact(rng, dtype):
+    points = rng.randint(-99, 100, (7, 3)).astype(dtype)
+    frame = Frame(np.array([5, -2, 0], dtype), 4)
+    inside = to_frame(points, frame)
+    assert_array_equal(inside, (points - frame.origin) / 16)
+    assert inside.dtype == dtype
+    assert inside.flags.c_contiguous
+    back = from_frame(inside, frame)
+    assert_array_equal(back, points)
+    assert back.dtype == dtype
+    assert back.flags.c_contiguous
+
+
+def test_points_of_any_kind_enter_the_frame_as_rows_do(rng, dtype):
+    X = (10 + rng.normal(size=(40, 3))).astype(dtype)
+    frame = framed(X)
+    inside = take(pack(X, frame, None, 1), np.arange(40))
+    for points in (X, X.tolist(), np.asfortranarray(X), X.astype(np.float64)):
+        assert_array_equal(to_frame(points, frame), inside)
+
+
+@given(st.lists(st.floats(-1e6, 1e6), min_size=1), st.floats(-1e6, 1e6), st.integers(-900, 900))
+def test_points_return_from_the_frame_within_rounding(values, origin, exponent):
+    points, frame = np.array(values)[:, None], Frame(np.array([origin]), exponent)
+    # a difference and a sum, each rounded once: half an eps of a number of at most 2e6
+    inside = to_frame(points, frame)
+    assert_allclose(from_frame(inside, frame), points, rtol=0, atol=2e6 * EPS)
+
+
+def test_take_gives_rows_in_any_order(rng, dtype, packed):
+    X = rng.normal(size=(70, 2)).astype(dtype)
+    chosen = np.array([69, 0, 33, 33])
+    got = take(packed(X), chosen)
+    assert_array_equal(got, X[chosen])
+    assert got.flags.c_contiguous
+
+
+# --- mean_variance ---------------------------------------------------------------------------
+
+
+def test_the_mean_variance_is_that_of_the_frame(rng, dtype):
+    X = (7 + rng.normal(scale=[1, 5, 0.1], size=(333, 3))).astype(dtype)
+    weight = rng.uniform(size=333)
+    frame = framed(X)
+    got = mean_variance(pack(X, frame, weight, 1))
+    expected = naive.tolerance(X, 1.0) / 4.0**frame.exponent  # weights do not enter
+    # centred by a mean that is off by an eps of 7, and squared
+    assert got == pytest.approx(expected, rel=20 * float(np.finfo(dtype).eps))

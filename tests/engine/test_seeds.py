@@ -1,0 +1,148 @@
+"""Every seeding: which rows may become centers, how often, and from which random numbers."""
+
+import naive
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.random import RandomState
+from numpy.testing import assert_array_equal
+
+from fastmix.engine.seeds import SEEDINGS, plusplus, uniform
+
+
+@pytest.fixture(params=SEEDINGS)
+def seeding(request):
+    return SEEDINGS[request.param]
+
+
+class Extreme(RandomState):
+    """Draws a given number instead of random ones from [0, 1)."""
+
+    def __init__(self, value):
+        super().__init__(0)
+        self.value = value
+
+    def uniform(self, size):
+        return np.full(size, self.value)
+
+
+# --- all seedings ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("n", "k"), [(1, 1), (5, 5), (33, 4), (100, 11)])
+def test_seeds_are_distinct_rows_with_weight(seeding, rng, packed, dtype, n, k):
+    X = rng.normal(size=(n, 2)).astype(dtype)
+    weight = rng.uniform(size=n)
+    weight[rng.permutation(n)[: (n - k) // 2]] = 0.0
+    for seed in range(10):
+        got = seeding(packed(X, weight), k, RandomState(seed))
+        assert got.shape == (k,)
+        assert got.dtype.kind == "i"
+        assert len(set(got)) == k
+        assert np.all(weight[got] > 0)
+
+
+def test_the_same_seed_gives_the_same_rows(seeding, rng, packed, dtype):
+    rows = packed(rng.normal(size=(50, 2)).astype(dtype))
+    assert_array_equal(seeding(rows, 4, RandomState(3)), seeding(rows, 4, RandomState(3)))
+    draws = {tuple(seeding(rows, 4, RandomState(seed))) for seed in range(9)}
+    assert len(draws) > 1
+
+
+def test_the_first_seed_is_drawn_in_proportion_to_its_weight(seeding, packed):
+    weight, draws = np.array([0.0, 1.0, 2.0, 5.0]), 400
+    rows, random = packed(np.arange(4.0)[:, None], weight), RandomState(0)
+    counts = np.zeros(4)
+    for _ in range(draws):
+        counts[seeding(rows, 1, random)[0]] += 1
+    share = weight / weight.sum()
+    # four standard deviations of a binomial
+    assert np.all(np.abs(counts - draws * share) <= 4 * np.sqrt(draws * share * (1 - share)))
+    assert counts[0] == 0
+
+
+def test_a_power_of_two_of_all_weights_changes_nothing(seeding, rng, packed):
+    X, weight = rng.normal(size=(60, 3)), rng.uniform(size=60)
+    for scale in (2.0**-700, 2.0**700):
+        got = seeding(packed(X, scale * weight), 5, RandomState(1))
+        assert_array_equal(got, seeding(packed(X, weight), 5, RandomState(1)))
+
+
+# --- k-means++ -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("n", "d", "k"), [(4, 1, 1), (31, 1, 3), (64, 2, 5), (65, 9, 4), (150, 3, 11)]
+)
+@pytest.mark.parametrize("weighted", [False, True])
+def test_plusplus_draws_what_the_definition_draws(rng, packed, dtype, n, d, k, weighted):
+    X = rng.randint(-50, 51, (n, d)).astype(dtype)  # integers: every potential is exact
+    weight = rng.randint(3, size=n).astype(np.float64) if weighted else None
+    rows = packed(X, weight)
+    for seed in range(5):
+        mine, naives = RandomState(seed), RandomState(seed)
+        expected = naive.kmeans_plusplus(X, k, weight, naives)[1]
+        assert_array_equal(plusplus(rows, k, mine), expected)
+        assert mine.uniform() == naives.uniform()  # both have drawn as much
+
+
+@pytest.mark.parametrize("n_trials", [1, 2, 7])
+def test_plusplus_tries_as_often_as_it_is_told(rng, packed, n_trials):
+    X = rng.randint(-50, 51, (90, 2)).astype(np.float64)
+    expected = naive.kmeans_plusplus(X, 6, None, RandomState(4), n_trials)[1]
+    assert_array_equal(plusplus(packed(X), 6, RandomState(4), n_trials), expected)
+
+
+@pytest.mark.parametrize("value", [0.0, np.nextafter(1.0, 0.0)])
+@pytest.mark.parametrize(
+    "zeros", [[0], [99], [0, 1, 2, 97, 98, 99], [*range(40)], [*range(60, 100)]]
+)
+def test_the_ends_of_the_unit_interval_draw_no_row_of_weight_zero(rng, packed, dtype, value, zeros):
+    X, weight = rng.normal(size=(100, 2)).astype(dtype), rng.uniform(size=100)
+    weight[zeros] = 0.0
+    got = plusplus(packed(X, weight), 5, Extreme(value))
+    assert np.all(weight[got] > 0)
+    assert np.all(got < 100)
+
+
+@given(
+    st.lists(st.sampled_from([0.0, 1e-300, 0.1, 1.0, 1e300]), min_size=1, max_size=70),
+    st.integers(1, 6),
+    st.integers(0, 99),
+)
+def test_plusplus_never_takes_a_row_of_weight_zero(packed, weights, k, seed):
+    weight = np.array([*weights, 0.7])
+    X = (np.arange(len(weight)) % 5.0)[:, None]  # few distinct rows: seeds run out of new ones
+    got = plusplus(packed(X, weight), k, RandomState(seed))
+    assert np.all(weight[got] > 0)
+
+
+def test_plusplus_repeats_rows_where_there_are_too_few(packed, dtype):
+    weight = np.array([0.0, 1.0, 0.0, 2.0])
+    got = plusplus(packed(np.arange(4, dtype=dtype)[:, None], weight), 4, RandomState(0))
+    assert set(got) == {1, 3}
+
+
+def test_plusplus_takes_the_far_group_next(packed):
+    """Hand-worked: after one seed of the pair at 0, all distance lies in the pair at 100."""
+    X = np.array([[0.0], [0.0], [100.0], [100.0]])
+    for seed in range(8):
+        got = plusplus(packed(X), 2, RandomState(seed))
+        assert sorted(X[got, 0]) == [0, 100]
+
+
+# --- random ----------------------------------------------------------------------------------
+
+
+def test_uniform_draws_as_numpy_does(rng, packed):
+    X, weight = rng.normal(size=(40, 1)), rng.randint(1, 4, 40).astype(np.float64)
+    expected = RandomState(2).choice(40, size=6, replace=False, p=weight / weight.sum())
+    assert_array_equal(uniform(packed(X, weight), 6, RandomState(2)), expected)
+
+
+def test_too_few_rows_with_weight_are_refused_by_number(packed):
+    rows = packed(np.zeros((5, 1)), np.array([0.0, 1.0, 0.0, 2.0, 0.0]))
+    assert set(uniform(rows, 2, RandomState(0))) == {1, 3}
+    with pytest.raises(ValueError, match=r"draws 3 distinct rows, but only 2 rows .*k-means\+\+"):
+        uniform(rows, 3, RandomState(0))
