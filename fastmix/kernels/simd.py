@@ -10,7 +10,7 @@ from numba import types
 from numba.extending import intrinsic
 
 from fastmix._numba import JIT
-from fastmix.kernels.lanes import FOUR, I32, I64, SIDE, Lanes, array
+from fastmix.kernels.lanes import I32, I64, SIDE, Lanes, array
 
 
 def _bounded(lanes, value, sq_norm):
