@@ -43,6 +43,7 @@ NAME_LENGTH = 20
 def fingerprint():
     """Hash of everything our machine code is made from, or None where the sources cannot be read."""
     parts = [numba.__version__, llvmlite.__version__, sys.version, sys.platform]
+    parts.append(os.environ.get("FASTMIX_VECTOR_BYTES"))  # read by kernels/lanes.py
     digest = hashlib.sha256(repr(parts).encode())
     sources = [*PACKAGE.glob("_*.py"), *(PACKAGE / "kernels").rglob("*.py")]
     try:

@@ -22,6 +22,7 @@ from fastmix.engine.results import (
 )
 from fastmix.engine.rows import take
 from fastmix.engine.totals import add
+from fastmix.kernels.expectation import group_tiles
 from fastmix.kernels.shards import shard_bounds
 
 EXP_WORK = 40  # operations of a log-sum-exp, a row and component
@@ -99,15 +100,16 @@ def expect(rows: Rows, parameters: Parameters, covariance: Covariance) -> Mixtur
         bounds,
         rows.tiles,
         rows.weight,
+        _group(rows, means),
         means,
         np.array(parameters.factor, means.dtype, order="C"),
-        log_const(parameters),
+        log_const(parameters).astype(means.dtype),
         counts,
         sums,
         scatter,
         objective,
     )
-    return _fold(counts, sums, scatter, float(objective.sum()), means)
+    return _fold(counts, sums, scatter, float(objective.sum()), means, covariance)
 
 
 def accumulate(
@@ -127,6 +129,7 @@ def accumulate(
             bounds + offset,
             rows.tiles,
             rows.weight,
+            _group(rows, means),
             means,
             resp,
             offset,
@@ -134,7 +137,7 @@ def accumulate(
             sums,
             scatter,
         )
-        parts.append(_fold(counts, sums, scatter, 0.0, means))
+        parts.append(_fold(counts, sums, scatter, 0.0, means, covariance))
         offset += n_tiles
     return functools.reduce(add, parts)
 
@@ -151,9 +154,10 @@ def infer(
         _threads(rows, means),
         shard_bounds(len(rows.tiles)),
         rows.tiles,
+        _group(rows, means),
         means,
         np.array(parameters.factor, means.dtype, order="C"),
-        log_const(parameters),
+        log_const(parameters).astype(means.dtype),
         labels,
         log_norm,
         resp,
@@ -196,12 +200,23 @@ def _slots(
 
 
 def _fold(
-    counts: Floats, sums: Floats, scatter: Floats, objective: float, origin: Array
+    counts: Floats,
+    sums: Floats,
+    scatter: Floats,
+    objective: float,
+    means: Array,
+    covariance: Covariance,
 ) -> MixtureTotals:
     """The totals of all shards, added in order."""
-    return MixtureTotals(
-        counts.sum(0), sums.sum(0), scatter.sum(0), objective, origin.astype(np.float64)
-    )
+    N, first, origin = counts.sum(0), sums.sum(0), means.astype(np.float64)
+    second = covariance.about_means(scatter.sum(0), N, first, origin)
+    return MixtureTotals(N, first, second, objective, origin)
+
+
+def _group(rows: Rows, means: Array) -> int:
+    """Tiles whose rows and responsibilities a core holds at once."""
+    R = rows.tiles.shape[2]
+    return group_tiles(*means.shape, R, means.itemsize)
 
 
 def _threads(rows: Rows, means: Array) -> int:

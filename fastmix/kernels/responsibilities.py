@@ -1,4 +1,4 @@
-"""Log-probabilities of a block of rows to responsibilities, by log-sum-exp in lanes."""
+"""Log-probabilities of a group of rows to responsibilities, by log-sum-exp in lanes."""
 
 import numpy as np
 
@@ -7,28 +7,18 @@ from fastmix.kernels.exponential import exp, log
 
 
 @kernel
-def log_joint(
-    constant,  # in   log weight and log-determinant of one component
-    sq_norm,  # in   (R,) whitened squared distance of every row
-    log_prob,  # out  (R,) float64
-):
-    """constant - sq_norm / 2 in float64; -inf where the distance overflowed or is not a number."""
-    for r in range(sq_norm.size):
-        sq = np.float64(sq_norm[r])
-        log_prob[r] = constant - 0.5 * sq if sq < np.inf else -np.inf
-
-
-@kernel
 def respond(
-    log_prob,  # in/out  (k, m) log-probabilities to responsibilities
-    top,  # out     (m,) scratch
-    log_norm,  # out     (m,) log-sum-exp of every row
+    log_prob,  # in/out  (k, >= m) log-probabilities to weight times responsibilities
+    m,  # in      rows
+    weight,  # in      (m,) float64
+    top,  # out     (>= m,) scratch, float64
+    log_norm,  # out     (>= m,) float64, log-sum-exp of every row
 ):
-    """Responsibilities and log-likelihood of every row.
+    """Share out every row by its log-probabilities.
 
-    A row too far from every component for float64 gets log_norm -inf and responsibilities 0.
+    A row too far from every component for its dtype gets log_norm -inf and responsibilities 0.
     """
-    k, m = log_prob.shape
+    k = log_prob.shape[0]
     for i in range(m):
         top[i], log_norm[i] = -1e308, 0.0
     for c in range(k):
@@ -46,7 +36,7 @@ def respond(
         near = total > 0.0
         safe = total if near else 1.0
         log_norm[i] = top[i] + log(safe) if near else -np.inf
-        top[i] = 1.0 / safe
+        top[i] = weight[i] / safe
     for c in range(k):
         row = log_prob[c]
         for i in range(m):
@@ -55,18 +45,31 @@ def respond(
 
 @kernel
 def largest(
-    log_prob,  # in   (k, m)
-    top,  # out  (m,) scratch
-    labels,  # out  (m,) float64, the lowest index among equals
+    log_prob,  # in   (k, >= m)
+    m,  # in   rows
+    top,  # out  (>= m,) scratch, float64
+    labels,  # out  (>= m,) float64, the lowest index among equals
 ):
     """Most probable component of every row."""
     index = 0.0
-    for i in range(top.size):
+    for i in range(m):
         top[i], labels[i] = -np.inf, 0.0
     for c in range(log_prob.shape[0]):
         row = log_prob[c]
-        for i in range(top.size):
+        for i in range(m):
             new, old, label = row[i], top[i], labels[i]
             labels[i] = index if new > old else label
             top[i] = new if new > old else old
         index += 1.0
+
+
+@kernel(sums=True)
+def weighted_sum(
+    values,  # in  (>= m,) -inf allowed where the weight is 0
+    weight,  # in  (m,)
+):
+    """Sum of weight times value over rows of positive weight."""
+    total = 0.0
+    for i in range(weight.size):
+        total += weight[i] * values[i] if weight[i] > 0.0 else 0.0
+    return total

@@ -1,41 +1,55 @@
-"""One covariance for all components: one lower triangular whitening W, W cov W' = 1."""
+"""One covariance for all components: rows are whitened once, W cov W' = 1."""
+
+import numpy as np
 
 from fastmix._numba import kernel
+from fastmix.kernels import simd
 from fastmix.kernels.expectation import passes
-from fastmix.kernels.full import add_component, mahalanobis, total
-from fastmix.kernels.responsibilities import log_joint
 
 
 @kernel
 def log_prob(
-    tile,  # in   (d, R)
+    tiles,  # in   (n_tiles, d, R)
+    first,
+    last,  # in   tiles
     means,  # in   (k, d)
     factor,  # in   (d, d) lower triangular
-    log_const,  # in   (k,) float64
-    work,  # out  (d + 2, R) scratch
-    out,  # out  (k, R) float64
+    log_const,  # in   (k,)
+    out,  # out  (k, >= rows)
 ):
-    """Log of weight times density of every component at every row of a tile."""
-    sq_norm = work[tile.shape[0] + 1]
-    for c in range(means.shape[0]):
-        mahalanobis(tile, means[c], factor, work, sq_norm)
-        log_joint(log_const[c], sq_norm, out[c])
+    """Log of weight times density of every component at the rows of some tiles."""
+    k, d = means.shape
+    centers, ones = np.zeros((k, d), means.dtype), np.ones(k, means.dtype)
+    for c in range(k):
+        for j in range(d):
+            for i in range(j + 1):
+                centers[c, j] += factor[j, i] * means[c, i]
+    white = np.empty((last - first, d, tiles.shape[2]), tiles.dtype)
+    simd.whiten(tiles, first, last, factor, white)
+    simd.gaps(white, 0, last - first, centers, ones, log_const, out)
 
 
 @kernel
-def add_tile(
-    tile,  # in      (d, R)
-    resp,  # in      (k, R) float64, zero where padded
-    means,  # in      (k, d) the origin of the moments
-    work,  # out     (d + 2, R) scratch
+def add(
+    tiles,  # in      (n_tiles, d, R)
+    first,
+    last,  # in      tiles
+    means,  # in      (k, d) the origin of the first moments
+    resp,  # in      (k, >= rows) zero where padded
     counts,  # in/out  (k,) float64
     sums,  # in/out  (k, d) float64
-    scatter,  # in/out  (d, d) float64, lower triangle
+    scatter,  # in/out  (d, d) float64, lower triangle, about the origin of the frame
 ):
-    """Add one tile's moments about the means; the second ones over all components."""
+    """Add the moments of some tiles: the second ones once, whatever k."""
+    simd.means(tiles, first, last, means, resp, counts, sums)
+    m, d = (last - first) * tiles.shape[2], tiles.shape[1]
+    weight = np.zeros((1, m), resp.dtype)
     for c in range(means.shape[0]):
-        counts[c] += total(resp[c])
-        add_component(tile, resp[c], means[c], work, sums[c], scatter)
+        for i in range(m):
+            weight[0, i] += resp[c, i]
+    origin, ignored = np.zeros((1, d), means.dtype), np.zeros((1, d))
+    second = scatter.reshape((1, d, d))
+    simd.moments(tiles, first, last, origin, weight, np.zeros(1), ignored, second)
 
 
-expect, infer, accumulate = passes(log_prob, add_tile)
+expect, infer, accumulate = passes(log_prob, add)

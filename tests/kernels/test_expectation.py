@@ -13,13 +13,16 @@ from fastmix.kernels.tiles import tile_rows
 EPS = np.finfo(np.float64).eps
 GARBAGE = 3  # where tiles are padded: whoever counts it is found out
 
-# Scatter as the kernels add it up, from matrices (k, d, d).
-SCATTER = {
-    "full": np.tril,
-    "tied": lambda matrices: np.tril(matrices.sum(axis=0)),
-    "diag": lambda matrices: np.diagonal(matrices, axis1=1, axis2=2),
-    "spherical": lambda matrices: np.diagonal(matrices, axis1=1, axis2=2),
-}
+GROUP = 2  # tiles whose rows are taken together
+
+
+def scatter_of(rows, share, means, covariance_type):
+    """Second moments as the kernels add them up."""
+    if covariance_type == "tied":  # once for all components, about the origin of the frame
+        everything = share.sum(axis=1, keepdims=True)
+        return np.tril(naive.moments(rows, everything, np.zeros((1, rows.shape[1])))[2][0])
+    matrices = naive.moments(rows, share, means)[2]
+    return np.tril(matrices) if covariance_type == "full" else np.diagonal(matrices, 0, 1, 2)
 
 
 class Mixture(NamedTuple):
@@ -58,7 +61,7 @@ def mixture(rng, size, dtype, covariance_type, guarded):
     factor = whitening(rng, covariance_type, k, d).astype(dtype)
     covariances = covariances_of(factor, covariance_type)
     at_mean = np.diagonal(naive.log_gaussian(means, means, covariances, covariance_type))
-    log_const = (np.log(weights) + at_mean).astype(np.float64)
+    log_const = (np.log(weights) + at_mean).astype(dtype)
     means, factor, log_const = map(guarded, (means, factor, log_const))
     return Mixture(weights, means, factor, covariances, log_const)
 
@@ -102,8 +105,8 @@ def rounding(rows, mixture, covariance_type):
     diff = np.abs(rows[:, None, :].astype(np.float64) - mixture.means)
     W = naive.to_full(np.abs(mixture.factor), covariance_type, k, d)
     spread = (np.einsum("kij,nkj->nki", W, diff) ** 2).sum(axis=2)
-    in_float64 = EPS * (np.abs(mixture.log_const) + spread)
-    return (d + 2) * np.finfo(rows.dtype).eps * spread + in_float64
+    constant = np.abs(mixture.log_const.astype(np.float64))
+    return np.finfo(rows.dtype).eps * ((d + 4) * spread + 2 * constant)
 
 
 @pytest.fixture
@@ -123,11 +126,13 @@ def assert_moments(got, before, rows, share, means, covariance_type, resp_error=
 
     `share` (n, k) is weight times responsibility, the latter with a relative error of resp_error.
     """
-    counts, raw, scatter = naive.moments(rows, share, means)
-    expected = counts, raw - counts[:, None] * means, SCATTER[covariance_type](scatter)
-    # Within a tile the terms, each of three or four rounded factors, are added in the rows' dtype.
-    eps = (tile_rows(rows.dtype) + 8) * np.finfo(rows.dtype).eps + resp_error
-    largest = float(np.abs(rows[:, None, :] - means).max())
+    counts, raw, _ = naive.moments(rows, share, means)
+    scatter = scatter_of(rows, share, means, covariance_type)
+    expected = counts, raw - counts[:, None] * means, scatter
+    # Within a group the terms, each of three or four rounded factors, are added in the rows' dtype.
+    k, R = len(means), tile_rows(rows.dtype)
+    eps = (GROUP * R + k + 8) * np.finfo(rows.dtype).eps + resp_error
+    largest = float(max(np.abs(rows[:, None, :] - means).max(), np.abs(rows).max()))
     total = float(counts.sum())
     for power, (found, change) in enumerate(zip(got, expected, strict=True)):
         atol = eps * (before + total * largest**power)
@@ -141,12 +146,11 @@ def assert_moments(got, before, rows, share, means, covariance_type, resp_error=
 def test_log_prob_is_that_of_the_definition(
     rows, tiles, mixture, kernels, log_joint, rounding, guarded
 ):
-    k, d = mixture.means.shape
+    k = len(mixture.means)
     got = []
-    for tile in tiles:
-        out = guarded(np.full((k, tile.shape[1]), np.nan))
-        work = guarded(np.full((d + 2, tile.shape[1]), np.nan, rows.dtype))
-        kernels.log_prob(tile, mixture.means, mixture.factor, mixture.log_const, work, out)
+    for t in range(len(tiles)):
+        out = guarded(np.full((k, tiles.shape[2]), np.nan, rows.dtype))
+        kernels.log_prob(tiles, t, t + 1, mixture.means, mixture.factor, mixture.log_const, out)
         got.append(out.T)
     assert np.all(np.abs(np.concatenate(got)[: len(rows)] - log_joint) <= rounding)
 
@@ -155,11 +159,12 @@ def test_one_feature_one_component_by_hand(covariance_type, dtype):
     """A row at distance 3 from the mean, standard deviation 2: log(1/2) - log(2 pi)/2 - 9/8."""
     kernels = COVARIANCES[covariance_type].kernels
     factor = np.full(COVARIANCES[covariance_type].shape(1, 1), 0.5, dtype)
-    tile = np.full((1, tile_rows(dtype)), 4, dtype)
-    out, work = np.empty((1, tile.size)), np.empty((3, tile.size), dtype)
-    log_const = np.array([np.log(0.5) - naive.LOG_2PI / 2])
-    kernels.log_prob(tile, np.ones((1, 1), dtype), factor, log_const, work, out)
-    assert_allclose(out, np.log(0.5) - naive.LOG_2PI / 2 - 9 / 8, rtol=2 * EPS)
+    tiles = np.full((1, 1, tile_rows(dtype)), 4, dtype)
+    out = np.empty(tiles.shape[1:], dtype)
+    log_const = np.array([np.log(0.5) - naive.LOG_2PI / 2], dtype)
+    kernels.log_prob(tiles, 0, 1, np.ones((1, 1), dtype), factor, log_const, out)
+    expected = np.log(0.5) - naive.LOG_2PI / 2 - 9 / 8
+    assert_allclose(out, expected, rtol=3 * np.finfo(dtype).eps)
 
 
 # --- moments ---------------------------------------------------------------------------------
@@ -173,7 +178,7 @@ def test_accumulate_adds_moments_about_the_means(
     # lanes beyond the rows carry a weight: without responsibilities they do not count all the same
     lanes = guarded(in_lanes(weight, tiles, padding=5))
     *got, _ = slots(0.25)
-    given = tiles, lanes, means, guarded(resp), 0
+    given = tiles, lanes, GROUP, means, guarded(resp), 0
     kernels.accumulate.block(1, 0, len(tiles), *given, *got)
     assert_moments(got, 0.25, rows, weight[:, None] * resp, means, covariance_type)
 
@@ -193,8 +198,8 @@ def test_accumulate_takes_responsibilities_of_later_tiles(
         rest = resp[2 * R :].copy() if shard >= 2 else resp
         offset = 2 if shard >= 2 else 0
         block = covariance.kernels.accumulate.block
-        block(shard, shard, shard + 1, tiles, lanes, means, resp, 0, *whole)
-        block(shard, shard, shard + 1, tiles, lanes, means, rest, offset, *parts)
+        block(shard, shard, shard + 1, tiles, lanes, GROUP, means, resp, 0, *whole)
+        block(shard, shard, shard + 1, tiles, lanes, GROUP, means, rest, offset, *parts)
     assert whole[0].sum() == pytest.approx(len(X), rel=1e-6)
     assert_same_bits(parts, whole)
 
@@ -207,15 +212,16 @@ def test_expect_adds_the_moments_of_the_e_step(
 ):
     lanes = guarded(in_lanes(weight, tiles))
     *got, objective = slots(0.25)
-    given = tiles, lanes, mixture.means, mixture.factor, mixture.log_const
+    given = tiles, lanes, GROUP, mixture.means, mixture.factor, mixture.log_const
     expect = COVARIANCES[covariance_type].kernels.expect
     expect.block(1, 0, len(tiles), *given, *got, objective)
     log_norm, resp = naive.responsibilities(log_joint)
-    off = float(rounding.max()) + 20 * EPS
+    eps = np.finfo(rows.dtype).eps
+    off = float(rounding.max()) + 20 * eps
     share = weight[:, None] * resp
     # an error in a log-probability is a relative one of the exponential and of their sum
     assert_moments(got, 0.25, rows, share, mixture.means, covariance_type, resp_error=2 * off)
-    atol = off * weight.sum() + len(rows) * EPS * (weight @ np.abs(log_norm) + 0.25)
+    atol = off * weight.sum() + len(rows) * eps * (weight @ np.abs(log_norm) + 0.25)
     assert_allclose(objective[1], float(0.25 + weight @ log_norm), rtol=0, atol=float(atol))
     assert_array_equal(objective[[0, 2]], 0.25)
 
@@ -225,12 +231,13 @@ def test_infer_gives_labels_likelihoods_and_responsibilities(
     tiles, mixture, kernels, log_joint, rounding, want_resp, guarded
 ):
     n, k = log_joint.shape
-    given = tiles, mixture.means, mixture.factor, mixture.log_const
+    given = tiles, GROUP, mixture.means, mixture.factor, mixture.log_const
     labels, log_norm = guarded(np.full(n, -7)), guarded(np.full(n, np.nan))
     resp = guarded(np.full((n if want_resp else 0, k), np.nan))
     kernels.infer.block(0, 0, len(tiles), *given, labels, log_norm, resp)
     expected_norm, expected = naive.responsibilities(log_joint)
-    off = rounding.max(axis=1) + 20 * EPS * (1 + np.abs(expected_norm))
+    eps = np.finfo(tiles.dtype).eps
+    off = rounding.max(axis=1) + 20 * eps * (1 + np.abs(expected_norm))
     taken = log_joint[np.arange(n), labels]
     assert np.all(taken >= log_joint.max(axis=1) - 2 * off)  # nothing but rounding can be better
     assert np.all(np.abs(log_norm - expected_norm) <= off)
@@ -245,13 +252,13 @@ def test_infer_of_one_shard_leaves_other_rows_alone(dtype, covariance_type, in_t
     labels, log_norm = np.full(2 * R + 1, -7), np.full(2 * R + 1, np.nan)
     resp = np.full((2 * R + 1, 3), np.nan)
     covariance.kernels.infer.block(
-        1, 1, 3, tiles, means, factor, np.zeros(3), labels, log_norm, resp
+        1, 1, 3, tiles, GROUP, means, factor, np.zeros(3, dtype), labels, log_norm, resp
     )
     assert_array_equal(labels, np.repeat([-7, 0], [R, R + 1]))  # ties: the lowest index wins
     assert np.isnan(log_norm[:R]).all()
     assert np.isnan(resp[:R]).all()
     assert_allclose(log_norm[R:], np.log(3), rtol=2 * EPS)
-    assert_allclose(resp[R:], 1 / 3, rtol=2 * EPS)
+    assert_allclose(resp[R:], 1 / 3, rtol=2 * np.finfo(dtype).eps)
 
 
 def test_a_row_beyond_float64_has_no_likelihood_and_no_share(covariance_type, in_tiles, in_lanes):
@@ -264,7 +271,7 @@ def test_a_row_beyond_float64_has_no_likelihood_and_no_share(covariance_type, in
     labels, log_norm, resp = np.full(4, -7), np.full(4, np.nan), np.full((4, 2), np.nan)
     with np.errstate(over="ignore", invalid="ignore"):  # heard of in plain Python only
         covariance.kernels.infer.block(
-            0, 0, 1, tiles, means, factor, log_const, labels, log_norm, resp
+            0, 0, 1, tiles, GROUP, means, factor, log_const, labels, log_norm, resp
         )
     assert_array_equal(resp, [[1, 0], [0, 0], [1, 0], [0, 0]])
     assert_array_equal(labels, 0)
@@ -282,10 +289,11 @@ def test_a_row_beyond_float64_rules_the_objective_only_if_it_weighs(
     factor = np.tril(factor) if covariance_type in ("full", "tied") else factor
     counts, sums, objective = np.zeros((1, 1)), np.zeros((1, 1, 2)), np.zeros(1)
     scatter = np.zeros((1, *covariance.scatter_shape(1, 2)))
+    totals = counts, sums, scatter
     lanes = in_lanes(np.array([2.0, far_weight, 1.0]), tiles)
     with np.errstate(over="ignore", invalid="ignore"):
         covariance.kernels.expect.block(
-            0, 0, 1, tiles, lanes, means, factor, np.array([-1.0]), counts, sums, scatter, objective
+            0, 0, 1, tiles, lanes, GROUP, means, factor, np.array([-1.0]), *totals, objective
         )
     assert objective[0] == expected
     assert counts[0, 0] == 3.0
@@ -305,7 +313,7 @@ def test_three_threads_expect_the_same_bits_as_one(rng, in_tiles, in_lanes, asse
 
     def totals(n_threads):
         found = np.zeros((7, k)), np.zeros((7, k, d)), np.zeros((7, k, d)), np.zeros(7)
-        given = tiles, lanes, means, np.ones((k, d)), np.zeros(k)
+        given = tiles, lanes, GROUP, means, np.ones((k, d)), np.zeros(k)
         COVARIANCES["diag"].kernels.expect(n_threads, bounds, *given, *found)
         return list(found)
 

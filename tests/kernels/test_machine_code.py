@@ -31,7 +31,7 @@ from fastmix.kernels import lloyd, responsibilities, tiles
 
 R = 32
 lloyd.nearest(np.ones((3, R)), np.ones((2, 3)), np.ones(R), np.ones(R), np.ones(R))
-responsibilities.respond(np.ones((2, R)), np.ones(R), np.ones(R))
+responsibilities.respond(np.ones((2, R)), R, np.ones(R), np.ones(R), np.ones(R))
 
 @kernel
 def control(x):

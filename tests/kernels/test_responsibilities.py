@@ -8,38 +8,21 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.testing import assert_allclose, assert_array_equal
 
-from fastmix.kernels.responsibilities import largest, log_joint, respond
+from fastmix.kernels.responsibilities import largest, respond, weighted_sum
 
 EPS = np.finfo(np.float64).eps
 LOWEST = -np.finfo(np.float64).max
 SHAPES = [(1, 1), (1, 32), (2, 5), (3, 64), (5, 32), (11, 33)]
-# what log_joint gives: -inf, or a constant of moderate size less half of a finite number
+# what the kernels of the types give: -inf, or a constant of moderate size less half of a finite number
 LOG_PROB = st.one_of(st.just(-np.inf), st.floats(LOWEST / 2, 1e3), st.floats(-50, 50))
 
 
 def responded(log_prob, guarded=np.array):
     resp = guarded(log_prob)
     top, log_norm = (guarded(np.full(log_prob.shape[1], np.nan)) for _ in range(2))
-    respond(resp, top, log_norm)
+    m = log_prob.shape[1]
+    respond(resp, m, np.ones(m), top, log_norm)
     return log_norm, resp
-
-
-# --- log_joint -------------------------------------------------------------------------------
-
-
-def test_log_joint_is_computed_in_float64(rng, dtype, guarded):
-    sq_norm = guarded(rng.uniform(0, 100, 37).astype(dtype))
-    got = guarded(np.full(37, np.nan))
-    log_joint(0.1, sq_norm, got)
-    # one rounding where the multiply-add is fused, two where it is not
-    assert_allclose(got, 0.1 - sq_norm.astype(np.float64) / 2, rtol=EPS, atol=EPS)
-
-
-@pytest.mark.parametrize("constant", [0.0, 1e3, -np.inf])
-def test_a_distance_beyond_the_numbers_has_probability_zero(dtype, constant):
-    got = np.full(4, np.nan)
-    log_joint(constant, np.array([np.inf, np.nan, np.inf, 2.0], dtype), got)
-    assert_array_equal(got, [-np.inf, -np.inf, -np.inf, constant - 1])
 
 
 # --- respond ---------------------------------------------------------------------------------
@@ -92,13 +75,40 @@ def test_not_a_number_never_appears(log_prob):
 def test_the_most_probable_component_is_the_first_among_equals(rng, shape, guarded):
     log_prob = guarded(rng.randint(-3, 3, shape).astype(np.float64))
     top, labels = (guarded(np.full(shape[1], np.nan)) for _ in range(2))
-    largest(log_prob, top, labels)
+    largest(log_prob, shape[1], top, labels)
     assert_array_equal(labels, log_prob.argmax(axis=0))
     assert_array_equal(top, log_prob.max(axis=0))
 
 
 def test_without_any_probability_the_label_is_0():
     top, labels = np.full((2, 3), np.nan)
-    largest(np.full((2, 3), -np.inf), top, labels)
+    largest(np.full((2, 3), -np.inf), 3, top, labels)
     assert_array_equal(labels, 0)
     assert_array_equal(top, -np.inf)
+
+
+# --- weights ---------------------------------------------------------------------------------
+
+
+def test_responsibilities_carry_the_weight_of_their_row(rng):
+    log_prob, weight = rng.normal(size=(3, 9)), rng.randint(3, size=9).astype(np.float64)
+    resp, scratch = log_prob.copy(), np.empty((2, 9))
+    respond(resp, 9, weight, *scratch)
+    _, expected = responded(log_prob)
+    assert_allclose(resp, expected * weight, rtol=2 * EPS)
+
+
+def test_columns_beyond_the_rows_stay_as_they_are():
+    resp, scratch = np.full((2, 5), 7.0), np.full((2, 5), 7.0)
+    respond(resp, 3, np.ones(3), *scratch)
+    assert_array_equal(resp, [[0.5, 0.5, 0.5, 7, 7]] * 2)
+    assert_array_equal(scratch[:, 3:], 7)
+
+
+def test_a_row_without_weight_does_not_count_even_if_it_is_out_of_reach(rng):
+    values, weight = rng.normal(size=40), rng.uniform(size=40)
+    values[7], weight[7] = -np.inf, 0.0
+    expected = np.delete(values, 7) @ np.delete(weight, 7)
+    assert weighted_sum(values, weight) == pytest.approx(expected, rel=1e-13)
+    weight[7] = 1.0
+    assert weighted_sum(values, weight) == -np.inf
