@@ -215,8 +215,8 @@ def _fold(
 
 def _group(rows: Rows, means: Array) -> int:
     """Tiles whose rows and responsibilities a core holds at once."""
-    R = rows.tiles.shape[2]
-    return group_tiles(*means.shape, R, means.itemsize)
+    (k, d), R = means.shape, rows.tiles.shape[2]
+    return group_tiles(k, d, R, means.itemsize)
 
 
 def _threads(rows: Rows, means: Array) -> int:

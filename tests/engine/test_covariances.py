@@ -170,7 +170,7 @@ def test_a_matrix_without_volume_has_collapsed(covariance, matrix, reason):
 @pytest.mark.parametrize("covariance_type", NUMBERS, indirect=True)
 def test_a_variance_that_is_not_positive_has_collapsed(covariance, wrong):
     covariances = np.ones(covariance.shape(3, 2))
-    covariances[1:] = wrong  # the first of the two is named
+    covariances[1], covariances[2] = wrong, -5.0  # the first of the two is named
     with pytest.raises(CollapseError, match="its smallest variance is") as error:
         covariance.factor(covariances)
     assert error.value.component == 1

@@ -55,6 +55,17 @@ def test_the_likelihood_never_falls(problem, packed, covariance):
     assert np.all(np.diff(got.history) >= -90 * EPS * np.abs(got.history[0]))
 
 
+def test_a_bound_that_falls_is_not_at_rest(blobs, packed, parameters, covariance, covariance_type):
+    X, truth, _ = blobs()
+    start = naive.m_step(X, naive.one_hot(truth, 3), covariance_type, 0.0)
+    options = OPTIONS | {"reg_covar": 2.0}  # away from the most likely covariances
+    expected = naive.em(X, covariance_type, start=start, **options)
+    got = run(packed(X), parameters(*start), covariance, **options)
+    assert expected.lower_bounds[1] < expected.lower_bounds[0] - 0.1
+    assert expected.n_iter > 2
+    assert (got.n_iter, got.converged) == (expected.n_iter, expected.converged)
+
+
 def test_one_component_by_hand(packed, parameters, covariance):
     """Rows at -1, -1, 1, 1: the mean log-density is -(log(2 pi v) + 1 / v) / 2, best at v = 1."""
     X = np.array([[-1.0], [-1.0], [1.0], [1.0]])

@@ -94,6 +94,18 @@ def test_empty_clusters_are_filled_on_the_way(algorithm, packed):
     assert len(set(got.labels)) == 3
 
 
+def test_labels_fit_the_centers_even_if_the_last_pass_filled_a_cluster(algorithm, packed):
+    """Hand-worked: cluster 2 is given a 10, loses it to its equal in cluster 0, and is given the 3.
+
+    No label has changed meanwhile, so this pass is the last one.
+    """
+    X = np.array([[10.0], [10.0], [0.0], [1.0], [3.0]])
+    got = run(packed(X), np.array([[12.0], [1.5], [100.0]]), algorithm, 50, 0.0)
+    assert_array_equal(got.centers, [[10], [0.5], [3]])
+    assert_array_equal(got.labels, [0, 0, 1, 1, 2])
+    assert (got.objective, got.n_iter, got.converged) == (0.5, 2, True)
+
+
 def test_more_clusters_than_distinct_rows_leave_some_empty(algorithm, packed):
     X = np.array([[1.0], [1.0], [1.0], [5.0]])
     got = run(packed(X), np.array([[1.0], [5.0], [9.0]]), algorithm, 50, 0.0)

@@ -51,7 +51,7 @@ def name(request):
 
 @pytest.fixture
 def X(blobs):
-    return np.round(64 * blobs(N, D, K, gap=6.0).X) / 64  # k-means++ potentials are exact
+    return np.round(64 * blobs(N, D, K, gap=2.0).X) / 64  # k-means++ potentials are exact
 
 
 @pytest.fixture
