@@ -172,7 +172,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         self.n_threads = n_threads
 
     @validation.checked_fit
-    def fit(self, X: ArrayLike, y: object = None) -> Self:
+    def fit(self, X: ArrayLike, y: object = None, sample_weight: ArrayLike | None = None) -> Self:
         """Find weights, means and covariances.
 
         Parameters
@@ -181,6 +181,9 @@ class GaussianMixture(DensityMixin, BaseEstimator):
             At least two rows; float32 stays float32, everything else becomes float64.
         y : object
             Ignored.
+        sample_weight : array-like of shape (n_samples,), default=None
+            How often every row counts, not negative; None means 1. Whole numbers give what
+            repeated rows give; scaling all weights changes nothing.
 
         Returns
         -------
@@ -193,11 +196,13 @@ class GaussianMixture(DensityMixin, BaseEstimator):
             If X or a parameter is not as described, or if a component collapses; the estimator is
             then as it was before.
         """
-        self._fit(X)
+        self._fit(X, sample_weight)
         return self
 
     @validation.checked_fit
-    def fit_predict(self, X: ArrayLike, y: object = None) -> NDArray[np.int64]:
+    def fit_predict(
+        self, X: ArrayLike, y: object = None, sample_weight: ArrayLike | None = None
+    ) -> NDArray[np.int64]:
         """Fit, and give the most probable component of every row.
 
         Parameters
@@ -206,15 +211,17 @@ class GaussianMixture(DensityMixin, BaseEstimator):
             At least two rows.
         y : object
             Ignored.
+        sample_weight : array-like of shape (n_samples,), default=None
+            How often every row counts, not negative; None means 1.
 
         Returns
         -------
         labels : ndarray of shape (n_samples,), int64
             Equal to ``fit(X).predict(X)``.
         """
-        return em.infer(*self._fitted(self._fit(X))).labels
+        return em.infer(*self._fitted(self._fit(X, sample_weight))).labels
 
-    def _fit(self, X: ArrayLike) -> NDArray[Any]:
+    def _fit(self, X: ArrayLike, sample_weight: ArrayLike | None) -> NDArray[Any]:
         """Fit, and give X as validated."""
         with validation.all_or_nothing(self):
             array = validation.rows(self, X, reset=True, min_samples=2)
@@ -223,12 +230,13 @@ class GaussianMixture(DensityMixin, BaseEstimator):
                     "Expected n_samples >= n_components but got n_components = "
                     f"{self.n_components}, n_samples = {len(array)}"
                 )
+            weight = validation.weights(sample_weight, array)
             going_on = self.warm_start and hasattr(self, "converged_")
             if going_on:
                 self._check_same_shape(array)
             frame = frame_of(array, measure(array, self.n_threads), normalise=False)
             given = self._given(array.shape[1], frame)
-            packed = pack(array, frame, None, self.n_threads)
+            packed = pack(array, frame, weight, self.n_threads)
             self._keep(packed, *self._best_run(packed, given, going_on))
         return array
 
@@ -453,7 +461,9 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         log_norm = em.infer(*self._fitted(array)).log_norm
         return log_norm.astype(np.result_type(array, self.means_), copy=False)
 
-    def score(self, X: ArrayLike, y: object = None) -> float:
+    def score(
+        self, X: ArrayLike, y: object = None, sample_weight: ArrayLike | None = None
+    ) -> float:
         """Mean log-likelihood of the rows.
 
         Parameters
@@ -462,13 +472,26 @@ class GaussianMixture(DensityMixin, BaseEstimator):
             Rows.
         y : object
             Ignored.
+        sample_weight : array-like of shape (n_samples,), default=None
+            How often every row counts, not negative; None means 1.
 
         Returns
         -------
         log_likelihood : float
-            Mean of :meth:`score_samples`.
+            Weighted mean of :meth:`score_samples`.
         """
-        return float(self._infer(X).log_norm.mean())
+        total, size = self._log_likelihood(X, sample_weight)
+        return total / size
+
+    def _log_likelihood(self, X: ArrayLike, sample_weight: ArrayLike | None) -> tuple[float, float]:
+        """Weighted log-likelihood of the rows, and their total weight."""
+        array = validation.rows(self, X, reset=False)
+        weight = validation.weights(sample_weight, array)
+        log_norm = em.infer(*self._fitted(array)).log_norm
+        if weight is None:
+            return float(log_norm.sum()), float(len(log_norm))
+        held = weight > 0  # a row without weight may be out of reach
+        return float(weight[held] @ log_norm[held]), float(weight.sum())
 
     def sample(
         self, n_samples: int = 1, random_state: int | RandomState | None = None
@@ -509,30 +532,34 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         k, d = self.means_.shape
         return k * d + k - 1 + COVARIANCES[self.covariance_type].n_parameters(k, d)
 
-    def bic(self, X: ArrayLike) -> float:
+    def bic(self, X: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
         """Bayesian information criterion; the lower the better.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
             Rows.
+        sample_weight : array-like of shape (n_samples,), default=None
+            How often every row counts, not negative; None means 1.
 
         Returns
         -------
         bic : float
-            -2 log-likelihood + p log n for p free parameters (Schwarz 1978,
+            -2 log-likelihood + p log n for p free parameters, n the total weight (Schwarz 1978,
             doi:10.1214/aos/1176344136).
         """
-        log_norm = self._infer(X).log_norm
-        return float(-2 * log_norm.sum() + self._n_parameters() * np.log(len(log_norm)))
+        total, size = self._log_likelihood(X, sample_weight)
+        return float(-2 * total + self._n_parameters() * np.log(size))
 
-    def aic(self, X: ArrayLike) -> float:
+    def aic(self, X: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
         """Akaike information criterion; the lower the better.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
             Rows.
+        sample_weight : array-like of shape (n_samples,), default=None
+            How often every row counts, not negative; None means 1.
 
         Returns
         -------
@@ -540,4 +567,5 @@ class GaussianMixture(DensityMixin, BaseEstimator):
             -2 log-likelihood + 2 p for p free parameters (Akaike 1974,
             doi:10.1109/TAC.1974.1100705).
         """
-        return float(-2 * self._infer(X).log_norm.sum() + 2 * self._n_parameters())
+        total, _ = self._log_likelihood(X, sample_weight)
+        return float(-2 * total + 2 * self._n_parameters())

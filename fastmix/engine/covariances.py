@@ -47,9 +47,6 @@ class Covariance(Protocol):
     def n_parameters(self, k: int, d: int) -> int:
         """Free parameters of the covariances."""
 
-    def about_means(self, scatter: Floats, counts: Floats, sums: Floats, means: Floats) -> Floats:
-        """Second moments about the means, from those that the kernels add up."""
-
     def recentre(self, scatter: Floats, counts: Floats, shift: Floats, offset: Floats) -> Floats:
         """Second moments about origin + shift + offset, from those about origin.
 
@@ -101,9 +98,6 @@ class Full:
 
     def n_parameters(self, k: int, d: int) -> int:
         return k * d * (d + 1) // 2
-
-    def about_means(self, scatter: Floats, counts: Floats, sums: Floats, means: Floats) -> Floats:
-        return scatter
 
     def recentre(self, scatter: Floats, counts: Floats, shift: Floats, offset: Floats) -> Floats:
         outer = offset[:, :, None] * offset[:, None, :] - shift[:, :, None] * shift[:, None, :]
@@ -169,11 +163,6 @@ class Tied(Full):
     def n_parameters(self, k: int, d: int) -> int:
         return d * (d + 1) // 2
 
-    def about_means(self, scatter: Floats, counts: Floats, sums: Floats, means: Floats) -> Floats:
-        # the kernel's are about the origin of the frame, once for all components
-        cross = sums.T @ means
-        return _symmetric(scatter) - cross - cross.T - (counts[:, None] * means).T @ means
-
     def recentre(self, scatter: Floats, counts: Floats, shift: Floats, offset: Floats) -> Floats:
         weighted = counts[:, None]
         return scatter + (weighted * offset).T @ offset - (weighted * shift).T @ shift
@@ -202,9 +191,6 @@ class Diag:
 
     def n_parameters(self, k: int, d: int) -> int:
         return k * d
-
-    def about_means(self, scatter: Floats, counts: Floats, sums: Floats, means: Floats) -> Floats:
-        return scatter
 
     def recentre(self, scatter: Floats, counts: Floats, shift: Floats, offset: Floats) -> Floats:
         moved = scatter + counts[:, None] * (offset * offset - shift * shift)

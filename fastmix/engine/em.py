@@ -109,7 +109,7 @@ def expect(rows: Rows, parameters: Parameters, covariance: Covariance) -> Mixtur
         scatter,
         objective,
     )
-    return _fold(counts, sums, scatter, float(objective.sum()), means, covariance)
+    return _fold(counts, sums, scatter, float(objective.sum()), means)
 
 
 def accumulate(
@@ -137,7 +137,7 @@ def accumulate(
             sums,
             scatter,
         )
-        parts.append(_fold(counts, sums, scatter, 0.0, means, covariance))
+        parts.append(_fold(counts, sums, scatter, 0.0, means))
         offset += n_tiles
     return functools.reduce(add, parts)
 
@@ -200,17 +200,12 @@ def _slots(
 
 
 def _fold(
-    counts: Floats,
-    sums: Floats,
-    scatter: Floats,
-    objective: float,
-    means: Array,
-    covariance: Covariance,
+    counts: Floats, sums: Floats, scatter: Floats, objective: float, origin: Array
 ) -> MixtureTotals:
     """The totals of all shards, added in order."""
-    N, first, origin = counts.sum(0), sums.sum(0), means.astype(np.float64)
-    second = covariance.about_means(scatter.sum(0), N, first, origin)
-    return MixtureTotals(N, first, second, objective, origin)
+    return MixtureTotals(
+        counts.sum(0), sums.sum(0), scatter.sum(0), objective, origin.astype(np.float64)
+    )
 
 
 def _group(rows: Rows, means: Array) -> int:

@@ -74,9 +74,16 @@ def pack(X: Array, frame: Frame, weight: Floats | None, n_threads: int | None) -
     scale = X.dtype.type(math.ldexp(1.0, -frame.exponent))
     kernels.pack(threads(n_threads, 4 * n * d), shard_bounds(n_tiles), X, origin, scale, tiles)
     padded = np.zeros(n_tiles * R)
-    exponent = 0 if weight is None else power_of_two(float(weight.max()))
+    exponent = 0 if weight is None else weight_exponent(weight)
     padded[:n] = 1.0 if weight is None else np.ldexp(weight, -exponent)
     return Rows(tiles, padded, n, Frame(origin, frame.exponent), exponent, n_threads)
+
+
+def weight_exponent(weight: Floats) -> int:
+    """Exponent e such that the positive weights / 2**e are 1 to 2 on average, whatever their unit."""
+    most = power_of_two(float(weight.max()))
+    scaled = np.ldexp(weight[weight > 0], -most)
+    return most + power_of_two(float(scaled.mean()))
 
 
 def to_frame(points: Array, frame: Frame) -> Array:

@@ -92,8 +92,11 @@ def by_plusplus(rows: Rows, k: int, covariance: Covariance, random: RandomState)
 
 
 def by_rows(rows: Rows, k: int, covariance: Covariance, random: RandomState) -> MixtureTotals:
-    """Every component holds one row, drawn at random."""
-    return _one_row_each(rows, random.choice(rows.n, size=k, replace=False), covariance)
+    """Every component holds one row, drawn at random, in proportion to its weight."""
+    weight = rows.weight[: rows.n]
+    # scikit-learn, which knows no weights, draws without probabilities: other numbers of the stream
+    p = None if np.all(weight == weight[0]) else weight / weight.sum()
+    return _one_row_each(rows, random.choice(rows.n, size=k, replace=False, p=p), covariance)
 
 
 STARTS: dict[str, Callable[[Rows, int, Covariance, RandomState], MixtureTotals]] = {
@@ -114,7 +117,7 @@ def one_hot(labels: NDArray[np.int32], k: int) -> Floats:
 def _one_row_each(rows: Rows, indices: Array, covariance: Covariance) -> MixtureTotals:
     points = take(rows, indices)
     frame = Frame(np.zeros(points.shape[1], points.dtype), 0)
-    own = pack(points, frame, None, n_threads=1)
+    own = pack(points, frame, None, n_threads=1)  # a seed counts once, whatever its weight
     return accumulate(own, [np.eye(len(points))], points.astype(np.float64), covariance)
 
 

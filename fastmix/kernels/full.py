@@ -34,4 +34,4 @@ def add(
     simd.moments(tiles, first, last, means, resp, counts, sums, scatter)
 
 
-expect, infer, accumulate = passes(log_prob, add)
+expect, infer, accumulate = passes(log_prob, add, add)

@@ -20,4 +20,4 @@ def log_prob(
     simd.gaps(tiles, first, last, means, factor, log_const, out)
 
 
-expect, infer, accumulate = passes(log_prob, add)
+expect, infer, accumulate = passes(log_prob, add, add)

@@ -16,13 +16,13 @@ GARBAGE = 3  # where tiles are padded: whoever counts it is found out
 GROUP = 2  # tiles whose rows are taken together
 
 
-def scatter_of(rows, share, means, covariance_type):
-    """Second moments as the kernels add them up."""
-    if covariance_type == "tied":  # once for all components, about the origin of the frame
-        everything = share.sum(axis=1, keepdims=True)
-        return np.tril(naive.moments(rows, everything, np.zeros((1, rows.shape[1])))[2][0])
-    matrices = naive.moments(rows, share, means)[2]
-    return np.tril(matrices) if covariance_type == "full" else np.diagonal(matrices, 0, 1, 2)
+# Scatter as the kernels add it up, from matrices (k, d, d).
+SCATTER = {
+    "full": np.tril,
+    "tied": lambda matrices: np.tril(matrices.sum(axis=0)),
+    "diag": lambda matrices: np.diagonal(matrices, axis1=1, axis2=2),
+    "spherical": lambda matrices: np.diagonal(matrices, axis1=1, axis2=2),
+}
 
 
 class Mixture(NamedTuple):
@@ -126,9 +126,8 @@ def assert_moments(got, before, rows, share, means, covariance_type, resp_error=
 
     `share` (n, k) is weight times responsibility, the latter with a relative error of resp_error.
     """
-    counts, raw, _ = naive.moments(rows, share, means)
-    scatter = scatter_of(rows, share, means, covariance_type)
-    expected = counts, raw - counts[:, None] * means, scatter
+    counts, raw, scatter = naive.moments(rows, share, means)
+    expected = counts, raw - counts[:, None] * means, SCATTER[covariance_type](scatter)
     # Within a group the terms, each of three or four rounded factors, are added in the rows' dtype.
     k, R = len(means), tile_rows(rows.dtype)
     eps = (GROUP * R + k + 8) * np.finfo(rows.dtype).eps + resp_error
