@@ -81,6 +81,15 @@ def test_a_start_shares_rows_out_as_its_definition_does(
     assert mine.uniform() == naives.uniform()  # both have drawn as much
 
 
+def test_the_k_means_run_of_a_start_ends_within_its_tolerance(X, rows, covariance, monkeypatch):
+    monkeypatch.setattr(starts, "KMEANS_TOL", 0.1)
+    first, _ = naive.kmeans_plusplus(X, K, None, RandomState(0))
+    soon, late = (naive.kmeans(X, first, tol=tol).labels for tol in (0.1, 0.0))
+    totals = STARTS["kmeans"](rows, K, covariance, RandomState(0))
+    assert_array_equal(totals.counts, np.bincount(soon, minlength=K))
+    assert not np.array_equal(np.bincount(late, minlength=K), totals.counts)
+
+
 def test_blocks_are_whole_tiles_of_bounded_size(packed, monkeypatch):
     rows = packed(np.zeros((200, 1), np.float32))
     monkeypatch.setattr(starts, "BLOCK_NUMBERS", 64 * 2 * K + 1)
