@@ -7,6 +7,7 @@ import functools
 import hashlib
 import importlib.util
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -81,6 +82,34 @@ def run(code, seconds=120, **environment):
     return ended.out
 
 
+INNER = """
+from fastmix._numba import kernel
+
+@kernel
+def twice(x):
+    return 2 * x
+"""
+OUTER = """
+from fastmix._numba import parallel_kernel
+from fastmix.kernels.inner import twice
+
+@parallel_kernel
+def double(shard, start, stop, x):
+    for i in range(start, stop):
+        x[i] = twice(x[i])
+"""
+
+
+def copy_package(folder):
+    """Put a copy of the package there, for kernels alone: without its public names, with two small kernels."""
+    there = folder / "fastmix"
+    shutil.copytree(PACKAGE, there, ignore=shutil.ignore_patterns("__pycache__"))
+    (there / "__init__.py").write_text("")
+    (there / "kernels" / "inner.py").write_text(INNER)
+    (there / "kernels" / "outer.py").write_text(OUTER)
+    return folder
+
+
 class Warm(NamedTuple):
     """A cache that holds the kernels of `digest`, and its answer."""
 
@@ -152,30 +181,10 @@ def forked(job):
         os._exit(status)
 
 
-def column_sums(dtype="f8"):
-    """Sums of two columns by one small kernel, and how often its machine code came from the cache."""
-    from fastmix.kernels.tiles import column_range
+def doubled(dtype="f8"):
+    """Twice a third, by a kernel planted into a copy of the package, and the kernel's cache hits."""
+    from fastmix.kernels.outer import double
 
-    X = np.array([[1, 2], [3, 4]], dtype)
-    total, low, high = np.empty((3, 1, 2))
-    column_range(1, np.array([0, 2]), X, total, low, high)
-    return *total[0].tolist(), sum(column_range.serial.stats.cache_hits.values())
-
-
-def log_likelihood():
-    """That of a row on the only mean, which is 0: by a kernel with inner kernels, and its cache hits."""
-    from fastmix.kernels.spherical import infer
-
-    labels, log_norm = np.empty(1, np.int64), np.empty(1)
-    tiles, means, resp = np.zeros((1, 2, 32)), np.zeros((1, 2)), np.empty((0, 1))
-    infer(1, np.array([0, 1]), tiles, means, np.ones(1), np.zeros(1), labels, log_norm, resp)
-    return log_norm[0].item(), sum(infer.serial.stats.cache_hits.values())
-
-
-def log_sum():
-    """Log of the sum of one number, exp(0), by a kernel whose inner kernels stand in another module."""
-    from fastmix.kernels.responsibilities import respond
-
-    log_norm = np.empty(1)
-    respond(np.zeros((1, 1)), np.empty(1), log_norm)
-    return log_norm[0].item(), sum(respond.stats.cache_hits.values())
+    x = np.full(2, 1 / 3, dtype)
+    double(1, np.array([0, 1, 2]), x)
+    return x[1].item(), sum(double.serial.stats.cache_hits.values())
