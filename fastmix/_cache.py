@@ -8,7 +8,6 @@ named by the hash of all it was made from, that checks itself when read. Whateve
 The files are pickles: a folder that somebody else owns or may write to is never read.
 """
 
-import functools
 import hashlib
 import os
 import pathlib
@@ -39,8 +38,7 @@ DIGEST_BYTES = 32
 NAME_LENGTH = 20
 
 
-@functools.cache
-def fingerprint():
+def _hash_sources():
     """Hash of everything our machine code is made from, or None where the sources cannot be read."""
     parts = [numba.__version__, llvmlite.__version__, sys.version, sys.platform]
     parts.append(os.environ.get("FASTMIX_VECTOR_BYTES"))  # read by kernels/lanes.py
@@ -55,20 +53,31 @@ def fingerprint():
     return digest.hexdigest()[:NAME_LENGTH]
 
 
+# Now, and not when the first kernel is compiled: by then the files may be newer than what was imported.
+_FINGERPRINT = _hash_sources()
+
+
+def fingerprint():
+    """Name of the folder of these sources, or None."""
+    return _FINGERPRINT
+
+
 def cache_dir():
     """Folder of the kernels of exactly these sources; None when caching is off."""
-    if not AVAILABLE or os.environ.get("FASTMIX_CACHE", "1") == "0" or fingerprint() is None:
-        return None
-    return os.path.join(_base(), fingerprint())
+    off = not AVAILABLE or os.environ.get("FASTMIX_CACHE", "1") == "0"
+    base = None if off else _base()
+    return os.path.join(base, fingerprint()) if base and fingerprint() else None
 
 
 def _base():
+    """The folder of all versions' folders, or None where the user has no home."""
     chosen = os.environ.get("FASTMIX_CACHE_DIR") or config.CACHE_DIR
     if chosen:
         return chosen
     windows, linux = os.environ.get("LOCALAPPDATA"), os.environ.get("XDG_CACHE_HOME")
     mac = os.path.expanduser("~/Library/Caches") if sys.platform == "darwin" else None
-    return os.path.join(windows or linux or mac or os.path.expanduser("~/.cache"), "fastmix")
+    folder = windows or linux or mac or os.path.expanduser("~/.cache")
+    return None if folder.startswith("~") else os.path.join(folder, "fastmix")
 
 
 def _private(folder):
@@ -81,22 +90,27 @@ def _private(folder):
     )
 
 
-def _trusted(folder):
-    """May pickles in this folder be read? Its parent may be ours, or a system folder like /tmp."""
-    if not _private(folder):
-        return False
+def _sound(base):
+    """May a private folder lie here? In a folder of ours, or in a system folder like /tmp."""
     if not hasattr(os, "getuid"):
         return True
-    parent = os.stat(os.path.dirname(folder))
-    shared = parent.st_mode & (stat.S_IWGRP | stat.S_IWOTH) and not parent.st_mode & stat.S_ISVTX
-    return parent.st_uid in (0, os.getuid()) and not shared
+    info = os.stat(base)
+    shared = info.st_mode & (stat.S_IWGRP | stat.S_IWOTH) and not info.st_mode & stat.S_ISVTX
+    return info.st_uid in (0, os.getuid()) and not shared
+
+
+def _trusted(folder):
+    """May pickles in this folder be read?"""
+    return _private(folder) and _sound(os.path.dirname(folder))
 
 
 def _create(folder):
     """Make `folder` for this user alone and drop neighbours that nobody has written to for a month."""
     base = os.path.dirname(folder)
     os.makedirs(base, mode=0o700, exist_ok=True)
-    os.mkdir(folder, mode=0o700)
+    if not _sound(base):
+        return
+    os.makedirs(folder, mode=0o700, exist_ok=True)  # another process may have been faster
     for name in os.listdir(base):
         other = os.path.join(base, name)
         if re.fullmatch(f"[0-9a-f]{{{NAME_LENGTH}}}", name) and _private(other):

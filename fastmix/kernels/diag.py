@@ -1,7 +1,7 @@
 """Diagonal covariances: one inverse standard deviation a component and feature."""
 
 from fastmix._numba import kernel
-from fastmix.kernels import simd
+from fastmix.kernels import simd_mixture as simd
 from fastmix.kernels.expectation import passes
 
 

@@ -1,7 +1,7 @@
 """Full covariances: one lower triangular whitening W a component, W cov W' = 1."""
 
 from fastmix._numba import kernel
-from fastmix.kernels import simd
+from fastmix.kernels import simd_mixture as simd
 from fastmix.kernels.expectation import passes
 
 

@@ -56,14 +56,14 @@ class Lanes:
         address = self.builder.bitcast(self.at(pointer, index), self.vector.as_pointer())
         return self.builder.load(address, align=self.size)
 
-    def store(self, value, pointer, index=0):
-        """A vector to memory, however aligned."""
+    def store(self, value, pointer, index=0, size=None):
+        """A vector of elements of `size` bytes to memory, however aligned."""
         address = self.builder.bitcast(self.at(pointer, index), value.type.as_pointer())
-        self.builder.store(value, address, align=self.size)
+        self.builder.store(value, address, align=size or self.size)
 
     def splat(self, value):
         """One number in all lanes."""
-        undefined = ir.Constant(self.vector, ir.Undefined)
+        undefined = ir.Constant(ir.VectorType(value.type, self.width), ir.Undefined)
         one = self.builder.insert_element(undefined, value, I32(0))
         everywhere = ir.Constant(ir.VectorType(I32, self.width), None)
         return self.builder.shuffle_vector(one, undefined, everywhere)

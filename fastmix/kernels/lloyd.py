@@ -3,6 +3,7 @@
 import numpy as np
 
 from fastmix._numba import kernel, parallel_kernel
+from fastmix.kernels.simd_kmeans import nearest
 
 
 @kernel
@@ -19,28 +20,6 @@ def sq_distances(
         for r in range(sq_dist.size):
             gap = x[r] - c
             sq_dist[r] += gap * gap
-
-
-@kernel
-def nearest(
-    tile,  # in   (d, R)
-    centers,  # in   (k, d)
-    sq_dist,  # out  (R,) scratch
-    labels,  # out  (R,) the lowest index among equals, in the tile's dtype: one width for all lanes
-    best,  # out  (R,) squared distance to that center
-):
-    """Nearest center of every row of a tile."""
-    one = best.dtype.type(1)
-    index = best.dtype.type(0)
-    for r in range(best.size):
-        best[r], labels[r] = np.inf, 0
-    for c in range(centers.shape[0]):
-        sq_distances(tile, centers[c], sq_dist)
-        for r in range(best.size):
-            new, old, label = sq_dist[r], best[r], labels[r]
-            labels[r] = index if new < old else label
-            best[r] = new if new < old else old
-        index += one
 
 
 @parallel_kernel
@@ -61,13 +40,13 @@ def assign(
 ):
     """Label every row and add it to the totals of its cluster."""
     d, R = tiles.shape[1], tiles.shape[2]
-    scratch, new = np.empty(R, tiles.dtype), np.empty(R, tiles.dtype)
+    new = np.empty(R, np.int32)
     for t in range(start, stop):
         tile, first = tiles[t], t * R
         best = sq_dist[first : first + R]
-        nearest(tile, centers, scratch, new, best)
+        nearest(tile, centers, new, best)
         for r in range(min(R, n - first)):
-            c, w = np.int32(new[r]), weight[first + r]
+            c, w = new[r], weight[first + r]
             changed[shard] += c != labels[first + r]
             labels[first + r] = c
             objective[shard] += w * best[r]

@@ -1,7 +1,7 @@
 """Spherical covariances: one inverse standard deviation a component; moments as for diagonal ones."""
 
 from fastmix._numba import kernel
-from fastmix.kernels import simd
+from fastmix.kernels import simd_mixture as simd
 from fastmix.kernels.diag import add
 from fastmix.kernels.expectation import passes
 

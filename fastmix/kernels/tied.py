@@ -3,7 +3,7 @@
 import numpy as np
 
 from fastmix._numba import kernel
-from fastmix.kernels import simd
+from fastmix.kernels import simd_mixture as simd
 from fastmix.kernels.expectation import passes
 
 

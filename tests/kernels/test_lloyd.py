@@ -9,10 +9,17 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from fastmix.kernels.lloyd import assign, distances, nearest, sq_distances
+from fastmix._numba import kernel
+from fastmix.kernels.lloyd import assign, distances, sq_distances
+from fastmix.kernels.simd_kmeans import nearest as nearest_in_registers
 from fastmix.kernels.tiles import tile_rows
 
 GARBAGE = 3  # where tiles are padded: whoever counts it is found out
+
+
+@kernel
+def nearest(tile, centers, labels, best):
+    nearest_in_registers(tile, centers, labels, best)
 
 
 @pytest.fixture
@@ -52,8 +59,8 @@ def test_sq_distances_lose_few_bits_far_from_zero(rng, size, dtype, in_tiles):
 def test_nearest_takes_the_lowest_index_among_equals(rows, centers, in_tiles, guarded):
     R = tile_rows(rows.dtype)
     tiles = guarded(in_tiles(rows))
-    scratch, labels, best = (guarded(np.full(R, np.nan, rows.dtype)) for _ in range(3))
-    nearest(tiles[0], guarded(centers), scratch, labels, best)
+    labels, best = guarded(np.full(R, -7, np.int32)), guarded(np.full(R, np.nan, rows.dtype))
+    nearest(tiles[0], guarded(centers), labels, best)
     expected, sq_dist, _ = naive.nearest(rows[:R], centers)
     assert_array_equal(labels[: len(expected)], expected)
     assert_array_equal(best[: len(expected)], sq_dist)
@@ -61,16 +68,16 @@ def test_nearest_takes_the_lowest_index_among_equals(rows, centers, in_tiles, gu
 
 def test_between_equal_centers_the_first_wins(dtype, in_tiles):
     tile = in_tiles(np.array([[0.0], [1.0], [2.0], [3.0]], dtype))[0]
-    scratch, labels, best = np.empty((3, tile_rows(dtype)), dtype)
-    nearest(tile, np.array([[3.0], [1.0], [1.0], [3.0]], dtype), scratch, labels, best)
+    labels, best = np.empty(tile_rows(dtype), np.int32), np.empty(tile_rows(dtype), dtype)
+    nearest(tile, np.array([[3.0], [1.0], [1.0], [3.0]], dtype), labels, best)
     assert_array_equal(labels[:4], [1, 1, 0, 0])  # 2 lies half-way between the first two
     assert_array_equal(best[:4], [1, 0, 1, 0])
 
 
 def test_a_row_that_is_no_number_is_infinitely_far_from_center_0(dtype, in_tiles):
     tile = in_tiles(np.array([[1.0, np.nan], [1.0, 2.0]], dtype))[0]
-    scratch, labels, best = np.empty((3, tile_rows(dtype)), dtype)
-    nearest(tile, np.array([[0.0, 0.0], [1.0, 2.0]], dtype), scratch, labels, best)
+    labels, best = np.empty(tile_rows(dtype), np.int32), np.empty(tile_rows(dtype), dtype)
+    nearest(tile, np.array([[0.0, 0.0], [1.0, 2.0]], dtype), labels, best)
     assert_array_equal(labels[:2], [0, 1])
     assert_array_equal(best[:2], [np.inf, 0])
 

@@ -30,7 +30,7 @@ from fastmix._numba import kernel
 from fastmix.kernels import lloyd, responsibilities, tiles
 
 R = 32
-lloyd.nearest(np.ones((3, R)), np.ones((2, 3)), np.ones(R), np.ones(R), np.ones(R))
+lloyd.sq_distances(np.ones((3, R)), np.ones(3), np.ones(R))
 responsibilities.respond(np.ones((2, R)), R, np.ones(R), np.ones(R), np.ones(R))
 
 @kernel
@@ -48,7 +48,7 @@ def text(compiled):
 
 metadata = tiles.square.threaded.get_metadata().values()
 found = {
-    "nearest": text(lloyd.nearest),
+    "sq_distances": text(lloyd.sq_distances),
     "respond": text(responsibilities.respond),
     "control": text(control),
     "parfors": [each["parfor_diagnostics"].count_parfors() for each in metadata],
@@ -69,14 +69,14 @@ def probe():
 
 @pytest.mark.compiled
 @pytest.mark.skipif(not WIDE, reason="needs a CPU with AVX2 or AVX-512")
-@pytest.mark.parametrize("name", ["nearest", "respond"])
+@pytest.mark.parametrize("name", ["sq_distances", "respond"])
 def test_lanes_fill_vector_registers_with_fused_multiply_adds(probe, name):
     assert len(WIDE_FMA.findall(probe[name])) >= 2
 
 
 @pytest.mark.compiled
 @pytest.mark.skipif(not WIDE, reason="needs a CPU with AVX2 or AVX-512")
-@pytest.mark.parametrize("name", ["nearest", "respond"])
+@pytest.mark.parametrize("name", ["sq_distances", "respond"])
 def test_no_library_is_called_for_exp_or_log(probe, name):
     assert {re.search("exp|log", call)[0] for call in calls(probe["control"])} == {"exp", "log"}
     assert calls(probe[name]) == []

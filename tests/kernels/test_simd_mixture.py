@@ -1,15 +1,11 @@
 """Register-tiled loops equal their plain twins, at every odd shape and width of vectors."""
 
-import os
-import subprocess
-import sys
-
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
 from fastmix._numba import kernel
-from fastmix.kernels import simd
+from fastmix.kernels import simd_mixture as simd
 from fastmix.kernels.tiles import tile_rows
 
 SHAPES = [(1, 1), (2, 3), (3, 2), (4, 4), (5, 5), (7, 1), (8, 6), (9, 11), (17, 3)]
@@ -172,16 +168,3 @@ def test_a_row_out_of_reach_has_log_probability_minus_infinity(plain):
     with np.errstate(over="ignore", invalid="ignore"):
         call(tiles, 0, 1, means, parameter, bias, out)
     assert (out == -np.inf).all()
-
-
-@pytest.mark.compiled
-@pytest.mark.parametrize("vector_bytes", ["16", "32"])
-def test_narrow_vectors_too(vector_bytes, tmp_path):
-    environment = {
-        **os.environ,
-        "FASTMIX_VECTOR_BYTES": vector_bytes,
-        "FASTMIX_CACHE_DIR": str(tmp_path),
-    }
-    command = [sys.executable, "-m", "pytest", "-q", "-x", __file__, "-k", "not narrow"]
-    run = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=500)
-    assert run.returncode == 0, run.stdout[-3000:]

@@ -1,0 +1,77 @@
+"""The inner loop of k-means, tiled in registers, beside the plain loop that it equals.
+
+Distances are sums of (x - c)**2, feature by feature in ascending order, so nothing cancels; ties go to
+the lowest index, and a row that is not a number gets label 0 at an infinite distance. Raw pointers
+see no bounds: lloyd.py slices its arrays to the shapes given here.
+"""
+
+import numpy as np
+from llvmlite import ir
+from numba import types
+from numba.extending import intrinsic
+
+from fastmix._numba import JIT
+from fastmix.kernels.lanes import I32, I64, SIDE, Lanes, array
+
+
+def _emit_nearest(context, builder, sig, args):
+    lanes = Lanes(builder, sig.args[0].dtype)
+    (tile, (d, _)), (centers, (k, _)), (labels, _), (best, _) = (
+        array(context, builder, sig.args[i], args[i]) for i in range(4)
+    )
+    mul, add = builder.mul, builder.add
+    whole = ir.IntType(8 * lanes.size)  # labels as wide as the distances, while in registers
+    with lanes.loop(lanes.groups) as g:
+        lane = mul(g, I64(SIDE * lanes.width))
+        rows = lanes.at(tile, lane)
+        infinite = lanes.splat(lanes.scalar(float("inf")))
+        nobody = ir.Constant(ir.VectorType(whole, lanes.width), None)
+        least = [lanes.variable(infinite) for _ in range(SIDE)]
+        index = [lanes.variable(nobody) for _ in range(SIDE)]
+
+        def some(c, count, rows=rows, least=least, index=index):
+            sq = [[lanes.variable(lanes.zero) for _ in range(SIDE)] for _ in range(count)]
+            start = [mul(add(c, I64(a)), d) for a in range(count)]
+            with lanes.loop(d) as j:
+                x = lanes.at(rows, mul(j, I64(lanes.rows)))
+                x = [lanes.load(x, v * lanes.width) for v in range(SIDE)]
+                for a in range(count):
+                    center = lanes.splat_at(centers, add(start[a], j))
+                    for v in range(SIDE):
+                        gap = builder.fsub(x[v], center)
+                        lanes.add_product(sq[a][v], gap, gap)
+            for a in range(count):
+                label = add(c, I64(a))
+                label = builder.trunc(label, whole) if lanes.size < 8 else label
+                label = lanes.splat(label)
+                for v in range(SIDE):
+                    new, old = lanes.get(sq[a][v]), lanes.get(least[v])
+                    closer = builder.fcmp_ordered("<", new, old)
+                    lanes.set(least[v], builder.select(closer, new, old))
+                    lanes.set(index[v], builder.select(closer, label, lanes.get(index[v])))
+
+        lanes.each(k, some)
+        for v in range(SIDE):
+            here = add(lane, I64(v * lanes.width))
+            label = lanes.get(index[v])
+            if lanes.size > 4:
+                label = builder.trunc(label, ir.VectorType(I32, lanes.width))
+            lanes.store(label, labels, here, size=4)
+            lanes.store(lanes.get(least[v]), best, here)
+    return context.get_dummy_value()
+
+
+@intrinsic
+def _nearest(typing, tile, centers, labels, best):
+    return types.void(tile, centers, labels, best), _emit_nearest
+
+
+def _nearest_plainly(tile, centers, labels, best):
+    best[:], labels[:] = np.inf, 0
+    for c, center in enumerate(centers):
+        sq_dist = ((tile - center[:, None]) ** 2).sum(0)
+        closer = sq_dist < best
+        best[closer], labels[closer] = sq_dist[closer], c
+
+
+nearest = _nearest if JIT else _nearest_plainly
