@@ -175,17 +175,21 @@ class Store(_Base):
             digest, data = blob[:DIGEST_BYTES], blob[DIGEST_BYTES:]
             if hashlib.sha256(data).digest() != digest:
                 return None
-            return CompileResult._rebuild(target_context, *pickle.loads(data))
+            found = CompileResult._rebuild(target_context, *pickle.loads(data))
+            os.utime(folder)  # in use: not to be dropped
+            return found
         except Exception:
             return None
 
     def save_overload(self, sig, compiled):
         """Keep a compiled kernel: written aside, then renamed, so that no reader sees half a file."""
         folder = cache_dir() if self._enabled else None
-        if folder is None or compiled.lifted or compiled.library.has_dynamic_globals:
+        if folder is None:
             return
         aside = None
         try:
+            if compiled.lifted or compiled.library.has_dynamic_globals:
+                return
             if not os.path.lexists(folder):
                 _create(folder)
             if not _trusted(folder):

@@ -18,6 +18,12 @@ class Parser(argparse.ArgumentParser):
         self.exit(2, f"{PROGRAM}: {message} (see {self.prog} --help)\n")
 
 
+def _folder(text: str) -> Path:
+    if not text:
+        raise argparse.ArgumentTypeError("it must name a folder")
+    return Path(text)
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command and give its exit status: 0 done, 1 failed, 2 not understood."""
     parser = Parser(prog=PROGRAM, description="k-means and Gaussian mixtures, compiled.")
@@ -27,7 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     demo.add_argument(
         "--out",
-        type=Path,
+        type=_folder,
         default=Path("fastmix-demo"),
         metavar="DIR",
         help="folder for the figures (default: fastmix-demo)",
@@ -57,7 +63,20 @@ def _reason(error: OSError) -> str:
     """What went wrong with which file, in one line."""
     if error.filename is None or error.strerror is None:
         return str(error)
+    if isinstance(error, FileExistsError):
+        return f"cannot write to {os.fspath(error.filename)!r}: it is a file, not a folder"
     return f"cannot write {os.fspath(error.filename)!r}: {error.strerror}"
+
+
+def _state_of(cache: str | None) -> str:
+    """Where kernels are kept, and whether they can be."""
+    if cache is None:
+        return "off: kernels are compiled anew in every process"
+    folder = Path(cache)
+    there = next(place for place in (folder, *folder.parents) if place.exists())
+    if not os.access(there, os.W_OK):
+        return f"{cache} cannot be written: kernels are compiled anew in every process"
+    return cache
 
 
 def info() -> None:
@@ -80,6 +99,6 @@ def info() -> None:
     print(*(f"{name:12} {version}" for name, version in versions.items()), sep="\n")
     print(f"{'machine':12} {platform.machine()} {platform.system()}, {os.cpu_count()} CPUs")
     print(f"{'threads':12} {threads(None, ANY_WORK)}")
-    print(f"{'cache':12} {cache_dir() or 'off'}")
+    print(f"{'cache':12} {_state_of(cache_dir())}")
     for pool in threadpoolctl.threadpool_info():
         print(f"{'pool':12} {pool['user_api']} {pool['prefix']}, {pool['num_threads']} threads")

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from copy import copy
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,7 +13,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.random import RandomState
 from numpy.typing import NDArray
-from sklearn.base import clone
+from scipy.optimize import linear_sum_assignment
+from scipy.spatial.distance import cdist
 from sklearn.datasets import load_iris, load_sample_image, make_blobs
 from sklearn.metrics import adjusted_rand_score
 from tqdm import tqdm
@@ -20,11 +22,11 @@ from tqdm import tqdm
 from fastmix.cluster import KMeans
 from fastmix.mixture import GaussianMixture
 from fastmix.plotting import plot_gmm, plot_kmeans
-from fastmix.plotting._style import draw_points, palette
+from fastmix.plotting._style import draw_points, marker_size, palette
 
 Array = NDArray[Any]
 
-COLOURS = 64  # of the reduced image
+COLOURS, SEGMENTS = 64, 5  # clusters of the pixels of a photograph
 ROUNDS, ENOUGH_SECONDS = 5, 2.0  # of a comparison: so many, fewer when they take long
 DPI = 150
 
@@ -75,9 +77,12 @@ def demo(out: Path, compare: bool = True) -> None:
             draw(fits).savefig(out / f"{name}.png", dpi=DPI)
             bar.update()
     probabilities = fits["mixture"].model.predict_proba(fits["mixture"].X)
-    np.savetxt(out / "probabilities.csv", probabilities, fmt="%.6f", delimiter=",")
+    head = ",".join(f"component {c}" for c in range(probabilities.shape[1]))
+    table = {"fmt": "%.6f", "delimiter": ",", "header": head, "comments": ""}
+    np.savetxt(out / "probabilities.csv", probabilities, **table)
     (out / "table.md").write_text(_markdown(lines), encoding="utf-8")
     print(_plain(lines))
+    print(LEGEND)
     print(f"\nProbabilities of the least certain points under {fits['mixture'].name}:")
     unsure = probabilities.max(1).argsort()[:3]
     print(np.array2string(probabilities[unsure], precision=3, suppress_small=True))
@@ -101,6 +106,16 @@ def _fits() -> dict[str, Fit]:
             stretched,
         ),
         "colours": Fit("china.jpg, k-means", KMeans(COLOURS, init=start), pixels),
+        "segments": Fit(
+            "china.jpg, mixture",
+            GaussianMixture(
+                SEGMENTS,
+                means_init=pixels[:: len(pixels) // SEGMENTS][:SEGMENTS],
+                init_params="random_from_data",
+                random_state=0,
+            ),
+            pixels.astype(np.float64),
+        ),
         "iris": Fit("iris, mixture", GaussianMixture(3, random_state=0), load_iris().data),
     }
 
@@ -113,15 +128,13 @@ def _image() -> Array:
 def _measure(fit: Fit, compare: bool) -> Line:
     """Fit the model, and time it against scikit-learn's from the same start, in turns."""
     model, X = fit.model.fit(fit.X), fit.X  # the first fit compiles
-    models, seconds = [model], [[], []]  # type: tuple[list[Any], list[list[float]]]
-    if compare:
-        models.append(_peer(model).fit(X))
+    models = [model, _peer(model)] if compare else [model]
+    seconds: list[list[float]] = [[], []]
     while len(seconds[0]) < ROUNDS and sum(map(sum, seconds)) < ENOUGH_SECONDS:
-        for which, some in enumerate(models):
-            again = clone(some)
+        for some, took in zip(models, seconds, strict=False):
             began = time.perf_counter()
-            again.fit(X)
-            seconds[which].append(time.perf_counter() - began)
+            some.fit(X)
+            took.append(time.perf_counter() - began)
     labels = [some.predict(X) for some in models]
     peer = models[-1] if compare else None
     n, d = X.shape
@@ -154,6 +167,9 @@ def _objective(model: Any) -> float:
     return float(model.inertia_ if hasattr(model, "inertia_") else model.lower_bound_)
 
 
+LEGEND = f"""
+Seconds of a fit from the same start, medians of up to {ROUNDS} fits in turns, once compiled; scikit-learn's of a few
+hundred rows are mostly its threads' start. Objective: inertia of k-means, mean log-likelihood of mixtures."""
 HEAD = (
     "fit",
     "n",
@@ -239,18 +255,28 @@ def _overview(fits: dict[str, Fit]) -> Figure:
     """k-means and a mixture on stretched clusters, side by side."""
     figure = Figure(figsize=(10, 4.2), layout="constrained")
     left, right = figure.subplots(1, 2)
-    plot_kmeans(fits["stretched kmeans"].model, fits["stretched kmeans"].X, ax=left)
-    plot_gmm(fits["stretched mixture"].model, fits["stretched mixture"].X, ax=right)
+    kmeans, mixture, X = fits["stretched kmeans"].model, *fits["stretched mixture"][1:]
+    plot_kmeans(kmeans, X, ax=left)
+    plot_gmm(_in_order_of(mixture, kmeans), X, ax=right)
     left.set_title("k-means: round clusters only")
     right.set_title("Gaussian mixture: any ellipse")
     return figure
+
+
+def _in_order_of(mixture: Any, kmeans: Any) -> Any:
+    """A copy of a mixture with its components in the order of the nearest clusters: for like colours."""
+    order = linear_sum_assignment(cdist(kmeans.cluster_centers_, mixture.means_))[1]
+    copied = copy(mixture)
+    for name in ("weights_", "means_", "covariances_", "precisions_", "precisions_cholesky_"):
+        setattr(copied, name, getattr(mixture, name)[order])
+    return copied
 
 
 def _colours(fit: Fit) -> Figure:
     """A photograph before and after its colours are reduced to the centers."""
     image = _image()
     reduced = fit.model.cluster_centers_[fit.model.predict(fit.X)].reshape(image.shape)
-    figure = Figure(figsize=(10, 3.6), layout="constrained")
+    figure = Figure(figsize=(10, 3.9), layout="constrained")
     before, after = figure.subplots(1, 2)
     distinct = len(np.unique(fit.X, axis=0))
     before.imshow(image)
@@ -276,13 +302,19 @@ def _iris(fit: Fit) -> Figure:
     for species, name in enumerate(iris.target_names):
         own = iris.target == species
         component = np.bincount(labels[own]).argmax()
-        true.scatter(*iris.data[own][:, 2:4].T, s=14, color=colors[component], label=name)
+        true.scatter(
+            *iris.data[own][:, 2:4].T,
+            s=marker_size(len(iris.data)),
+            color=colors[component],
+            label=name,
+        )
     true.set_aspect("equal", adjustable="box")
     true.set_title("species")
     true.legend(title=None)
     for axes in (found, true):
         axes.set_xlabel(iris.feature_names[2])
         axes.set_ylabel(iris.feature_names[3])
+        axes.label_outer()
     return figure
 
 

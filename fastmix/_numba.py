@@ -142,9 +142,6 @@ class parallel_kernel:
         drive = _driver(self.block)
         self.serial, self.threaded = _jit(drive, False, False), _jit(drive, False, True)
 
-    def __reduce__(self):
-        return self.__qualname__
-
     def __call__(self, n_threads, bounds, *args):
         n_threads = min(n_threads, config.NUMBA_NUM_THREADS)
         if n_threads > 1 and JIT and not _serial_only and _layer() is None:

@@ -60,7 +60,7 @@ default='k-means++'
     verbose : int, default=0
         Whether to print the inertia of every iteration.
     random_state : int, RandomState instance or None, default=None
-        Seed of the starts. The same integer starts where scikit-learn starts.
+        Seed of the starts. In float64 the same integer starts where scikit-learn starts.
     copy_x : bool, default=True
         Accepted for compatibility: X is never written to.
     algorithm : {'auto', 'lloyd', 'elkan'}, default='auto'
@@ -94,8 +94,8 @@ default='k-means++'
     Notes
     -----
     Lloyd's algorithm [2]_ on rows centred at their mean and scaled by a power of two, so that neither
-    an offset nor the unit of the data costs accuracy. Time O(n k d) an iteration; memory one copy
-    of X and 12 to 16 bytes a row.
+    an offset nor the unit of the data costs accuracy. Time O(n k d) an iteration. Memory: one copy of X (two
+    where X is not a C-ordered array of floats) and 28 bytes a row.
 
     References
     ----------
@@ -226,28 +226,32 @@ default='k-means++'
 
     def _best_run(
         self, X: NDArray[Any], packed: Rows, given: NDArray[Any] | None
-    ) -> tuple[KMeansResult, list[KMeansResult]]:
-        """The best of all runs, and all of them."""
+    ) -> tuple[KMeansResult, list[KMeansInit]]:
+        """The best of all runs, and a record of each."""
         random = validation.random_state(self.random_state)
         tolerance = self.tol * mean_variance(packed) if self.tol > 0 else 0.0
         algorithm = choose(self.algorithm)
-        runs: list[KMeansResult] = []
+        records: list[KMeansInit] = []
         best: KMeansResult | None = None
-        for _ in range(self._n_init):
+        for run in range(self._n_init):
             centers = self._start(X, packed, given, random)
             if self.verbose:
                 print("Initialization complete")
             found = kmeans.run(
                 packed, centers, algorithm, self.max_iter, tolerance, bool(self.verbose)
             )
-            runs.append(found)
+            inertia, *history = (
+                kmeans.scaled(v, packed) for v in (found.objective, *found.history)
+            )
+            records.append(KMeansInit(found.n_iter, found.converged, inertia, history, False))
             if best is None or (
                 found.objective < best.objective
                 and not kmeans.same_partition(found.labels, best.labels, self.n_clusters)
             ):
-                best = found
+                best, place = found, run
         assert best is not None  # n_init >= 1
-        return best, runs
+        records[place] = records[place]._replace(best=True)
+        return best, records
 
     def _start(
         self, X: NDArray[Any], packed: Rows, given: NDArray[Any] | None, random: RandomState
@@ -262,7 +266,7 @@ default='k-means++'
         answer = validation.initial(answer, X, self.n_clusters)
         return to_frame(answer, packed.frame._replace(origin=np.zeros_like(packed.frame.origin)))
 
-    def _keep(self, packed: Rows, best: KMeansResult, runs: list[KMeansResult]) -> None:
+    def _keep(self, packed: Rows, best: KMeansResult, records: list[KMeansInit]) -> None:
         """Set the fitted attributes."""
         found = np.count_nonzero(np.bincount(best.labels, minlength=self.n_clusters))
         if found < self.n_clusters:
@@ -272,23 +276,13 @@ default='k-means++'
                 ConvergenceWarning,
                 stacklevel=4,
             )
-        inertias = [[kmeans.to_inertia(v, packed) for v in run.history] for run in runs]
-        self.init_results_ = [
-            KMeansInit(
-                run.n_iter,
-                run.converged,
-                kmeans.to_inertia(run.objective, packed),
-                history,
-                run is best,
-            )
-            for run, history in zip(runs, inertias, strict=True)
-        ]
-        kept = next(record for record in self.init_results_ if record.best)
+        self.init_results_ = records
+        kept = next(record for record in records if record.best)
         self._frame, self._frame_centers = packed.frame, best.centers
         self.cluster_centers_ = from_frame(best.centers, packed.frame)
         self._n_features_out = len(best.centers)
         self.labels_ = best.labels.copy()
-        self.inertia_ = kept.inertia
+        self.inertia_ = kmeans.to_inertia(best.objective, packed)
         self.inertia_history_ = np.array(kept.history)
         self.n_iter_ = best.n_iter
 
@@ -395,8 +389,12 @@ default='k-means++'
         """Rows and centers in the frame of the fit, in their common dtype."""
         array = validation.rows(self, X, reset=False)
         weight = validation.weights(sample_weight, array)
-        array = array.astype(np.result_type(array, self.cluster_centers_), copy=False)
         frame, centers = self._fitted_frame()
+        if array.shape[1] != centers.shape[1]:  # centers set by hand: nobody has counted features
+            raise ValueError(
+                f"X has {array.shape[1]} features, but cluster_centers_ has {centers.shape[1]}."
+            )
+        array = array.astype(np.result_type(array, centers), copy=False)
         packed = pack(array, frame, weight, self.n_threads)
         return packed, np.array(centers, array.dtype, order="C")
 
@@ -407,6 +405,7 @@ default='k-means++'
         ):
             return self._frame, self._frame_centers
         centers = np.asarray(self.cluster_centers_)
+        centers = centers.astype(np.result_type(centers, np.float32), copy=False)
         origin = centers.mean(0)
         frame = Frame(origin, power_of_two(float(np.abs(centers - origin).max()), centers.dtype))
         return frame, to_frame(centers, frame)

@@ -219,7 +219,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         labels : ndarray of shape (n_samples,), int64
             Equal to ``fit(X).predict(X)``.
         """
-        return em.infer(*self._fitted(self._fit(X, sample_weight))).labels
+        return self._expectation(self._fit(X, sample_weight)).labels
 
     def _fit(self, X: ArrayLike, sample_weight: ArrayLike | None) -> NDArray[Any]:
         """Fit, and give X as validated."""
@@ -276,8 +276,8 @@ class GaussianMixture(DensityMixin, BaseEstimator):
             means = validation.shaped(self.means_init, (k, d), "means") - frame.origin
             means = means.astype(np.float64)
         if self.precisions_init is not None:
-            name = f"{self.covariance_type} precision"
-            precisions = validation.shaped(self.precisions_init, covariance.shape(k, d), name)
+            shape, name = covariance.shape(k, d), covariance.precision_name
+            precisions = validation.shaped(self.precisions_init, shape, name)
             factor = covariance.from_precisions(precisions.astype(np.float64))
         return Given(weights, means, factor)
 
@@ -298,11 +298,11 @@ class GaussianMixture(DensityMixin, BaseEstimator):
                 collapse = collapse or error
                 records.append(MixtureInit(0, False, -np.inf, [], False, str(error)))
                 continue
-            bound = found.history[-1] if found.history else -np.inf
+            history = list(found.history)
             records.append(
-                MixtureInit(found.n_iter, found.converged, bound, found.history, False, None)
+                MixtureInit(found.n_iter, found.converged, found.bound, history, False, None)
             )
-            if best is None or bound > best.history[-1]:
+            if best is None or found.bound > best.bound:
                 best, place = found, run
         if best is None:
             assert collapse is not None  # n_init >= 1
@@ -342,8 +342,8 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         )
         if self.verbose:
             how = "converged" if found.converged else "did not converge"
-            seconds, last = time.perf_counter() - clock, found.history[-1:] or [-np.inf]
-            more = f" time lapse {seconds:.5f}s\t lower bound {last[0]:.5f}."
+            seconds = time.perf_counter() - clock
+            more = f" time lapse {seconds:.5f}s\t lower bound {found.bound:.5f}."
             print(f"Initialization {how}.{more if self.verbose > 1 else ''}")
         return found
 
@@ -360,9 +360,11 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         found = best.parameters
 
         def public(values: Floats) -> NDArray[Any]:
-            return np.array(values, dtype, order="C")
+            with np.errstate(over="ignore"):  # float32 precisions of tiny variances are infinite
+                return np.array(values, dtype, order="C")
 
         self._frame, self._frame_means = packed.frame, found.means
+        self._fitted_type = self.covariance_type
         self.weights_ = public(found.weights)
         self.means_ = public(found.means + packed.frame.origin)
         self.covariances_ = public(found.covariances)
@@ -371,7 +373,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         self.converged_ = best.converged
         self.n_iter_ = best.n_iter
         self.lower_bounds_ = best.history
-        self.lower_bound_ = best.history[-1] if best.history else -np.inf
+        self.lower_bound_ = best.bound
         self.init_results_ = records
 
     def _parameters(self, frame: Frame) -> Parameters:
@@ -379,17 +381,20 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         covariance = COVARIANCES[self.covariance_type]
         origin, means = self._fitted_means()
         chol = np.asarray(self.precisions_cholesky_, np.float64)
-        if chol.shape != covariance.shape(*means.shape):
+        fitted_type = getattr(self, "_fitted_type", self.covariance_type)
+        if chol.shape != covariance.shape(*means.shape) or fitted_type != self.covariance_type:
             raise ValueError(
                 f"covariance_type={self.covariance_type!r} needs precisions_cholesky_ of shape "
-                f"{covariance.shape(*means.shape)}, but the fitted one is {chol.shape}. Set "
-                "covariance_type back to that of the fit, or fit a new estimator."
+                f"{covariance.shape(*means.shape)}, but the fitted one is of shape {chol.shape} and "
+                f"covariance_type {fitted_type!r}. Set it back, or fit a new estimator."
             )
         factor = covariance.from_chol(chol)
         weights = np.asarray(self.weights_, np.float64)
         means = means + (origin.astype(np.float64) - frame.origin)
         log_det = covariance.log_det(factor, *means.shape)
-        return Parameters(weights, means, covariance.invert(factor), factor, log_det)
+        known = getattr(self, "covariances_", None)  # not among what predict needs, if set by hand
+        covariances = covariance.invert(factor) if known is None else np.asarray(known, np.float64)
+        return Parameters(weights, means, covariances, factor, log_det)
 
     def _fitted_means(self) -> tuple[NDArray[Any], Floats]:
         """Origin and means relative to it: of the fit, or of means_ where somebody has set them since."""
@@ -401,16 +406,12 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         origin = public.mean(0)
         return origin, public.astype(np.float64) - origin
 
-    def _fitted(self, X: NDArray[Any], want_resp: bool = False) -> tuple[Any, ...]:
-        """Arguments of the E-step of X (n, d), in the common dtype of X and the model."""
+    def _expectation(self, X: NDArray[Any], want_resp: bool = False) -> em.Expectation:
+        """E-step of X (n, d) as validated, in the common dtype of X and the model."""
         array = X.astype(np.result_type(X, self.means_), copy=False)
         packed = pack(array, Frame(self._fitted_means()[0], 0), None, self.n_threads)
         covariance = COVARIANCES[self.covariance_type]
-        return packed, self._parameters(packed.frame), covariance, want_resp
-
-    def _infer(self, X: ArrayLike, want_resp: bool = False) -> em.Expectation:
-        """E-step of new rows."""
-        return em.infer(*self._fitted(validation.rows(self, X, reset=False), want_resp))
+        return em.infer(packed, self._parameters(packed.frame), covariance, want_resp)
 
     def predict(self, X: ArrayLike) -> NDArray[np.int64]:
         """Most probable component of every row.
@@ -425,7 +426,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         labels : ndarray of shape (n_samples,), int64
             Number of the component; the lowest one among equals.
         """
-        return self._infer(X).labels
+        return self._expectation(validation.rows(self, X, reset=False)).labels
 
     def predict_proba(self, X: ArrayLike) -> NDArray[Any]:
         """Probability of every component for every row.
@@ -441,7 +442,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):
             Responsibilities; each row sums to 1, however far it is from all components.
         """
         array = validation.rows(self, X, reset=False)
-        resp = em.infer(*self._fitted(array, want_resp=True)).resp
+        resp = self._expectation(array, want_resp=True).resp
         return resp.astype(np.result_type(array, self.means_), copy=False)
 
     def score_samples(self, X: ArrayLike) -> NDArray[Any]:
@@ -458,7 +459,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):
             Log of the density, in natural units.
         """
         array = validation.rows(self, X, reset=False)
-        log_norm = em.infer(*self._fitted(array)).log_norm
+        log_norm = self._expectation(array).log_norm
         return log_norm.astype(np.result_type(array, self.means_), copy=False)
 
     def score(
@@ -487,7 +488,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         """Weighted log-likelihood of the rows, and their total weight."""
         array = validation.rows(self, X, reset=False)
         weight = validation.weights(sample_weight, array)
-        log_norm = em.infer(*self._fitted(array)).log_norm
+        log_norm = self._expectation(array).log_norm
         if weight is None:
             return float(log_norm.sum()), float(len(log_norm))
         held = weight > 0  # a row without weight may be out of reach

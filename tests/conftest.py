@@ -21,6 +21,9 @@ import pytest
 from hypothesis import settings
 from sklearn.datasets import load_iris
 
+from fastmix.engine.algorithms import ALGORITHMS, SYNONYMS
+from fastmix.engine.covariances import COVARIANCES
+
 JIT_DISABLED = os.environ.get("NUMBA_DISABLE_JIT", "0") not in ("", "0")
 
 settings.register_profile(
@@ -66,7 +69,7 @@ def no_internet():
 # --- parameters ----------------------------------------------------------------------------------
 
 
-@pytest.fixture(params=["full", "tied", "diag", "spherical"], scope="session")
+@pytest.fixture(params=COVARIANCES, scope="session")
 def covariance_type(request):
     return request.param
 
@@ -76,12 +79,12 @@ def dtype(request):
     return np.dtype(request.param)
 
 
-@pytest.fixture(params=["auto", "lloyd", "elkan"], scope="session")
+@pytest.fixture(params=[*ALGORITHMS, *SYNONYMS], scope="session")
 def algorithm(request):
     return request.param
 
 
-@pytest.fixture(params=["KMeans", "full", "tied", "diag", "spherical"], scope="session")
+@pytest.fixture(params=["KMeans", *COVARIANCES], scope="session")
 def make(request):
     """Maker of KMeans, or of a mixture of one covariance type, with k clusters and options."""
     from fastmix import GaussianMixture, KMeans

@@ -3,6 +3,7 @@
 fastmix is imported by the jobs alone, so that a process may first prepare what it is to meet.
 """
 
+import contextlib
 import functools
 import hashlib
 import importlib.util
@@ -69,10 +70,12 @@ def finish(process, seconds=120):
 
 
 def _kill(process):
-    if os.name == "posix":
-        os.killpg(process.pid, signal.SIGKILL)
-    else:
+    """Kill a process, and its children where they form a group with it."""
+    if os.name != "posix":
         process.kill()
+        return
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
 
 
 def run(code, seconds=120, **environment):

@@ -210,9 +210,7 @@ def in_proc(folder):
     return Path("/proc/figures")
 
 
-late = pytest.mark.xfail(reason="Path.touch needs no right to write a file", strict=True)
-PLACES = [below_a_file, a_file, read_only, in_proc]
-PLACES += [pytest.param(place, marks=late) for place in (table_is_a_folder, table_is_read_only)]
+PLACES = [below_a_file, a_file, table_is_a_folder, table_is_read_only, read_only, in_proc]
 
 
 @pytest.mark.parametrize("place", PLACES, ids=lambda place: place.__name__)

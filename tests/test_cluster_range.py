@@ -8,6 +8,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from fastmix import KMeans
+from fastmix.kernels.tiles import pack
 
 OVERFLOW = r"(?s)too large.*overflow"
 
@@ -178,3 +179,44 @@ def test_fit_and_query_may_differ_in_dtype(blobs, fit_kind, query_kind):
     both_single = fit_kind == query_kind == "float32"
     assert km.transform(query).dtype == (np.float32 if both_single else np.float64)
     assert_allclose(km.transform(query), km.transform(whole.astype(fit_kind)), rtol=1e-5)
+
+
+# --- weights and far rows --------------------------------------------------------------------
+
+
+def test_a_pass_may_overflow_if_the_result_does_not():
+    X, weight = [[0.0], [0.0], [10.0], [10.0]], np.full(4, 1e307)
+    km = KMeans(2, init=[[0.0], [0.1]]).fit(X, sample_weight=weight)
+    assert km.inertia_ == 0
+    assert km.inertia_history_[0] == np.inf
+    assert_array_equal(km.labels_, [0, 0, 1, 1])
+
+
+def test_a_far_row_without_weight_does_not_score():
+    X = [[0.0, 0.0], [1.0, 0.0], [5.0, 5.0]]
+    km = KMeans(2, random_state=0).fit(X)
+    assert km.score([*X, [1e300, 1e300]], sample_weight=[1, 1, 1, 0]) == km.score(X)
+
+
+def test_float32_at_the_end_of_its_range_is_refused():
+    with pytest.raises(ValueError, match=r"too large.*overflow"):
+        KMeans(2).fit(np.array([[3e38], [-3e38], [-3e38], [-3e38]], np.float32))
+
+
+def test_centers_set_by_hand_may_be_whole_numbers():
+    km = KMeans(2, random_state=0).fit([[0.0], [1.0], [8.0], [9.0]])
+    km.cluster_centers_ = np.array([[8], [1]])
+    assert_array_equal(km.predict([[0.0], [9.0]]), [1, 0])
+    km.cluster_centers_ = np.array([[8, 1]])
+    with pytest.raises(ValueError, match="features"):
+        km.predict([[0.0], [9.0]])
+
+
+@pytest.mark.compiled
+def test_a_read_only_array_compiles_nothing(rng):
+    X = rng.normal(size=(50, 3))
+    KMeans(2, random_state=0).fit(X)
+    compiled = len(pack.block.signatures)
+    X.setflags(write=False)
+    KMeans(2, random_state=0).fit(X)
+    assert len(pack.block.signatures) == compiled

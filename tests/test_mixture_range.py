@@ -2,6 +2,7 @@
 
 import re
 
+import naive
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
@@ -187,3 +188,25 @@ def test_fit_and_query_may_differ_in_dtype(blobs, covariance_type, fit_kind, que
     assert gm.score_samples(query).dtype == (np.float32 if both_single else np.float64)
     assert_array_equal(gm.predict(query), gm.predict(X.astype(fit_kind)))
     assert gm.score(query) == pytest.approx(gm.score(X.astype(fit_kind)), rel=1e-4)
+
+
+@pytest.mark.parametrize("covariance_type", ["full", "diag", "spherical", "tied"])
+def test_small_float32_rows_fit_like_large_ones(blobs, covariance_type):
+    X = blobs(n=90, dtype="float32").X
+    small = GaussianMixture(3, covariance_type=covariance_type, reg_covar=0, random_state=0)
+    small.fit(X * np.float32(2.0**-60))
+    large = GaussianMixture(3, covariance_type=covariance_type, reg_covar=0, random_state=0).fit(X)
+    assert_allclose(small.means_ * 2.0**60, large.means_, rtol=1e-5)
+    assert small.lower_bound_ == pytest.approx(large.lower_bound_ + 120 * np.log(2), rel=1e-5)
+
+
+@pytest.mark.parametrize("gap", [1e3, 1e4])
+def test_float32_clusters_far_apart_keep_their_covariance(covariance_type, gap, rng):
+    truth = np.arange(400) % 2
+    X = (rng.normal(size=(400, 2)) + gap * truth[:, None]).astype(np.float32)
+    gm = GaussianMixture(2, covariance_type=covariance_type, reg_covar=0, random_state=0).fit(X)
+    _, _, expected = naive.m_step(X.astype(float), naive.one_hot(truth, 2), covariance_type, 0)
+    order = np.argsort(gm.means_[:, 0])
+    got = gm.covariances_ if covariance_type == "tied" else gm.covariances_[order]
+    # the rows themselves are rounded at float32's resolution of the gap
+    assert_allclose(got, expected, rtol=3e-5, atol=3e-5)

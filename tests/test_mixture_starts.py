@@ -251,3 +251,36 @@ def test_a_warm_start_with_other_features_is_refused(blobs, unchanged):
     gm = GaussianMixture(3, warm_start=True, random_state=0).fit(X)
     with unchanged(gm, X), pytest.raises(ValueError, match="features"):
         gm.fit(X[:, :2])
+
+
+@pytest.mark.parametrize("make", [np.asfortranarray, lambda a: a[:, ::-1][:, ::-1], list])
+def test_the_layout_of_means_init_does_not_matter(blobs, covariance_type, make, assert_same_fit):
+    X, _, start = blobs(n=90, d=3)
+    options = {"covariance_type": covariance_type, "random_state": 0}
+    plain = GaussianMixture(3, means_init=start, **options).fit(X)
+    assert_same_fit(plain, GaussianMixture(3, means_init=make(start), **options).fit(X))
+    plain.means_, score = np.asfortranarray(plain.means_ + 1), None
+    score = plain.score(X)
+    plain.means_ = np.ascontiguousarray(plain.means_)
+    assert plain.score(X) == score
+
+
+def test_several_starts_without_iterations(blobs, covariance_type):
+    X = blobs(n=90).X
+    gm = GaussianMixture(3, covariance_type=covariance_type, n_init=3, max_iter=0).fit(X)
+    assert gm.n_iter_ == 0
+    assert [record.best for record in gm.init_results_] == [True, False, False]
+
+
+def test_a_covariance_type_of_the_same_shape_is_noticed(rng):
+    X = rng.normal(size=(60, 2))
+    gm = GaussianMixture(2, covariance_type="diag", random_state=0).fit(X)
+    gm.set_params(covariance_type="tied")
+    with pytest.raises(ValueError, match=r"covariance_type='tied'.*covariance_type 'diag'"):
+        gm.predict(X)
+
+
+def test_the_history_of_a_start_is_a_list_of_its_own(blobs):
+    gm = GaussianMixture(3, random_state=0).fit(blobs(n=90).X)
+    gm.lower_bounds_.append(0.0)
+    assert 0.0 not in gm.init_results_[0].history

@@ -2,7 +2,6 @@
 
 import math
 import os
-import pickle
 import sys
 from types import SimpleNamespace
 
@@ -15,7 +14,6 @@ from numpy.testing import assert_array_equal
 
 from fastmix import _numba
 from fastmix._numba import ANY_WORK, DEFAULT_THREAD_WORK, parallel_kernel, threads
-from fastmix.kernels.tiles import pack
 
 # --- how many threads ----------------------------------------------------------------------------
 
@@ -231,10 +229,6 @@ def test_the_serial_twin_runs_while_another_python_thread_has_the_workers(calls,
     assert calls == []
     totals(3)
     assert calls == [(3, 3)]
-
-
-def test_a_kernel_is_pickled_by_name():
-    assert pickle.loads(pickle.dumps(pack)) is pack
 
 
 # --- whole processes -----------------------------------------------------------------------------

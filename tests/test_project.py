@@ -13,8 +13,8 @@ import pytest
 ROOT = Path(__file__).parents[1]
 INSTALL = "pip install . && python -m fastmix demo"
 TEST = "pip install nox && nox -s tests"
-COMPILERS = {"guvectorize", "jit", "njit"}
-FLAGS = ("cache=True", "error_model=", "fastmath=", "nogil=", "parallel=")
+COMPILERS = {"cfunc", "guvectorize", "jit", "njit", "prange", "stencil", "vectorize"}
+FLAGS = ("boundscheck=", "cache=True", "error_model=", "fastmath=", "nogil=", "parallel=")
 
 
 def blocks(language):
@@ -105,7 +105,7 @@ def flags(text):
     [
         ("@njit\ndef f(): pass", ["njit"]),
         ("@numba.njit(cache=True)\ndef f(): pass", ["njit", "cache"]),
-        ("from numba import prange, jit", ["jit"]),
+        ("from numba import prange, jit", ["prange", "jit"]),
         ("f = kernel(g, fastmath=True)", ["fastmath"]),
         ("# njit(parallel=True)\n'fastmath=True'", []),
         ("@functools.cache\ndef f(): pass", []),

@@ -97,13 +97,17 @@ def distances(rows: Rows, centers: Array) -> Array:
 
 def nearest(rows: Rows, centers: Array) -> tuple[float, NDArray[np.int32]]:
     """Objective, and the number of the nearest center of every row (n,)."""
-    state = start_lloyd(rows, centers)
-    objective = assign_lloyd(rows, centers, state).objective
-    labels = state.labels[: rows.n].copy()
-    far = np.flatnonzero(~np.isfinite(state.sq_dist[: rows.n]))
+    labels, sq_dist = start_lloyd(rows, centers)
+    bounds = shard_bounds(len(rows.tiles))
+    objective = np.zeros(len(bounds) - 1)
+    n_threads = threads(rows.n_threads, rows_work(rows, 3 * len(centers)))
+    given = rows.tiles, rows.weight, centers
+    lloyd.label(n_threads, bounds, *given, labels, sq_dist, objective)
+    labels = labels[: rows.n]
+    far = np.flatnonzero(~np.isfinite(sq_dist[: rows.n]))
     if len(far):
         labels[far] = _far_distances(take(rows, far), centers).argmin(1)
-    return objective, labels
+    return float(objective.sum()), labels
 
 
 def _far_distances(X: Array, centers: Array) -> Floats:

@@ -36,7 +36,8 @@ class CollapseError(ValueError):
 class Covariance(Protocol):
     """What every type can do."""
 
-    kernels: Any
+    kernels: Any  # a module with the passes expect, infer and accumulate
+    precision_name: str  # in messages
 
     def shape(self, k: int, d: int) -> tuple[int, ...]:
         """Shape of the covariances, and of the precisions."""
@@ -46,6 +47,9 @@ class Covariance(Protocol):
 
     def n_parameters(self, k: int, d: int) -> int:
         """Free parameters of the covariances."""
+
+    def work(self, k: int, d: int) -> float:
+        """Floating-point operations of one EM pass, a row."""
 
     def recentre(self, scatter: Floats, counts: Floats, shift: Floats, offset: Floats) -> Floats:
         """Second moments about origin + shift + offset, from those about origin.
@@ -70,6 +74,9 @@ class Covariance(Protocol):
 
     def from_precisions(self, precisions: Floats) -> Floats:
         """Whitening from precisions; ValueError where they are none."""
+
+    def whiten(self, factor: Floats, c: int, diff: Floats) -> Floats:
+        """Rows (m, d) less the mean of component c, in its standard deviations."""
 
     def precisions(self, factor: Floats) -> Floats:
         """Precisions of a whitening."""
@@ -98,6 +105,9 @@ class Full:
 
     def n_parameters(self, k: int, d: int) -> int:
         return k * d * (d + 1) // 2
+
+    def work(self, k: int, d: int) -> float:
+        return 2.0 * k * d * (d + 3)
 
     def recentre(self, scatter: Floats, counts: Floats, shift: Floats, offset: Floats) -> Floats:
         outer = offset[:, :, None] * offset[:, None, :] - shift[:, :, None] * shift[:, None, :]
@@ -131,6 +141,9 @@ class Full:
         turned = np.linalg.cholesky(precisions[..., ::-1, ::-1])
         factor: Floats = np.swapaxes(turned[..., ::-1, ::-1], -1, -2)
         return factor
+
+    def whiten(self, factor: Floats, c: int, diff: Floats) -> Floats:
+        return diff @ factor[c].T
 
     def precisions(self, factor: Floats) -> Floats:
         return np.swapaxes(factor, -1, -2) @ factor
@@ -173,6 +186,9 @@ class Tied(Full):
     def factor(self, covariances: Floats) -> Floats:
         return _whitening(covariances, None)
 
+    def whiten(self, factor: Floats, c: int, diff: Floats) -> Floats:
+        return diff @ factor.T
+
     def to_full(self, covariances: Floats, k: int, d: int) -> Floats:
         return np.broadcast_to(covariances, (k, d, d))
 
@@ -191,6 +207,9 @@ class Diag:
 
     def n_parameters(self, k: int, d: int) -> int:
         return k * d
+
+    def work(self, k: int, d: int) -> float:
+        return 8.0 * k * d
 
     def recentre(self, scatter: Floats, counts: Floats, shift: Floats, offset: Floats) -> Floats:
         moved = scatter + counts[:, None] * (offset * offset - shift * shift)
@@ -219,6 +238,9 @@ class Diag:
         if np.any(precisions <= 0.0):
             raise ValueError(f"'{self.precision_name}' should be positive")
         return np.sqrt(precisions)
+
+    def whiten(self, factor: Floats, c: int, diff: Floats) -> Floats:
+        return diff * factor[c]
 
     def precisions(self, factor: Floats) -> Floats:
         return factor * factor

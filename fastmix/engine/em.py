@@ -1,6 +1,5 @@
 """The EM loop: whatever the covariance type, rows become totals and totals become parameters."""
 
-import functools
 import math
 import time
 from collections.abc import Iterable
@@ -67,8 +66,8 @@ def run(
         before, bound = bound, totals.objective / total_weight
         if not np.isfinite(bound):
             raise ValueError(
-                "The start of the mixture is too far from the data: some rows have probability 0 under every "
-                "component. Check means_init and precisions_init, or leave them to init_params."
+                "Some rows are so far from every component that their distance, in standard deviations, "
+                "overflows. Rescale X, increase reg_covar, or check means_init and precisions_init."
             )
         history.append(bound)
         parameters = maximise(totals, covariance, reg_covar)
@@ -92,18 +91,18 @@ def _report(n_iter: int, change: float, clock: float, verbose: int) -> float:
 
 def expect(rows: Rows, parameters: Parameters, covariance: Covariance) -> MixtureTotals:
     """E-step of all rows and totals for the M-step, in one pass."""
-    means = parameters.means.astype(rows.tiles.dtype)
+    means, factor, constant = _arguments(parameters, rows)
     bounds, counts, sums, scatter = _slots(rows, means, covariance)
     objective = np.zeros(len(counts))
     covariance.kernels.expect(
-        _threads(rows, means),
+        _threads(rows, means, covariance),
         bounds,
         rows.tiles,
         rows.weight,
         _group(rows, means),
         means,
-        np.array(parameters.factor, means.dtype, order="C"),
-        log_const(parameters).astype(means.dtype),
+        factor,
+        constant,
         counts,
         sums,
         scatter,
@@ -119,13 +118,14 @@ def accumulate(
 
     `blocks` are arrays (m, k) of all rows in order, every m but the last a multiple of R.
     """
-    means = origin.astype(rows.tiles.dtype)
-    parts, offset = [], 0
+    means = np.array(origin, rows.tiles.dtype, order="C")
+    total: MixtureTotals | None = None
+    offset = 0
     for resp in blocks:
         n_tiles = -(-len(resp) // rows.tiles.shape[2])
         bounds, counts, sums, scatter = _slots(rows, means, covariance, n_tiles)
         covariance.kernels.accumulate(
-            _threads(rows, means),
+            _threads(rows, means, covariance),
             bounds + offset,
             rows.tiles,
             rows.weight,
@@ -137,27 +137,29 @@ def accumulate(
             sums,
             scatter,
         )
-        parts.append(_fold(counts, sums, scatter, 0.0, means))
+        part = _fold(counts, sums, scatter, 0.0, means)
+        total = part if total is None else add(total, part)
         offset += n_tiles
-    return functools.reduce(add, parts)
+    assert total is not None  # there is at least one row
+    return total
 
 
 def infer(
     rows: Rows, parameters: Parameters, covariance: Covariance, want_resp: bool = False
 ) -> Expectation:
     """E-step of all rows. A row beyond float64's reach of every component goes to the nearest one."""
-    k, _ = parameters.means.shape
-    means = parameters.means.astype(rows.tiles.dtype)
+    means, factor, constant = _arguments(parameters, rows)
+    k = len(means)
     labels, log_norm = np.empty(rows.n, np.int64), np.empty(rows.n)
     resp = np.empty((rows.n if want_resp else 0, k))
     covariance.kernels.infer(
-        _threads(rows, means),
+        _threads(rows, means, covariance),
         shard_bounds(len(rows.tiles)),
         rows.tiles,
         _group(rows, means),
         means,
-        np.array(parameters.factor, means.dtype, order="C"),
-        log_const(parameters).astype(means.dtype),
+        factor,
+        constant,
         labels,
         log_norm,
         resp,
@@ -172,17 +174,16 @@ def infer(
 
 def _nearest_of_far(X: Array, parameters: Parameters, covariance: Covariance) -> NDArray[np.int64]:
     """Component of least Mahalanobis distance for rows (m, d) whose squared distances overflow."""
-    k, d = parameters.means.shape
+    k = len(parameters.means)
     # the Mahalanobis distance is homogeneous: shrink the row and the means alike
     size = np.maximum(np.abs(X).max(1), np.abs(parameters.means).max()).astype(np.float64)
-    covariances = covariance.to_full(parameters.covariances, k, d)
     distance = np.empty((len(X), k))
     for c in range(k):
         diff = X / size[:, None] - parameters.means[c] / size[:, None]
-        whitened = np.linalg.solve(np.linalg.cholesky(covariances[c]), diff.T)
-        largest = np.abs(whitened).max(0)
-        scaled = whitened / np.where(largest > 0, largest, 1.0)
-        distance[:, c] = largest * np.sqrt(np.square(scaled).sum(0))
+        whitened = covariance.whiten(parameters.factor, c, diff)
+        largest = np.abs(whitened).max(1)
+        scaled = whitened / np.where(largest > 0, largest, 1.0)[:, None]
+        distance[:, c] = largest * np.sqrt(np.square(scaled).sum(1))
     distance[:, parameters.weights == 0] = np.inf
     return distance.argmin(1)
 
@@ -214,6 +215,18 @@ def _group(rows: Rows, means: Array) -> int:
     return group_tiles(k, d, R, means.itemsize)
 
 
-def _threads(rows: Rows, means: Array) -> int:
+def _arguments(parameters: Parameters, rows: Rows) -> tuple[Array, Array, Array]:
+    """Means, whitening and constants as the kernels take them: C-ordered, in the dtype of the rows."""
+    values = parameters.means, parameters.factor, log_const(parameters)
+    means, factor, constant = (np.array(v, rows.tiles.dtype, order="C") for v in values)
+    if means.shape[1] != rows.tiles.shape[1] or len(constant) != len(means):
+        raise ValueError(
+            f"A mixture of {len(constant)} weights and means of shape {means.shape} does not fit rows "
+            f"of {rows.tiles.shape[1]} features."
+        )
+    return means, factor, constant
+
+
+def _threads(rows: Rows, means: Array, covariance: Covariance) -> int:
     k, d = means.shape
-    return threads(rows.n_threads, rows.n * k * (d * d + 3.0 * d + EXP_WORK))
+    return threads(rows.n_threads, rows.n * (covariance.work(k, d) + EXP_WORK * k))

@@ -31,7 +31,7 @@ def run(
         centers = moved
         algorithm.move(state, shift)
         if verbose:
-            print(f"Iteration {iteration}, inertia {to_inertia(totals.objective, rows)}.")
+            print(f"Iteration {iteration}, inertia {scaled(totals.objective, rows)}.")
         at_rest = totals.changed == 0
         moved_by = float(np.square(shift).sum())
         settled = moved_by <= tolerance
@@ -90,18 +90,23 @@ def means(totals: KMeansTotals, centers: Array) -> Array:
     return moved.astype(centers.dtype)
 
 
+def scaled(objective: float, rows: Rows) -> float:
+    """The objective of the frame in the units of X and of the caller's weights; may be infinite."""
+    try:
+        return math.ldexp(objective, 2 * rows.frame.exponent + rows.weight_exponent)
+    except OverflowError:
+        return math.inf
+
+
 def to_inertia(objective: float, rows: Rows) -> float:
-    """The objective of the frame in the units of X and of the caller's weights.
+    """The same, where it has to be a number.
 
     Raises
     ------
     ValueError
         If it is beyond float64.
     """
-    try:
-        inertia = math.ldexp(objective, 2 * rows.frame.exponent + rows.weight_exponent)
-    except OverflowError:
-        inertia = math.inf
+    inertia = scaled(objective, rows)
     if not math.isfinite(inertia):
         raise ValueError(
             "Input X or sample_weight is too large: the weighted sum of squared distances overflows "

@@ -75,6 +75,11 @@ class MixtureResult(NamedTuple):
     converged: bool  # the bound moved by less than tol
     history: list[float]  # bound before every step
 
+    @property
+    def bound(self) -> float:
+        """The last bound; -inf where no step was done."""
+        return self.history[-1] if self.history else -np.inf
+
 
 class KMeansInit(NamedTuple):
     """Record of one initialisation of k-means, an entry of `init_results_`."""

@@ -29,7 +29,7 @@ def measure(X: Array, n_threads: int | None) -> Columns:
     n, d = X.shape
     bounds = shard_bounds(n) if n > ROWS_A_SHARD else np.array([0, n])
     total, low, high = np.empty((3, len(bounds) - 1, d))
-    kernels.column_range(threads(n_threads, 4 * n * d), bounds, X, total, low, high)
+    kernels.column_range(threads(n_threads, 4 * n * d), bounds, _plain(X), total, low, high)
     return Columns(total.sum(0) / n, low.min(0), high.max(0))
 
 
@@ -50,6 +50,7 @@ def frame_of(X: Array, columns: Columns, normalise: bool) -> Frame:
         most = np.finfo(np.float32 if narrow else np.float64).max
         terms = d * (kernels.tile_rows(X.dtype) if narrow else n)
         fits = np.isfinite(origin).all() and largest < math.sqrt(most / (4 * terms))
+        fits = fits and largest <= np.finfo(X.dtype).max
     if not fits:
         raise ValueError(
             f"Input X is too large: squared distances overflow {'float32' if narrow else 'float64'} "
@@ -72,11 +73,29 @@ def pack(X: Array, frame: Frame, weight: Floats | None, n_threads: int | None) -
     tiles = np.empty((n_tiles, d, R), X.dtype)
     origin = frame.origin.astype(X.dtype)
     scale = X.dtype.type(math.ldexp(1.0, -frame.exponent))
-    kernels.pack(threads(n_threads, 4 * n * d), shard_bounds(n_tiles), X, origin, scale, tiles)
+    bounds = shard_bounds(n_tiles)
+    kernels.pack(threads(n_threads, 4 * n * d), bounds, _plain(X), origin, scale, tiles)
     padded = np.zeros(n_tiles * R)
     exponent = 0 if weight is None else weight_exponent(weight)
     padded[:n] = 1.0 if weight is None else np.ldexp(weight, -exponent)
     return Rows(tiles, padded, n, Frame(origin, frame.exponent), exponent, n_threads)
+
+
+class _Plain:
+    """The memory of an array, as if it could be written to."""
+
+    def __init__(self, X: Array) -> None:
+        self.owner = X
+        pointer, _ = X.__array_interface__["data"]
+        self.__array_interface__ = {**X.__array_interface__, "data": (pointer, False)}
+
+
+def _plain(X: Array) -> Array:
+    """X as an array that may be written to, though nobody will.
+
+    For Numba a read-only array is another type: every kernel that reads X would be compiled again.
+    """
+    return X if X.flags.writeable else np.asarray(_Plain(X))
 
 
 def weight_exponent(weight: Floats) -> int:

@@ -1,6 +1,6 @@
 """The passes over the rows that every covariance type shares.
 
-`passes(log_prob, add, add)` compiles, for one type whose kernels work on a group of tiles,
+`passes(log_prob, add)` compiles, for one type whose kernels work on a group of tiles,
 
     expect      E-step and totals of the M-step in one reading of the rows, no (n, k) array
     infer       E-step alone: labels, log-likelihoods and, where wanted, responsibilities
@@ -22,8 +22,8 @@ def group_tiles(k, d, R, size):
     return max(1, GROUP_BYTES // (size * (d + k) * R))
 
 
-def passes(log_prob, add, add_given):
-    """The three passes of a covariance type with these kernels; add_given is that of a start."""
+def passes(log_prob, add):
+    """The three passes of a covariance type with these two kernels."""
 
     @parallel_kernel
     def expect(
@@ -110,6 +110,6 @@ def passes(log_prob, add, add_given):
             for c in range(k):
                 for i in range((last - first) * R):
                     share[c, i] = weight[first * R + i] * resp[row + i, c] if i < valid else 0.0
-            add_given(tiles, first, last, means, share, counts[shard], sums[shard], scatter[shard])
+            add(tiles, first, last, means, share, counts[shard], sums[shard], scatter[shard])
 
     return expect, infer, accumulate

@@ -16,7 +16,7 @@ def log_prob(
     out,  # out  (k, >= rows)
 ):
     """Log of weight times density of every component at the rows of some tiles."""
-    simd.whitened(tiles, first, last, means, factor, log_const, out)
+    simd.whitened_log_prob(tiles, first, last, means, factor, log_const, out)
 
 
 @kernel
@@ -31,7 +31,7 @@ def add(
     scatter,  # in/out  (k, d, d) float64, lower triangles
 ):
     """Add the moments of some tiles about the means."""
-    simd.moments(tiles, first, last, means, resp, counts, sums, scatter)
+    simd.add_moments(tiles, first, last, means, resp, counts, sums, scatter)
 
 
-expect, infer, accumulate = passes(log_prob, add, add)
+expect, infer, accumulate = passes(log_prob, add)

@@ -4,8 +4,9 @@ import os
 from contextlib import contextmanager
 
 from llvmlite import binding, ir
-from numba import config
+from numba import config, types
 from numba.core import cgutils
+from numba.core.errors import TypingError
 
 from fastmix.kernels.tiles import TILE_BYTES
 
@@ -14,8 +15,12 @@ I32, I64 = ir.IntType(32), ir.IntType(64)
 
 def _vector_bytes():
     """Width of the widest vectors with fused multiply-add on the CPU that is compiled for."""
-    forced = os.environ.get("FASTMIX_VECTOR_BYTES")
+    forced = os.environ.get("FASTMIX_VECTOR_BYTES")  # for tests
     if forced:
+        if forced not in ("16", "32", "64"):
+            raise ValueError(
+                f"FASTMIX_VECTOR_BYTES must be 16, 32 or 64, got {forced!r}; unset it."
+            )
         return int(forced)
     if config.CPU_NAME or config.CPU_FEATURES:  # told to compile for another machine
         has = {name[1:] for name in (config.CPU_FEATURES or "").split(",") if name[:1] == "+"}
@@ -143,3 +148,10 @@ def array(context, builder, kind, value):
     """(data pointer, sizes) of an array argument."""
     struct = context.make_array(kind)(context, builder, value)
     return struct.data, cgutils.unpack_tuple(builder, struct.shape)
+
+
+def refuse(dtype, **arrays):
+    """TypingError unless all are C-ordered arrays of this dtype: the code reads raw memory."""
+    for name, kind in arrays.items():
+        if not (isinstance(kind, types.Array) and kind.layout == "C" and kind.dtype == dtype):
+            raise TypingError(f"{name} must be a C-ordered array of {dtype}, got {kind}")

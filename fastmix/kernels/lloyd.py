@@ -49,10 +49,31 @@ def assign(
             c, w = new[r], weight[first + r]
             changed[shard] += c != labels[first + r]
             labels[first + r] = c
-            objective[shard] += w * best[r]
+            objective[shard] += w * best[r] if w > 0.0 else 0.0  # the distance may be infinite
             counts[shard, c] += w
             for j in range(d):
                 sums[shard, c, j] += w * tile[j, r]
+
+
+@parallel_kernel
+def label(
+    shard,
+    start,
+    stop,  # in      tiles of this shard
+    tiles,  # in      (n_tiles, d, R)
+    weight,  # in      (n_tiles * R,) float64, zero where padded
+    centers,  # in      (k, d)
+    labels,  # out     (n_tiles * R,) int32
+    sq_dist,  # out     (n_tiles * R,) to the nearest center
+    objective,  # in/out  (n_shards,) float64
+):
+    """Label every row: the first half of assign."""
+    R = tiles.shape[2]
+    for t in range(start, stop):
+        first, last = t * R, (t + 1) * R
+        nearest(tiles[t], centers, labels[first:last], sq_dist[first:last])
+        for i in range(first, last):
+            objective[shard] += weight[i] * sq_dist[i] if weight[i] > 0.0 else 0.0
 
 
 @parallel_kernel

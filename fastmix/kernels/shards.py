@@ -3,8 +3,8 @@
 import numpy as np
 
 MOST_SHARDS = 64
-FEWEST_SHARDS = 8
 SLOT_BYTES = 1 << 23  # all shards' totals together: more costs page faults and a longer fold
+FEWEST_SHARDS = 4  # where one shard's totals alone are that large, for threads' sake
 
 
 def shard_bounds(n_tiles, slot_bytes=0):

@@ -11,7 +11,7 @@ from numba import types
 from numba.extending import intrinsic
 
 from fastmix._numba import JIT
-from fastmix.kernels.lanes import I32, I64, SIDE, Lanes, array
+from fastmix.kernels.lanes import I32, I64, SIDE, Lanes, array, refuse
 
 
 def _emit_nearest(context, builder, sig, args):
@@ -63,6 +63,8 @@ def _emit_nearest(context, builder, sig, args):
 
 @intrinsic
 def _nearest(typing, tile, centers, labels, best):
+    refuse(tile.dtype, tile=tile, centers=centers, best=best)
+    refuse(types.int32, labels=labels)
     return types.void(tile, centers, labels, best), _emit_nearest
 
 

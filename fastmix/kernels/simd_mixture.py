@@ -1,8 +1,9 @@
 """The inner loops of mixtures, tiled in registers, each beside the plain loop that it equals.
 
 LLVM vectorises the plain loops but keeps their accumulators in memory, at a third of the speed. Here
-four values by SIDE vectors of rows stay in registers. Raw pointers see no bounds: the callers in
-expectation.py slice their arrays to the shapes given here.
+four values by SIDE vectors of rows stay in registers. Raw pointers see no bounds: layouts and dtypes are
+refused here when a kernel is compiled, shapes by engine/em.py before it is called. Of rows (k, >= rows)
+those of tiles first to last are read or written, from the beginning.
 """
 
 import numpy as np
@@ -10,7 +11,7 @@ from numba import types
 from numba.extending import intrinsic
 
 from fastmix._numba import JIT
-from fastmix.kernels.lanes import I32, I64, SIDE, Lanes, array
+from fastmix.kernels.lanes import I32, I64, SIDE, Lanes, array, refuse
 
 
 def _bounded(lanes, value, sq_norm):
@@ -74,12 +75,13 @@ def _emit_whitened(context, builder, sig, args):
 
 
 @intrinsic
-def _whitened(typing, tiles, first, last, means, W, bias, out):
+def _whitened_log_prob(typing, tiles, first, last, means, W, bias, out):
+    refuse(tiles.dtype, tiles=tiles, means=means, W=W, bias=bias, out=out)
     kinds = (tiles, types.int64, types.int64, means, W, bias, out)
     return types.void(*kinds), _emit_whitened
 
 
-def _whitened_plainly(tiles, first, last, means, W, bias, out):
+def _whitened_log_prob_plainly(tiles, first, last, means, W, bias, out):
     R = tiles.shape[2]
     for c in range(len(means)):
         for t in range(first, last):
@@ -89,8 +91,8 @@ def _whitened_plainly(tiles, first, last, means, W, bias, out):
             out[c, (t - first) * R : (t - first + 1) * R] = value
 
 
-def _emit_gaps(scaled):
-    """Emitter of squared distances to points, every feature scaled or none."""
+def _emit_gaps(by_feature):
+    """Emitter of log-probabilities for inverse standard deviations by feature, (k, d), or not, (k,)."""
 
     def emit(context, builder, sig, args):
         lanes = Lanes(builder, sig.args[0].dtype)
@@ -107,27 +109,24 @@ def _emit_gaps(scaled):
             def some(c, count, t=t, lane=lane, rows=rows):
                 sq = [[lanes.variable(lanes.zero) for _ in range(SIDE)] for _ in range(count)]
                 start = [mul(add(c, I64(a)), d) for a in range(count)]
+                if not by_feature:
+                    shared = [lanes.splat_at(scale, add(c, I64(a))) for a in range(count)]
                 with lanes.loop(d) as j:
                     x = lanes.at(rows, mul(j, R))
                     x = [lanes.load(x, v * lanes.width) for v in range(SIDE)]
                     for a in range(count):
                         p = lanes.splat_at(points, add(start[a], j))
-                        s = lanes.splat_at(scale, add(start[a], j)) if scaled else None
+                        s = lanes.splat_at(scale, add(start[a], j)) if by_feature else shared[a]
                         for v in range(SIDE):
-                            gap = builder.fsub(x[v], p)
-                            gap = builder.fmul(gap, s) if scaled else gap
+                            gap = builder.fmul(builder.fsub(x[v], p), s)
                             lanes.add_product(sq[a][v], gap, gap)
                 for a in range(count):
                     component = add(c, I64(a))
                     constant = lanes.splat_at(bias, component)
-                    factor = half
-                    if not scaled:
-                        s = lanes.splat_at(scale, component)
-                        factor = builder.fmul(half, builder.fmul(s, s))
                     to = lanes.at(out, add(mul(component, width), add(mul(sub(t, first), R), lane)))
                     for v in range(SIDE):
                         total = lanes.get(sq[a][v])
-                        value = _bounded(lanes, lanes.fma(factor, total, constant), total)
+                        value = _bounded(lanes, lanes.fma(half, total, constant), total)
                         lanes.store(value, to, v * lanes.width)
 
             lanes.each(k, some)
@@ -137,12 +136,13 @@ def _emit_gaps(scaled):
 
 
 @intrinsic
-def _scaled_gaps(typing, tiles, first, last, means, scale, bias, out):
+def _diagonal_log_prob(typing, tiles, first, last, means, scale, bias, out):
+    refuse(tiles.dtype, tiles=tiles, means=means, scale=scale, bias=bias, out=out)
     kinds = (tiles, types.int64, types.int64, means, scale, bias, out)
     return types.void(*kinds), _emit_gaps(True)
 
 
-def _scaled_gaps_plainly(tiles, first, last, means, scale, bias, out):
+def _diagonal_log_prob_plainly(tiles, first, last, means, scale, bias, out):
     R = tiles.shape[2]
     for c in range(len(means)):
         for t in range(first, last):
@@ -153,21 +153,15 @@ def _scaled_gaps_plainly(tiles, first, last, means, scale, bias, out):
 
 
 @intrinsic
-def _gaps(typing, tiles, first, last, means, scale, bias, out):
+def _spherical_log_prob(typing, tiles, first, last, means, scale, bias, out):
+    refuse(tiles.dtype, tiles=tiles, means=means, scale=scale, bias=bias, out=out)
     kinds = (tiles, types.int64, types.int64, means, scale, bias, out)
     return types.void(*kinds), _emit_gaps(False)
 
 
-def _gaps_plainly(tiles, first, last, means, scale, bias, out):
-    R = tiles.shape[2]
-    for c in range(len(means)):
-        for t in range(first, last):
-            y = tiles[t] - means[c][:, None]
-            sq_norm = (y * y).sum(0)
-            value = bias[c] - scale[c] * scale[c] * sq_norm / 2
-            out[c, (t - first) * R : (t - first + 1) * R] = np.where(
-                sq_norm < np.inf, value, -np.inf
-            )
+def _spherical_log_prob_plainly(tiles, first, last, means, scale, bias, out):
+    d = means.shape[1]
+    _diagonal_log_prob_plainly(tiles, first, last, means, scale[:, None] * np.ones(d), bias, out)
 
 
 def _emit_moments(context, builder, sig, args):
@@ -247,12 +241,14 @@ def _add_totals(lanes, vectors, to):
 
 
 @intrinsic
-def _moments(typing, tiles, first, last, means, resp, counts, sums, scatter):
+def _add_moments(typing, tiles, first, last, means, resp, counts, sums, scatter):
+    refuse(tiles.dtype, tiles=tiles, means=means, resp=resp)
+    refuse(types.float64, counts=counts, sums=sums, scatter=scatter)
     kinds = (tiles, types.int64, types.int64, means, resp, counts, sums, scatter)
     return types.void(*kinds), _emit_moments
 
 
-def _moments_plainly(tiles, first, last, means, resp, counts, sums, scatter):
+def _add_moments_plainly(tiles, first, last, means, resp, counts, sums, scatter):
     R = tiles.shape[2]
     for c in range(len(means)):
         for t in range(first, last):
@@ -264,10 +260,14 @@ def _moments_plainly(tiles, first, last, means, resp, counts, sums, scatter):
 
 def _emit_variances(context, builder, sig, args):
     lanes = Lanes(builder, sig.args[0].dtype)
-    (tiles, (_, d, _)), (means, (k, _)), (resp, (_, width)), (counts, _), (sums, _) = (
-        array(context, builder, sig.args[i], args[i]) for i in (0, 3, 4, 5, 6)
-    )
-    second = array(context, builder, sig.args[7], args[7])[0] if len(args) > 7 else None
+    (
+        (tiles, (_, d, _)),
+        (means, (k, _)),
+        (resp, (_, width)),
+        (counts, _),
+        (sums, _),
+        (scatter, _),
+    ) = (array(context, builder, sig.args[i], args[i]) for i in (0, 3, 4, 5, 6, 7))
     first, last, R = args[1], args[2], I64(lanes.rows)
     mul, add, sub = builder.mul, builder.add, builder.sub
     with lanes.loop(k) as c:
@@ -289,12 +289,10 @@ def _emit_variances(context, builder, sig, args):
                         gap = builder.fsub(x, m[a])
                         weighted = builder.fmul(r, gap)
                         lanes.set(one[a], builder.fadd(lanes.get(one[a]), weighted))
-                        if second is not None:
-                            lanes.add_product(two[a], weighted, gap)
+                        lanes.add_product(two[a], weighted, gap)
                     lanes.set(total, builder.fadd(lanes.get(total), r))
             _add_totals(lanes, [lanes.get(place) for place in one], lanes.at(sums, here))
-            if second is not None:
-                _add_totals(lanes, [lanes.get(place) for place in two], lanes.at(second, here))
+            _add_totals(lanes, [lanes.get(place) for place in two], lanes.at(scatter, here))
             with builder.if_then(builder.icmp_signed("==", j, I64(0))):
                 _add_totals(lanes, [lanes.get(total)], lanes.at(counts, c))
 
@@ -303,12 +301,14 @@ def _emit_variances(context, builder, sig, args):
 
 
 @intrinsic
-def _variances(typing, tiles, first, last, means, resp, counts, sums, scatter):
+def _add_diagonal_moments(typing, tiles, first, last, means, resp, counts, sums, scatter):
+    refuse(tiles.dtype, tiles=tiles, means=means, resp=resp)
+    refuse(types.float64, counts=counts, sums=sums, scatter=scatter)
     kinds = (tiles, types.int64, types.int64, means, resp, counts, sums, scatter)
     return types.void(*kinds), _emit_variances
 
 
-def _variances_plainly(tiles, first, last, means, resp, counts, sums, scatter):
+def _add_diagonal_moments_plainly(tiles, first, last, means, resp, counts, sums, scatter):
     R = tiles.shape[2]
     for c in range(len(means)):
         for t in range(first, last):
@@ -316,16 +316,6 @@ def _variances_plainly(tiles, first, last, means, resp, counts, sums, scatter):
             counts[c] += r.sum()
             sums[c] += z @ r
             scatter[c] += (z * z) @ r
-
-
-@intrinsic
-def _means(typing, tiles, first, last, means, resp, counts, sums):
-    kinds = (tiles, types.int64, types.int64, means, resp, counts, sums)
-    return types.void(*kinds), _emit_variances
-
-
-def _means_plainly(tiles, first, last, means, resp, counts, sums):
-    _variances_plainly(tiles, first, last, means, resp, counts, sums, np.zeros_like(sums))
 
 
 def _emit_whiten(context, builder, sig, args):
@@ -352,6 +342,7 @@ def _emit_whiten(context, builder, sig, args):
 
 @intrinsic
 def _whiten(typing, tiles, first, last, W, white):
+    refuse(tiles.dtype, tiles=tiles, W=W, white=white)
     return types.void(tiles, types.int64, types.int64, W, white), _emit_whiten
 
 
@@ -361,9 +352,10 @@ def _whiten_plainly(tiles, first, last, W, white):
 
 
 if JIT:
-    whitened, scaled_gaps, gaps = _whitened, _scaled_gaps, _gaps
-    moments, variances, means, whiten = _moments, _variances, _means, _whiten
+    whitened_log_prob, whiten = _whitened_log_prob, _whiten
+    diagonal_log_prob, spherical_log_prob = _diagonal_log_prob, _spherical_log_prob
+    add_moments, add_diagonal_moments = _add_moments, _add_diagonal_moments
 else:
-    whitened, scaled_gaps, gaps = _whitened_plainly, _scaled_gaps_plainly, _gaps_plainly
-    moments, variances = _moments_plainly, _variances_plainly
-    means, whiten = _means_plainly, _whiten_plainly
+    whitened_log_prob, whiten = _whitened_log_prob_plainly, _whiten_plainly
+    diagonal_log_prob, spherical_log_prob = _diagonal_log_prob_plainly, _spherical_log_prob_plainly
+    add_moments, add_diagonal_moments = _add_moments_plainly, _add_diagonal_moments_plainly

@@ -17,7 +17,7 @@ def log_prob(
     out,  # out  (k, >= rows)
 ):
     """Log of weight times density of every component at the rows of some tiles."""
-    simd.gaps(tiles, first, last, means, factor, log_const, out)
+    simd.spherical_log_prob(tiles, first, last, means, factor, log_const, out)
 
 
-expect, infer, accumulate = passes(log_prob, add, add)
+expect, infer, accumulate = passes(log_prob, add)

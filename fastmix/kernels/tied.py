@@ -26,7 +26,7 @@ def log_prob(
                 centers[c, j] += factor[j, i] * means[c, i]
     white = np.empty((last - first, d, tiles.shape[2]), tiles.dtype)
     simd.whiten(tiles, first, last, factor, white)
-    simd.gaps(white, 0, last - first, centers, ones, log_const, out)
+    simd.spherical_log_prob(white, 0, last - first, centers, ones, log_const, out)
 
 
 @kernel
@@ -40,43 +40,12 @@ def add(
     sums,  # in/out  (k, d) float64
     scatter,  # in/out  (d, d) float64, lower triangle
 ):
-    """Add the moments of some tiles about the means, whose second ones are taken once for all k.
-
-    Their sum over components is that about the origin of the frame, S, less what the means explain:
-    S - sum_c (s m' + m s' + N m m'), with N and s the component's moments about its mean m.
-    """
-    k, d = means.shape
-    m = (last - first) * tiles.shape[2]
-    N, s = np.zeros(k), np.zeros((k, d))
-    simd.means(tiles, first, last, means, resp, N, s)
-    weight = np.zeros((1, m), resp.dtype)
-    for c in range(k):
-        for i in range(m):
-            weight[0, i] += resp[c, i]
-    origin, ignored = np.zeros((1, d), means.dtype), np.zeros((1, d))
-    S = np.zeros((1, d, d))
-    simd.moments(tiles, first, last, origin, weight, np.zeros(1), ignored, S)
-    for c in range(k):
-        counts[c] += N[c]
-        for j in range(d):
-            mean = np.float64(means[c, j])
-            explained = s[c, j] + N[c] * mean
-            for i in range(j + 1):
-                S[0, j, i] -= explained * means[c, i] + mean * s[c, i]
-            sums[c, j] += s[c, j]
-    for j in range(d):
-        for i in range(j + 1):
-            scatter[j, i] += S[0, j, i]
-
-
-@kernel
-def add_each(tiles, first, last, means, resp, counts, sums, scatter):
-    """The same component by component: slower, and exact where a component is a single row."""
-    k, d = means.shape
-    for c in range(k):
+    """Add the moments of some tiles about the means, the second ones of all components together."""
+    d = tiles.shape[1]
+    shared = scatter.reshape((1, d, d))
+    for c in range(means.shape[0]):
         one = slice(c, c + 1)
-        to = scatter.reshape((1, d, d))
-        simd.moments(tiles, first, last, means[one], resp[one], counts[one], sums[one], to)
+        simd.add_moments(tiles, first, last, means[one], resp[one], counts[one], sums[one], shared)
 
 
-expect, infer, accumulate = passes(log_prob, add, add_each)
+expect, infer, accumulate = passes(log_prob, add)

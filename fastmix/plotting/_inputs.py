@@ -11,6 +11,8 @@ from sklearn.exceptions import NotFittedError
 from fastmix._validation import check_is_fitted
 from fastmix.plotting._geometry import Array, n_std_of_levels
 
+Feature = int | str  # its number, or its name in a DataFrame
+
 
 class Plane(NamedTuple):
     """The two features of X that are drawn."""
@@ -20,7 +22,7 @@ class Plane(NamedTuple):
     names: tuple[str, str] | None  # what the axes are called, None where nothing needs a name
 
 
-def plane(X: ArrayLike, dims: tuple[int, int]) -> Plane:
+def plane(X: ArrayLike, dims: tuple[Feature, Feature]) -> Plane:
     """The features `dims` of X (n, d), with their names; ValueError if X is no table of them."""
     if hasattr(X, "toarray"):
         raise TypeError("X must be dense, got a sparse matrix; pass X.toarray().")
@@ -36,8 +38,8 @@ def plane(X: ArrayLike, dims: tuple[int, int]) -> Plane:
             f"X must have at least 2 features to be drawn in the plane, got {d}; "
             "for one feature draw a histogram, ax.hist(X)."
         )
-    x, y = pair = _pair_of_features(dims, d)
     columns = getattr(X, "columns", None)
+    x, y = pair = _pair_of_features(dims, d, columns)
     names: tuple[str, str] | None = None
     if columns is not None:
         names = str(columns[x]), str(columns[y])
@@ -46,15 +48,17 @@ def plane(X: ArrayLike, dims: tuple[int, int]) -> Plane:
     return Plane(rows[:, pair].astype(np.float64), pair, names)
 
 
-def _pair_of_features(dims: tuple[int, int], d: int) -> tuple[int, int]:
-    """`dims` as two plain ints, different and below d."""
+def _pair_of_features(dims: tuple[Feature, Feature], d: int, columns: Any) -> tuple[int, int]:
+    """`dims` as two plain ints, different and below d; columns are the names they may go by."""
+    names = [] if columns is None else list(columns)
     try:
-        x, y = (operator.index(j) for j in dims)
+        x, y = (names.index(j) if isinstance(j, str) else operator.index(j) for j in dims)
     except (TypeError, ValueError):
         x = y = -1
     if x == y or not (0 <= x < d and 0 <= y < d):
         raise ValueError(
-            f"dims must be two different features from 0 to {d - 1}, got {dims!r}; "
+            f"dims must be two different features from 0 to {d - 1}"
+            f"{', or names of columns' if names else ''}, got {dims!r}; "
             "the first two are dims=(0, 1)."
         )
     return x, y

@@ -33,6 +33,8 @@ EDGE_WIDTH = 1.0
 
 BENEATH, POINTS, ABOVE = 1, 2, 3  # zorder: shapes, points, centers
 
+MOST_UNEQUAL = 10  # times as wide as the other feature may one be, both on one scale
+
 MAX_POINTS = 50_000  # more are thinned: the picture has fewer pixels to show them
 RASTER_POINTS = 5_000  # more are pixels in a PDF or SVG, which else grows to megabytes
 
@@ -103,24 +105,30 @@ def draw_points(
     settings: dict[str, Any] = {
         "s": marker_size(len(x)),
         "alpha": marker_alpha(len(x)),
-        "linewidths": 0,
         "zorder": POINTS,
         "rasterized": len(x) > RASTER_POINTS,
     }
     given = dict(scatter_kwargs or {})
+    if not given.keys() & {"marker", "facecolor", "facecolors", "edgecolor", "edgecolors"}:
+        settings["linewidths"] = 0  # a marker that is not filled is nothing but lines
     if not given.keys() & {"c", "color", "facecolor", "facecolors"}:
         settings["c"] = colors[shown]
     ax.scatter(x, y, **(settings | given))
 
 
 def finish(ax: Axes, plane: Plane) -> Axes:
-    """Give both axes one scale, so that circles are round, and name them; return ax."""
+    """Give both axes one scale, so that circles are round, and name them; return ax.
+
+    Features of very different spread would then be a line: they keep a scale each.
+    """
     shared = all(
         len(group.get_siblings(ax)) > 1
         for group in (ax.get_shared_x_axes(), ax.get_shared_y_axes())
     )
-    # Widening the limits keeps the frame where the user put it, but not what others share.
-    ax.set_aspect("equal", adjustable="box" if shared else "datalim")
+    spread = np.ptp(plane.points, axis=0)
+    if spread.max() <= MOST_UNEQUAL * spread.min() or spread.min() == 0:
+        # Widening the limits keeps the frame where the user put it, but not what others share.
+        ax.set_aspect("equal", adjustable="box" if shared else "datalim")
     if plane.names is not None:
         ax.set_xlabel(plane.names[0])
         ax.set_ylabel(plane.names[1])

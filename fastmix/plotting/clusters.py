@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from numpy.typing import ArrayLike
 
 from fastmix.plotting._geometry import cluster_radii
-from fastmix.plotting._inputs import fitted_centers, plane, quantile_of
+from fastmix.plotting._inputs import Feature, fitted_centers, plane, quantile_of
 from fastmix.plotting._style import ABOVE, BENEATH, CENTER, DISC, axes, draw_points, finish, palette
 
 if TYPE_CHECKING:
@@ -20,9 +20,9 @@ def plot_kmeans(
     X: ArrayLike,
     ax: Axes | None = None,
     *,
-    dims: tuple[int, int] = (0, 1),
+    dims: tuple[Feature, Feature] = (0, 1),
     quantile: float = 1.0,
-    labels: bool = True,
+    label: bool = True,
     scatter_kwargs: Mapping[str, Any] | None = None,
 ) -> Axes:
     """Draw rows coloured by cluster, each cluster's center, and the disc the cluster reaches.
@@ -40,13 +40,14 @@ def plot_kmeans(
         discs still regard them all.
     ax : matplotlib Axes, default=None
         Where to draw; None is the current axes.
-    dims : (int, int), default=(0, 1)
-        The features on the horizontal and the vertical axis. With d > 2 the discs lie in this
+    dims : two of int or str, default=(0, 1)
+        The features on the horizontal and the vertical axis, by number or, of a DataFrame, name.
+        Both have one scale, unless one spreads over ten times the range of the other. With d > 2 the discs lie in this
         plane: their radii are distances in these two features alone.
     quantile : float in (0, 1], default=1.0
         Radius of a disc, as a quantile of the distances of its cluster's points to the center:
         1.0 is the farthest point; 0.95 leaves the farthest twentieth out.
-    labels : bool, default=True
+    label : bool, default=True
         Colour by cluster; False draws everything in one colour.
     scatter_kwargs : mapping, default=None
         Arguments for `Axes.scatter`, which draws the rows, such as {"s": 3, "alpha": 0.5}.
@@ -90,7 +91,7 @@ def plot_kmeans(
 
     for (x, y), radius in zip(centers, radii, strict=True):
         ax.add_patch(Circle((x, y), radius, zorder=BENEATH, **DISC))
-    colors = palette(len(centers), distinct=labels)
+    colors = palette(len(centers), distinct=label)
     draw_points(ax, view.points, colors[nearest], scatter_kwargs)
     ax.scatter(*centers.T, zorder=ABOVE, **CENTER)
     return finish(ax, view)

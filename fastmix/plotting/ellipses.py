@@ -12,7 +12,7 @@ from fastmix.plotting._geometry import (
     ellipse_axes,
     marginal,
 )
-from fastmix.plotting._inputs import fitted_centers, plane, standard_deviations
+from fastmix.plotting._inputs import Feature, fitted_centers, plane, standard_deviations
 from fastmix.plotting._style import BENEATH, axes, draw_points, ellipse_style, finish, palette
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ def plot_gmm(
     ax: Axes | None = None,
     *,
     label: bool = True,
-    dims: tuple[int, int] = (0, 1),
+    dims: tuple[Feature, Feature] = (0, 1),
     n_std: ArrayLike = (1, 2, 3),
     levels: ArrayLike | None = None,
     scatter_kwargs: Mapping[str, Any] | None = None,
@@ -47,8 +47,9 @@ def plot_gmm(
         Where to draw; None is the current axes.
     label : bool, default=True
         Colour by the component that `predict` gives; False draws everything in one colour.
-    dims : (int, int), default=(0, 1)
-        The features on the horizontal and the vertical axis. With d > 2 the ellipses are those
+    dims : two of int or str, default=(0, 1)
+        The features on the horizontal and the vertical axis, by number or, of a DataFrame, name.
+        Both have one scale, unless one spreads over ten times the range of the other. With d > 2 the ellipses are those
         of the components' marginals on these two.
     n_std : float or sequence of floats above 0, default=(1, 2, 3)
         Standard deviations at which each component has an ellipse.

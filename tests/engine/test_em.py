@@ -118,7 +118,9 @@ def test_a_start_out_of_reach_of_a_row_is_refused(packed, parameters, covariance
     start = parameters(np.full(2, 0.5), np.zeros((2, 2)), unit)
     with (
         np.errstate(over="ignore", invalid="ignore"),  # heard of in plain Python only
-        pytest.raises(ValueError, match=r"too far from the data.*means_init and precisions_init"),
+        pytest.raises(
+            ValueError, match=r"so far from every component.*means_init and precisions_init"
+        ),
     ):
         run(packed(X), start, covariance, **OPTIONS)
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from numba.core.errors import TypingError
 from numpy.testing import assert_allclose
 
 from fastmix._numba import kernel
@@ -14,32 +15,27 @@ FIRST, LAST, TILES = 1, 3, 4  # a range inside a larger array
 
 @kernel
 def call_whitened(tiles, first, last, means, W, bias, out):
-    simd.whitened(tiles, first, last, means, W, bias, out)
+    simd.whitened_log_prob(tiles, first, last, means, W, bias, out)
 
 
 @kernel
 def call_scaled_gaps(tiles, first, last, means, scale, bias, out):
-    simd.scaled_gaps(tiles, first, last, means, scale, bias, out)
+    simd.diagonal_log_prob(tiles, first, last, means, scale, bias, out)
 
 
 @kernel
 def call_gaps(tiles, first, last, means, scale, bias, out):
-    simd.gaps(tiles, first, last, means, scale, bias, out)
+    simd.spherical_log_prob(tiles, first, last, means, scale, bias, out)
 
 
 @kernel
 def call_moments(tiles, first, last, means, resp, counts, sums, scatter):
-    simd.moments(tiles, first, last, means, resp, counts, sums, scatter)
+    simd.add_moments(tiles, first, last, means, resp, counts, sums, scatter)
 
 
 @kernel
 def call_variances(tiles, first, last, means, resp, counts, sums, scatter):
-    simd.variances(tiles, first, last, means, resp, counts, sums, scatter)
-
-
-@kernel
-def call_means(tiles, first, last, means, resp, counts, sums):
-    simd.means(tiles, first, last, means, resp, counts, sums)
+    simd.add_diagonal_moments(tiles, first, last, means, resp, counts, sums, scatter)
 
 
 @kernel
@@ -57,6 +53,7 @@ class Problem:
         self.means = rng.normal(size=(k, d)).astype(dtype)
         self.W = np.tril(rng.normal(size=(k, d, d))).astype(dtype)
         self.scales = rng.uniform(0.5, 2, (k, d)).astype(dtype)
+        self.radii = self.scales[:, 0].copy()
         self.bias = rng.normal(size=k).astype(dtype)
         self.resp = rng.random((k, self.width)).astype(dtype)
 
@@ -90,9 +87,9 @@ def close(got, expected, dtype):
 @pytest.mark.parametrize(
     ("call", "plain", "parameter"),
     [
-        (call_whitened, simd._whitened_plainly, "W"),
-        (call_scaled_gaps, simd._scaled_gaps_plainly, "scales"),
-        (call_gaps, simd._gaps_plainly, "bias"),
+        (call_whitened, simd._whitened_log_prob_plainly, "W"),
+        (call_scaled_gaps, simd._diagonal_log_prob_plainly, "scales"),
+        (call_gaps, simd._spherical_log_prob_plainly, "radii"),
     ],
     ids=["whitened", "scaled_gaps", "gaps"],
 )
@@ -111,7 +108,10 @@ def test_log_probabilities_equal_the_plain_twin(call, plain, parameter, problem,
 
 @pytest.mark.parametrize(
     ("call", "plain", "matrices"),
-    [(call_moments, simd._moments_plainly, True), (call_variances, simd._variances_plainly, False)],
+    [
+        (call_moments, simd._add_moments_plainly, True),
+        (call_variances, simd._add_diagonal_moments_plainly, False),
+    ],
     ids=["moments", "variances"],
 )
 def test_moments_equal_the_plain_twin(call, plain, matrices, problem, dtype):
@@ -133,17 +133,6 @@ def test_moments_equal_the_plain_twin(call, plain, matrices, problem, dtype):
     assert all(untouched() for untouched in guards)
 
 
-def test_first_moments_equal_the_plain_twin(problem, dtype):
-    p = problem
-    k, d = p.means.shape
-    counts, sums = np.zeros(k), np.zeros((k, d))
-    expected = np.zeros(k), np.zeros((k, d))
-    call_means(p.tiles, FIRST, LAST, p.means, p.resp, counts, sums)
-    simd._means_plainly(p.tiles.astype("f8"), FIRST, LAST, *wide(p.means, p.resp), *expected)
-    close(counts / p.width, expected[0] / p.width, dtype)
-    close(sums / p.width, expected[1] / p.width, dtype)
-
-
 def test_whitening_equals_the_plain_twin(problem, dtype):
     p = problem
     d = p.means.shape[1]
@@ -155,16 +144,27 @@ def test_whitening_equals_the_plain_twin(problem, dtype):
     assert untouched()
 
 
-@pytest.mark.parametrize("plain", [simd._whitened_plainly, simd._scaled_gaps_plainly])
+@pytest.mark.parametrize(
+    "plain", [simd._whitened_log_prob_plainly, simd._diagonal_log_prob_plainly]
+)
 def test_a_row_out_of_reach_has_log_probability_minus_infinity(plain):
     tiles = np.full((1, 2, 32), 1e200)
     means, bias, out = np.zeros((1, 2)), np.zeros(1), np.zeros((1, 32))
     matrix = np.array([[[1.0, 0.0], [-1e200, 1e200]]])  # inf - inf on the way
     call, parameter = (
         (call_whitened, matrix)
-        if plain is simd._whitened_plainly
+        if plain is simd._whitened_log_prob_plainly
         else (call_scaled_gaps, np.ones((1, 2)))
     )
     with np.errstate(over="ignore", invalid="ignore"):
         call(tiles, 0, 1, means, parameter, bias, out)
     assert (out == -np.inf).all()
+
+
+@pytest.mark.compiled
+def test_arrays_of_another_layout_or_dtype_are_refused_when_compiled():
+    p = Problem(2, 3, np.dtype(np.float64))
+    out = np.zeros((3, p.width))
+    for means in (np.asfortranarray(p.means), p.means.astype(np.float32), p.means[:, ::-1]):
+        with pytest.raises(TypingError, match="means must be a C-ordered array of float64"):
+            call_gaps(p.tiles, FIRST, LAST, means, p.radii, p.bias, out)

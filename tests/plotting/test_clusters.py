@@ -63,7 +63,7 @@ def test_points_have_the_colour_of_their_cluster(clusters):
 
 
 def test_without_labels_there_is_one_colour_and_the_same_circles(clusters):
-    ax = plot_kmeans(clusters(TWO), FOUR, labels=False)
+    ax = plot_kmeans(clusters(TWO), FOUR, label=False)
     assert len(np.unique(points(ax).get_facecolors(), axis=0)) == 1
     assert [circle.radius for circle in ax.patches] == [5, 2]
 
@@ -255,3 +255,26 @@ def test_an_array_of_axes_is_refused_with_a_way_out(clusters):
     _, axes = plt.subplots(1, 2)
     with pytest.raises(TypeError, match=r"ax must be a matplotlib Axes .* got ndarray; .* axes\[0"):
         plot_kmeans(clusters(TWO), FOUR, ax=axes)
+
+
+def test_markers_that_are_not_filled_are_drawn_with_lines(clusters):
+    for options in ({"marker": "+"}, {"facecolors": "none", "edgecolors": "k"}):
+        plt.figure()
+        ax = plot_kmeans(clusters(TWO), FOUR, scatter_kwargs=options)
+        assert points(ax).get_linewidths()[0] > 0
+
+
+def test_features_of_very_different_spread_keep_a_scale_each(clusters):
+    assert plot_kmeans(clusters(TWO), FOUR).get_aspect() == 1
+    plt.figure()
+    far = np.array([1.0, 1000.0])
+    assert plot_kmeans(clusters(TWO * far), FOUR * far).get_aspect() == "auto"
+
+
+def test_dims_may_be_names_of_columns(library, clusters):
+    frame = pd.DataFrame(np.arange(12.0).reshape(4, 3) ** 2, columns=["a", "b", "c"])
+    by_name = plot_kmeans(clusters([[1, 0, 7]]), frame, dims=("c", "a"))
+    assert (by_name.get_xlabel(), by_name.get_ylabel()) == ("c", "a")
+    assert_array_equal(points(by_name).get_offsets(), frame[["c", "a"]])
+    with pytest.raises(ValueError, match=r"or names of columns, got \('a', 'd'\)"):
+        plot_kmeans(clusters([[1, 0, 7]]), frame, dims=("a", "d"))
