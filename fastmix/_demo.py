@@ -276,7 +276,7 @@ def _colours(fit: Fit) -> Figure:
     """A photograph before and after its colours are reduced to the centers."""
     image = _image()
     reduced = fit.model.cluster_centers_[fit.model.predict(fit.X)].reshape(image.shape)
-    figure = Figure(figsize=(10, 3.9), layout="constrained")
+    figure = Figure(figsize=(10, 3.8), layout="constrained")
     before, after = figure.subplots(1, 2)
     distinct = len(np.unique(fit.X, axis=0))
     before.imshow(image)

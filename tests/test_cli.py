@@ -19,10 +19,10 @@ from fastmix._numba import ANY_WORK, JIT, threads
 COLUMNS = ["fit", "n", "d", "k", "fastmix s", "sklearn s"]
 COLUMNS += ["ratio", "objective", "sklearn's", "same labels"]
 FITS = ["blobs, k-means", "blobs, mixture", "stretched, k-means", "stretched, mixture"]
-FITS += ["china.jpg, k-means", "iris, mixture"]
+FITS += ["china.jpg, k-means", "china.jpg, mixture", "iris, mixture"]
 PIXELS = dict.fromkeys(_demo.FIGURES, (720, 960)) | {
     "7-overview": (630, 1500),
-    "8-china-colours": (540, 1500),
+    "8-china-colours": (570, 1500),
     "9-iris": (510, 1500),
 }
 
@@ -87,13 +87,13 @@ def test_the_table_of_the_demo_compares_all_fits(demo):
         assert ours == pytest.approx(theirs, rel=1e-2)
         assert line["same labels"].endswith("%")
         assert 95 <= float(line["same labels"].removesuffix("%")) <= 100
-    assert [line["n"] for line in lines] == ["500", "500", "400", "400", "273,280", "150"]
-    assert [line["k"] for line in lines] == ["5", "5", "4", "4", "64", "3"]
+    assert [line["n"] for line in lines] == ["500"] * 2 + ["400"] * 2 + ["273,280"] * 2 + ["150"]
+    assert [line["k"] for line in lines] == ["5", "5", "4", "4", "64", "5", "3"]
 
 
 @pytest.mark.compiled
 def test_the_probabilities_of_the_demo_sum_to_one(demo):
-    probabilities = np.loadtxt(demo[1] / "probabilities.csv", delimiter=",")
+    probabilities = np.loadtxt(demo[1] / "probabilities.csv", delimiter=",", skiprows=1)
     assert probabilities.shape == (500, 5)
     assert probabilities.min() >= 0
     # five numbers of six decimals
@@ -223,7 +223,7 @@ def test_a_folder_that_cannot_be_written_is_one_line_before_any_work(
     printed = capsys.readouterr()
     assert printed.out == ""
     assert_one_line(printed.err)
-    assert "cannot write '" in printed.err
+    assert re.search("cannot write (to )?'", printed.err)
     assert str(out).replace("\\", "\\\\") in printed.err
 
 
@@ -330,4 +330,4 @@ def test_info_tells_versions_threads_and_cache(capsys, tmp_path, monkeypatch):
 def test_info_tells_that_there_is_no_cache(capsys, monkeypatch):
     monkeypatch.setenv("FASTMIX_CACHE", "0")
     assert _cli.main(["info"]) == 0
-    assert "\ncache        off\n" in capsys.readouterr().out
+    assert "\ncache        off: kernels are compiled anew" in capsys.readouterr().out
