@@ -168,8 +168,8 @@ def _objective(model: Any) -> float:
 
 
 LEGEND = f"""
-Seconds of a fit from the same start, medians of up to {ROUNDS} fits in turns, once compiled; scikit-learn's of a few
-hundred rows are mostly its threads' start. Objective: inertia of k-means, mean log-likelihood of mixtures."""
+Seconds of a fit from the same start, medians of up to {ROUNDS} fits in turns, once compiled; those of a few hundred
+rows are mostly checks of parameters, and noisy. Objective: inertia of k-means, mean log-likelihood of mixtures."""
 HEAD = (
     "fit",
     "n",

@@ -162,8 +162,8 @@ class parallel_kernel:
 
     def _together(self, n_threads, bounds, args):
         before = numba.get_num_threads()
-        numba.set_num_threads(n_threads)
         try:
+            numba.set_num_threads(n_threads)
             return self.threaded(n_threads, np.zeros(COUNTER_WORDS, np.int64), bounds, args)
         finally:
             numba.set_num_threads(before)

@@ -3,6 +3,7 @@
 import io
 import os
 import platform
+import re
 import sys
 from pathlib import Path
 

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from fastmix._demo import HEAD
+
 ROOT = Path(__file__).parents[1]
 INSTALL = "pip install . && python -m fastmix demo"
 TEST = "pip install nox && nox -s tests"
@@ -30,6 +32,17 @@ def version():
 
 def test_readme_has_two_commands_to_set_up():
     assert blocks("bash") == [INSTALL, TEST]
+
+
+def test_readme_shows_what_the_demo_measured():
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    (table,) = re.findall(r"<!-- measured:start -->\n(.*?)<!-- measured:end -->", text, re.DOTALL)
+    head, _, *lines = table.splitlines()
+    cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in (head, *lines)]
+    assert tuple(cells[0]) == HEAD
+    assert len(cells) == 8
+    ratios = {row[0]: float(row[cells[0].index("ratio")]) for row in cells[1:]}
+    assert min(ratios["china.jpg, k-means"], ratios["china.jpg, mixture"]) > 1
 
 
 def script(path, text):
