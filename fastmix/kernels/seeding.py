@@ -3,7 +3,7 @@
 import numpy as np
 
 from fastmix._numba import parallel_kernel
-from fastmix.kernels.lloyd import sq_distances
+from fastmix.kernels.simd_kmeans import remaining
 
 
 @parallel_kernel
@@ -18,17 +18,16 @@ def potential(
     totals,  # in/out  (n_shards, L) float64
 ):
     """Add the weighted squared distances that would be left with each candidate as one more seed."""
-    R = tiles.shape[2]
-    sq_dist, lanes = np.empty(R, tiles.dtype), np.zeros((candidates.shape[0], R))
+    L, R = candidates.shape[0], tiles.shape[2]
+    left, lanes = np.empty((L, R), tiles.dtype), np.zeros((L, R))
     for t in range(start, stop):
-        first = t * R
-        for c in range(candidates.shape[0]):
-            sq_distances(tiles[t], candidates[c], sq_dist)
+        here = slice(t * R, (t + 1) * R)
+        share = weight[here]
+        remaining(tiles[t], candidates, closest[here], left)
+        for c in range(L):
             for r in range(R):
-                left = closest[first + r]
-                left = sq_dist[r] if sq_dist[r] < left else left
-                lanes[c, r] += weight[first + r] * left
-    for c in range(candidates.shape[0]):
+                lanes[c, r] += share[r] * left[c, r]
+    for c in range(L):
         for r in range(R):
             totals[shard, c] += lanes[c, r]
 
@@ -46,13 +45,11 @@ def add_seed(
 ):
     """Bring closest up to date for one more seed; also its weighted sum over every tile."""
     R = tiles.shape[2]
-    sq_dist = np.empty(R, tiles.dtype)
+    left, point = np.empty((1, R), tiles.dtype), seed.reshape((1, seed.size))
     for t in range(start, stop):
         first, total = t * R, 0.0
-        sq_distances(tiles[t], seed, sq_dist)
+        remaining(tiles[t], point, closest[first : first + R], left)
         for r in range(R):
-            left = closest[first + r]
-            left = sq_dist[r] if sq_dist[r] < left else left
-            closest[first + r] = left
-            total += weight[first + r] * left
+            closest[first + r] = left[0, r]
+            total += weight[first + r] * left[0, r]
         tile_potential[t] = total

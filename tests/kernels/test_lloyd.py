@@ -10,7 +10,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from fastmix._numba import kernel
-from fastmix.kernels.lloyd import assign, distances, sq_distances
+from fastmix.kernels.lloyd import assign, distances, label, sq_distances
 from fastmix.kernels.simd_kmeans import nearest as nearest_in_registers
 from fastmix.kernels.tiles import tile_rows
 
@@ -124,6 +124,19 @@ def test_assign_of_one_shard_leaves_the_other_tiles_alone(dtype, in_tiles):
     assert_array_equal(np.flatnonzero(labels == 0), np.arange(R, 2 * R))
     assert_array_equal(np.flatnonzero(sq_dist == 0), np.arange(R, 2 * R))
     assert (counts[0, 0], changed[0]) == (R, R)
+
+
+def test_label_is_the_first_half_of_assign(rng, rows, centers, size, in_tiles, in_lanes, guarded):
+    n, _, _ = size
+    tiles, weight = guarded(in_tiles(rows, GARBAGE)), rng.randint(3, size=n) / 2.0
+    lanes = guarded(in_lanes(weight, tiles))
+    labels = guarded(np.full(lanes.size, -7, np.int32))
+    sq_dist, objective = guarded(np.full(lanes.size, np.nan, rows.dtype)), guarded(np.full(3, 5.0))
+    label.block(1, 0, len(tiles), tiles, lanes, guarded(centers), labels, sq_dist, objective)
+    expected, best, _ = naive.nearest(rows, centers)
+    assert_array_equal(labels[:n], expected)
+    assert_array_equal(sq_dist[:n], best)
+    assert_array_equal(objective, [5, 5 + naive.inertia(rows, weight, expected, centers), 5])
 
 
 def test_distances_are_roots(rows, centers, size, in_tiles, guarded):
