@@ -155,7 +155,7 @@ BAD_WEIGHTS = {
     "NaN": (np.r_[np.nan, np.ones(11)], "Input sample_weight contains NaN."),
     "inf": (np.r_[np.inf, np.ones(11)], "Input sample_weight contains infinity"),
     "short": (np.ones(11), "sample_weight.shape == (11,), expected (12,)!"),
-    "column": (np.ones((12, 1)), "Sample weights must be 1D array or scalar, got 2D array."),
+    "column": (np.ones((12, 1)), "Sample weights must be 1D array or scalar"),
     "all zero": (np.zeros(12), "Sample weights must contain at least one non-zero number."),
     "zero scalar": (0.0, "Sample weights must contain at least one non-zero number."),
     "NaN scalar": (np.nan, "sample_weight"),

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 from sklearn.base import clone
+from sklearn.preprocessing import StandardScaler
 
 from fastmix import KMeans
 
@@ -74,7 +75,9 @@ def test_frames_give_the_same_bits(make, blobs, library, assert_same_bits, fitte
     X = blobs(n=90, d=3, gap=4.0).X
     frame = frames.DataFrame({name: X[:, j] for j, name in enumerate("abc")})
     expected, got = fitted(make().fit(X)), fitted(make().fit(frame))
-    assert_array_equal(got.pop("feature_names_in_"), ["a", "b", "c"])
+    names = getattr(StandardScaler().fit(frame), "feature_names_in_", None)
+    if names is not None:  # older scikit-learn does not know newer polars
+        assert_array_equal(got.pop("feature_names_in_"), names)
     assert_same_bits(got, expected)
 
 
