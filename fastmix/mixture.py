@@ -1,27 +1,19 @@
 """Gaussian mixtures behind scikit-learn's API."""
 
-import time
-import warnings
-from numbers import Integral, Real
-from typing import Any, Self
-
 import numpy as np
 from numpy.random import RandomState
-from numpy.typing import ArrayLike, NDArray
-from sklearn.base import BaseEstimator, DensityMixin
-from sklearn.exceptions import ConvergenceWarning
+from numpy.typing import ArrayLike
 
 from fastmix import _validation as validation
-from fastmix.engine import em
-from fastmix.engine.covariances import COVARIANCES, CollapseError
-from fastmix.engine.results import Floats, Frame, MixtureInit, MixtureResult, Parameters, Rows
-from fastmix.engine.rows import frame_of, measure, pack
-from fastmix.engine.starts import STARTS, Given, start
+from fastmix._mixture import Mixture
+from fastmix.engine.covariances import COVARIANCES
+from fastmix.engine.likelihood import Given, Likelihood, log_const
+from fastmix.engine.results import Frame, Parameters, Rows
 
 WEIGHT_SUM_TOLERANCE = {np.dtype(np.float64): 1e-8, np.dtype(np.float32): 1e-6}
 
 
-class GaussianMixture(DensityMixin, BaseEstimator):
+class GaussianMixture(Mixture):
     """Gaussian mixture model, fitted by expectation-maximisation, compiled and parallel.
 
     Drop-in for :class:`sklearn.mixture.GaussianMixture`: the same parameters, attributes and, from
@@ -119,21 +111,10 @@ class GaussianMixture(DensityMixin, BaseEstimator):
     """
 
     _parameter_constraints = {
-        "n_components": [validation.Interval(Integral, 1, None, closed="left")],
-        "covariance_type": [validation.StrOptions(set(COVARIANCES))],
-        "tol": [validation.Interval(Real, 0.0, None, closed="left")],
-        "reg_covar": [validation.Interval(Real, 0.0, None, closed="left")],
-        "max_iter": [validation.Interval(Integral, 0, None, closed="left")],
-        "n_init": [validation.Interval(Integral, 1, None, closed="left")],
-        "init_params": [validation.StrOptions(set(STARTS))],
+        **Mixture._parameter_constraints,
         "weights_init": ["array-like", None],
         "means_init": ["array-like", None],
         "precisions_init": ["array-like", None],
-        "random_state": ["random_state"],
-        "warm_start": ["boolean"],
-        "verbose": ["verbose"],
-        "verbose_interval": [validation.Interval(Integral, 1, None, closed="left")],
-        "n_threads": validation.N_THREADS,
     }
 
     def __init__(
@@ -171,87 +152,9 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         self.verbose_interval = verbose_interval
         self.n_threads = n_threads
 
-    @validation.checked_fit
-    def fit(self, X: ArrayLike, y: object = None, sample_weight: ArrayLike | None = None) -> Self:
-        """Find weights, means and covariances.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            At least two rows; float32 stays float32, everything else becomes float64.
-        y : object
-            Ignored.
-        sample_weight : array-like of shape (n_samples,), default=None
-            How often every row counts, not negative; None means 1. Whole numbers give what
-            repeated rows give; scaling all weights changes nothing.
-
-        Returns
-        -------
-        self : GaussianMixture
-            The fitted estimator.
-
-        Raises
-        ------
-        ValueError
-            If X or a parameter is not as described, or if a component collapses; the estimator is
-            then as it was before.
-        """
-        self._fit(X, sample_weight)
-        return self
-
-    @validation.checked_fit
-    def fit_predict(
-        self, X: ArrayLike, y: object = None, sample_weight: ArrayLike | None = None
-    ) -> NDArray[np.int64]:
-        """Fit, and give the most probable component of every row.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            At least two rows.
-        y : object
-            Ignored.
-        sample_weight : array-like of shape (n_samples,), default=None
-            How often every row counts, not negative; None means 1.
-
-        Returns
-        -------
-        labels : ndarray of shape (n_samples,), int64
-            Equal to ``fit(X).predict(X)``.
-        """
-        return self._expectation(self._fit(X, sample_weight)).labels
-
-    def _fit(self, X: ArrayLike, sample_weight: ArrayLike | None) -> NDArray[Any]:
-        """Fit, and give X as validated."""
-        with validation.all_or_nothing(self):
-            array = validation.rows(self, X, reset=True, min_samples=2)
-            if len(array) < self.n_components:
-                raise ValueError(
-                    "Expected n_samples >= n_components but got n_components = "
-                    f"{self.n_components}, n_samples = {len(array)}"
-                )
-            weight = validation.weights(sample_weight, array)
-            going_on = self.warm_start and hasattr(self, "converged_")
-            if going_on:
-                self._check_same_shape(array)
-            frame = frame_of(array, measure(array, self.n_threads), normalise=False)
-            given = self._given(array.shape[1], frame)
-            packed = pack(array, frame, weight, self.n_threads)
-            self._keep(packed, *self._best_run(packed, given, going_on))
-        return array
-
-    def _check_same_shape(self, X: NDArray[Any]) -> None:
-        """A warm start needs the number of components and features of the last fit."""
-        was = self.means_.shape
-        for name, old, new in (
-            ("n_components", was[0], self.n_components),
-            ("the number of features of X", was[1], X.shape[1]),
-        ):
-            if old != new:
-                raise ValueError(
-                    f"warm_start=True goes on from the last fit, but {name} has changed from {old} "
-                    f"to {new}. Set warm_start=False or fit a new estimator."
-                )
+    def _model(self, packed: Rows) -> Likelihood:
+        given = self._given(packed.tiles.shape[1], packed.frame)
+        return Likelihood(COVARIANCES[self.covariance_type], self.reg_covar, given)
 
     def _given(self, d: int, frame: Frame) -> Given:
         """Check weights_init, means_init and precisions_init, and put them into the frame."""
@@ -281,103 +184,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):
             factor = covariance.from_precisions(precisions.astype(np.float64))
         return Given(weights, means, factor)
 
-    def _best_run(
-        self, packed: Rows, given: Given, going_on: bool
-    ) -> tuple[MixtureResult, list[MixtureInit]]:
-        """The best of all runs, and a record of each."""
-        random = validation.random_state(self.random_state)
-        best: MixtureResult | None = None
-        records: list[MixtureInit] = []
-        collapse: CollapseError | None = None
-        for run in range(1 if going_on else self.n_init):
-            if self.verbose:
-                print(f"Initialization {run}")
-            try:
-                found = self._run(packed, given, going_on, random)
-            except CollapseError as error:
-                collapse = collapse or error
-                records.append(MixtureInit(0, False, -np.inf, [], False, str(error)))
-                continue
-            history = list(found.history)
-            records.append(
-                MixtureInit(found.n_iter, found.converged, found.bound, history, False, None)
-            )
-            if best is None or found.bound > best.bound:
-                best, place = found, run
-        if best is None:
-            assert collapse is not None  # n_init >= 1
-            raise collapse
-        records[place] = records[place]._replace(best=True)
-        return best, records
-
-    def _run(
-        self, packed: Rows, given: Given, going_on: bool, random: RandomState
-    ) -> MixtureResult:
-        """One start and its EM steps."""
-        clock = time.perf_counter()
-        covariance = COVARIANCES[self.covariance_type]
-        if going_on:
-            first, bound = self._parameters(packed.frame), self.lower_bound_
-        else:
-            first = start(
-                packed,
-                self.n_components,
-                self.init_params,
-                given,
-                covariance,
-                self.reg_covar,
-                random,
-            )
-            bound = -np.inf
-        found = em.run(
-            packed,
-            first,
-            covariance,
-            tol=self.tol,
-            max_iter=self.max_iter,
-            reg_covar=self.reg_covar,
-            bound=bound,
-            verbose=self.verbose,
-            verbose_interval=self.verbose_interval,
-        )
-        if self.verbose:
-            how = "converged" if found.converged else "did not converge"
-            seconds = time.perf_counter() - clock
-            more = f" time lapse {seconds:.5f}s\t lower bound {found.bound:.5f}."
-            print(f"Initialization {how}.{more if self.verbose > 1 else ''}")
-        return found
-
-    def _keep(self, packed: Rows, best: MixtureResult, records: list[MixtureInit]) -> None:
-        """Set the fitted attributes."""
-        if not best.converged and self.max_iter > 0:
-            warnings.warn(
-                "Best performing initialization did not converge. Try different init parameters, or "
-                "increase max_iter, tol, or check for degenerate data.",
-                ConvergenceWarning,
-                stacklevel=5,
-            )
-        covariance, dtype = COVARIANCES[self.covariance_type], packed.tiles.dtype
-        found = best.parameters
-
-        def public(values: Floats) -> NDArray[Any]:
-            with np.errstate(over="ignore"):  # float32 precisions of tiny variances are infinite
-                return np.array(values, dtype, order="C")
-
-        self._frame, self._frame_means = packed.frame, found.means
-        self._fitted_type = self.covariance_type
-        self.weights_ = public(found.weights)
-        self.means_ = public(found.means + packed.frame.origin)
-        self.covariances_ = public(found.covariances)
-        self.precisions_ = public(covariance.precisions(found.factor))
-        self.precisions_cholesky_ = public(covariance.to_chol(found.factor))
-        self.converged_ = best.converged
-        self.n_iter_ = best.n_iter
-        self.lower_bounds_ = best.history
-        self.lower_bound_ = best.bound
-        self.init_results_ = records
-
     def _parameters(self, frame: Frame) -> Parameters:
-        """The fitted mixture in a frame, from the public attributes: they may have been set by hand."""
         covariance = COVARIANCES[self.covariance_type]
         origin, means = self._fitted_means()
         chol = np.asarray(self.precisions_cholesky_, np.float64)
@@ -391,142 +198,10 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         factor = covariance.from_chol(chol)
         weights = np.asarray(self.weights_, np.float64)
         means = means + (origin.astype(np.float64) - frame.origin)
-        log_det = covariance.log_det(factor, *means.shape)
+        constant = log_const(weights, covariance.log_det(factor, *means.shape), means.shape[1])
         known = getattr(self, "covariances_", None)  # not among what predict needs, if set by hand
         covariances = covariance.invert(factor) if known is None else np.asarray(known, np.float64)
-        return Parameters(weights, means, covariances, factor, log_det)
-
-    def _fitted_means(self) -> tuple[NDArray[Any], Floats]:
-        """Origin and means relative to it: of the fit, or of means_ where somebody has set them since."""
-        public = np.asarray(self.means_)
-        if hasattr(self, "_frame"):
-            origin, means = self._frame.origin, self._frame_means
-            if np.array_equal((means + origin).astype(public.dtype), public):
-                return origin, means
-        origin = public.mean(0)
-        return origin, public.astype(np.float64) - origin
-
-    def _expectation(self, X: NDArray[Any], want_resp: bool = False) -> em.Expectation:
-        """E-step of X (n, d) as validated, in the common dtype of X and the model."""
-        array = X.astype(np.result_type(X, self.means_), copy=False)
-        packed = pack(array, Frame(self._fitted_means()[0], 0), None, self.n_threads)
-        covariance = COVARIANCES[self.covariance_type]
-        return em.infer(packed, self._parameters(packed.frame), covariance, want_resp)
-
-    def predict(self, X: ArrayLike) -> NDArray[np.int64]:
-        """Most probable component of every row.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Rows.
-
-        Returns
-        -------
-        labels : ndarray of shape (n_samples,), int64
-            Number of the component; the lowest one among equals.
-        """
-        return self._expectation(validation.rows(self, X, reset=False)).labels
-
-    def predict_proba(self, X: ArrayLike) -> NDArray[Any]:
-        """Probability of every component for every row.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Rows.
-
-        Returns
-        -------
-        resp : ndarray of shape (n_samples, n_components)
-            Responsibilities; each row sums to 1, however far it is from all components.
-        """
-        array = validation.rows(self, X, reset=False)
-        resp = self._expectation(array, want_resp=True).resp
-        return resp.astype(np.result_type(array, self.means_), copy=False)
-
-    def score_samples(self, X: ArrayLike) -> NDArray[Any]:
-        """Log-likelihood of every row.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Rows.
-
-        Returns
-        -------
-        log_likelihood : ndarray of shape (n_samples,)
-            Log of the density, in natural units.
-        """
-        array = validation.rows(self, X, reset=False)
-        log_norm = self._expectation(array).log_norm
-        return log_norm.astype(np.result_type(array, self.means_), copy=False)
-
-    def score(
-        self, X: ArrayLike, y: object = None, sample_weight: ArrayLike | None = None
-    ) -> float:
-        """Mean log-likelihood of the rows.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Rows.
-        y : object
-            Ignored.
-        sample_weight : array-like of shape (n_samples,), default=None
-            How often every row counts, not negative; None means 1.
-
-        Returns
-        -------
-        log_likelihood : float
-            Weighted mean of :meth:`score_samples`.
-        """
-        total, size = self._log_likelihood(X, sample_weight)
-        return total / size
-
-    def _log_likelihood(self, X: ArrayLike, sample_weight: ArrayLike | None) -> tuple[float, float]:
-        """Weighted log-likelihood of the rows, and their total weight."""
-        array = validation.rows(self, X, reset=False)
-        weight = validation.weights(sample_weight, array)
-        log_norm = self._expectation(array).log_norm
-        if weight is None:
-            return float(log_norm.sum()), float(len(log_norm))
-        held = weight > 0  # a row without weight may be out of reach
-        return float(weight[held] @ log_norm[held]), float(weight.sum())
-
-    def sample(
-        self, n_samples: int = 1, random_state: int | RandomState | None = None
-    ) -> tuple[NDArray[Any], NDArray[np.int64]]:
-        """Draw rows from the mixture.
-
-        Parameters
-        ----------
-        n_samples : int, default=1
-            Number of rows.
-        random_state : int, RandomState instance or None, default=None
-            Seed of this call; None means that of the estimator.
-
-        Returns
-        -------
-        X : ndarray of shape (n_samples, n_features)
-            Rows, grouped by component.
-        y : ndarray of shape (n_samples,), int64
-            Component of every row.
-        """
-        validation.check_is_fitted(self)
-        if n_samples < 1:
-            raise ValueError(
-                f"Invalid value for 'n_samples': {n_samples} . The sampling requires at least one "
-                "sample."
-            )
-        seed = self.random_state if random_state is None else random_state
-        random = validation.random_state(seed)
-        weights = np.asarray(self.weights_, np.float64)
-        counts = random.multinomial(n_samples, weights / weights.sum())
-        covariance = COVARIANCES[self.covariance_type]
-        X = covariance.draw(random, self.means_, self.covariances_, counts)
-        y = np.repeat(np.arange(len(counts)), counts)
-        return X.astype(self.means_.dtype, copy=False), y.astype(np.int64)
+        return Parameters(weights, means, covariances, factor, constant)
 
     def _n_parameters(self) -> int:
         """Free parameters of the mixture."""

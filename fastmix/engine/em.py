@@ -3,14 +3,13 @@
 import math
 import time
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fastmix._numba import threads
 from fastmix.engine.covariances import Covariance
-from fastmix.engine.likelihood import log_const, maximise
 from fastmix.engine.results import (
     Array,
     Floats,
@@ -27,6 +26,27 @@ from fastmix.kernels.shards import shard_bounds
 EXP_WORK = 40  # operations of a log-sum-exp, a row and component
 
 
+class Model(Protocol):
+    """What is fitted: how totals become parameters, and what rises."""
+
+    @property
+    def covariance(self) -> Covariance:
+        """Shape of the components."""
+
+    def first(self, totals: MixtureTotals | None) -> Parameters:
+        """Parameters of a start; None where `given` is complete."""
+
+    @property
+    def complete(self) -> bool:
+        """Whether the caller laid down all parameters to start from."""
+
+    def update(self, totals: MixtureTotals) -> Parameters:
+        """The M-step; CollapseError where a component loses its volume."""
+
+    def bound(self, totals: MixtureTotals, before: Parameters, after: Parameters) -> float:
+        """What EM raises, from the totals under `before` that gave `after`."""
+
+
 class Expectation(NamedTuple):
     """E-step of every row."""
 
@@ -38,16 +58,15 @@ class Expectation(NamedTuple):
 def run(
     rows: Rows,
     start: Parameters,
-    covariance: Covariance,
+    model: Model,
     *,
     tol: float,
     max_iter: int,
-    reg_covar: float,
     bound: float = -np.inf,
     verbose: int = 0,
     verbose_interval: int = 10,
 ) -> MixtureResult:
-    """EM steps from `start` until the bound, the mean log-likelihood, moves by less than tol.
+    """EM steps from `start` until the model's bound moves by less than tol.
 
     `bound` is that of an earlier fit which is taken up again.
 
@@ -59,19 +78,18 @@ def run(
         If every component is too far from some row for float64.
     """
     parameters, history, converged = start, [], False
-    total_weight = float(rows.weight.sum())
     clock = time.perf_counter()
     for n_iter in range(1, max_iter + 1):
-        totals = expect(rows, parameters, covariance)
-        before, bound = bound, totals.objective / total_weight
-        if not np.isfinite(bound):
+        totals = expect(rows, parameters, model.covariance)
+        if not np.isfinite(totals.objective):
             raise ValueError(
                 "Some rows are so far from every component that their distance, in standard deviations, "
                 "overflows. Rescale X, increase reg_covar, or check means_init and precisions_init."
             )
+        moved = model.update(totals)
+        before, bound = bound, model.bound(totals, parameters, moved)
+        parameters, change = moved, bound - before
         history.append(bound)
-        parameters = maximise(totals, covariance, reg_covar)
-        change = bound - before
         if verbose and n_iter % verbose_interval == 0:
             clock = _report(n_iter, change, clock, verbose)
         if abs(change) < tol:
@@ -108,7 +126,8 @@ def expect(rows: Rows, parameters: Parameters, covariance: Covariance) -> Mixtur
         scatter,
         objective,
     )
-    return _fold(counts, sums, scatter, float(objective.sum()), means)
+    n_rows = float(rows.weight.sum())
+    return _fold(counts, sums, scatter, float(objective.sum()), n_rows, means)
 
 
 def accumulate(
@@ -122,7 +141,8 @@ def accumulate(
     total: MixtureTotals | None = None
     offset = 0
     for resp in blocks:
-        n_tiles = -(-len(resp) // rows.tiles.shape[2])
+        n_tiles, R = -(-len(resp) // rows.tiles.shape[2]), rows.tiles.shape[2]
+        n_rows = float(rows.weight[offset * R : (offset + n_tiles) * R].sum())
         bounds, counts, sums, scatter = _slots(rows, means, covariance, n_tiles)
         covariance.kernels.accumulate(
             _threads(rows, means, covariance),
@@ -137,7 +157,7 @@ def accumulate(
             sums,
             scatter,
         )
-        part = _fold(counts, sums, scatter, 0.0, means)
+        part = _fold(counts, sums, scatter, 0.0, n_rows, means)
         total = part if total is None else add(total, part)
         offset += n_tiles
     assert total is not None  # there is at least one row
@@ -201,11 +221,16 @@ def _slots(
 
 
 def _fold(
-    counts: Floats, sums: Floats, scatter: Floats, objective: float, origin: Array
+    counts: Floats,
+    sums: Floats,
+    scatter: Floats,
+    objective: float,
+    n_rows: float,
+    origin: Array,
 ) -> MixtureTotals:
     """The totals of all shards, added in order."""
     return MixtureTotals(
-        counts.sum(0), sums.sum(0), scatter.sum(0), objective, origin.astype(np.float64)
+        counts.sum(0), sums.sum(0), scatter.sum(0), objective, n_rows, origin.astype(np.float64)
     )
 
 
@@ -217,7 +242,7 @@ def _group(rows: Rows, means: Array) -> int:
 
 def _arguments(parameters: Parameters, rows: Rows) -> tuple[Array, Array, Array]:
     """Means, whitening and constants as the kernels take them: C-ordered, in the dtype of the rows."""
-    values = parameters.means, parameters.factor, log_const(parameters)
+    values = parameters.means, parameters.factor, parameters.log_const
     means, factor, constant = (np.array(v, rows.tiles.dtype, order="C") for v in values)
     if means.shape[1] != rows.tiles.shape[1] or len(constant) != len(means):
         raise ValueError(

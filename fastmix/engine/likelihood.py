@@ -1,4 +1,4 @@
-"""The maximum-likelihood M-step: totals become parameters."""
+"""Maximum likelihood: how totals become the parameters under which the rows are most likely."""
 
 from typing import NamedTuple
 
@@ -17,16 +17,77 @@ COLLAPSED = (
 )
 
 
+class Given(NamedTuple):
+    """What the caller laid down to start from, in the frame of the rows; None is left to the start."""
+
+    weights: Floats | None = None  # (k,)
+    means: Floats | None = None  # (k, d)
+    factor: Floats | None = None  # whitening of precisions_init
+
+
 class Estimate(NamedTuple):
     """A mixture as the totals give it, its covariances not yet factored."""
 
-    weights: Floats  # (k,)
+    counts: Floats  # (k,) all above zero
     means: Floats  # (k, d)
     covariances: Floats  # as the type has them
 
 
+class Likelihood(NamedTuple):
+    """The likelihood of the rows, maximised (Dempster, Laird & Rubin 1977, section 4.3)."""
+
+    covariance: Covariance
+    reg_covar: float  # added to every variance
+    given: Given = Given()
+
+    @property
+    def complete(self) -> bool:
+        """Are weights, means and whitening all laid down?"""
+        return all(part is not None for part in self.given)
+
+    def first(self, totals: MixtureTotals | None) -> Parameters:
+        """The M-step of a start, but for what is given."""
+        weights, means, factor = self.given
+        if weights is not None and means is not None and factor is not None:
+            return self._with_factor(weights, means, factor)
+        assert totals is not None  # the given is not complete
+        if factor is None:
+            found = self.update(totals)
+        else:
+            rough = estimate(totals, self.covariance, self.reg_covar)
+            found = self._with_factor(_shares(rough.counts), rough.means, factor)
+        if weights is not None:
+            found = found._replace(weights=weights)
+            found = found._replace(log_const=self._log_const(weights, found.factor, found.means))
+        return found if means is None else found._replace(means=means)
+
+    def update(self, totals: MixtureTotals) -> Parameters:
+        """The M-step.
+
+        Raises
+        ------
+        CollapseError
+            If a covariance has no inverse; the message names the component.
+        """
+        counts, means, covariances = estimate(totals, self.covariance, self.reg_covar)
+        factor, weights = factored(covariances, totals, self.covariance), _shares(counts)
+        log_const = self._log_const(weights, factor, means)
+        return Parameters(weights, means, covariances, factor, log_const)
+
+    def bound(self, totals: MixtureTotals, before: Parameters, after: Parameters) -> float:
+        """Mean log-likelihood before the step."""
+        return totals.objective / totals.n_rows
+
+    def _with_factor(self, weights: Floats, means: Floats, factor: Floats) -> Parameters:
+        log_const = self._log_const(weights, factor, means)
+        return Parameters(weights, means, self.covariance.invert(factor), factor, log_const)
+
+    def _log_const(self, weights: Floats, factor: Floats, means: Floats) -> Floats:
+        return log_const(weights, self.covariance.log_det(factor, *means.shape), means.shape[1])
+
+
 def estimate(totals: MixtureTotals, covariance: Covariance, reg_covar: float) -> Estimate:
-    """Weights, means and covariances of the totals (Dempster, Laird & Rubin 1977, section 4.3)."""
+    """Counts, means and covariances of the totals."""
     held = totals.counts
     counts = held + SMALLEST_COUNT
     filled = held > 0
@@ -34,39 +95,33 @@ def estimate(totals: MixtureTotals, covariance: Covariance, reg_covar: float) ->
     mean = totals.origin + shift
     means = np.where(filled[:, None], mean, 0.0) * (held / counts)[:, None]
     scatter = covariance.recentre(totals.scatter, held, shift, means - mean)
-    return Estimate(
-        counts / counts.sum(), means, covariance.covariances(scatter, counts, reg_covar)
-    )
+    return Estimate(counts, means, covariance.covariances(scatter, counts, reg_covar))
 
 
-def maximise(totals: MixtureTotals, covariance: Covariance, reg_covar: float) -> Parameters:
-    """The M-step.
-
-    Raises
-    ------
-    CollapseError
-        If a covariance has no inverse; the message names the component.
-    """
-    found = estimate(totals, covariance, reg_covar)
+def factored(covariances: Floats, totals: MixtureTotals, covariance: Covariance) -> Floats:
+    """Whitening of the covariances; CollapseError, in the user's words, where there is none."""
     try:
-        factor = covariance.factor(found.covariances)
+        return covariance.factor(covariances)
     except CollapseError as error:
-        raise _explained(error, totals, found.weights) from None
-    return Parameters(*found, factor, covariance.log_det(factor, *found.means.shape))
+        raise _explained(error, totals) from None
 
 
-def log_const(fitted: Parameters) -> Floats:
-    """What a component's log-probability is at its mean, (k,): log weight and normalisation."""
-    d = fitted.means.shape[1]
+def log_const(weights: Floats, log_det: Floats, d: int) -> Floats:
+    """A component's log-probability at its mean, (k,), from the log-determinant of its whitening."""
     with np.errstate(divide="ignore"):  # a component of weight 0 has probability 0
-        return np.log(fitted.weights) + fitted.log_det - 0.5 * d * np.log(2 * np.pi)
+        return np.log(weights) + log_det - 0.5 * d * np.log(2 * np.pi)
 
 
-def _explained(error: CollapseError, totals: MixtureTotals, weights: Floats) -> CollapseError:
+def _shares(counts: Floats) -> Floats:
+    return counts / counts.sum()
+
+
+def _explained(error: CollapseError, totals: MixtureTotals) -> CollapseError:
     c = error.component
     where = (
         "The covariance that all components share"
         if c is None
-        else f"Component {c} (weight {weights[c]:.3g}, holding {totals.counts[c]:.3g} rows)"
+        else f"Component {c} (weight {_shares(totals.counts)[c]:.3g}, holding "
+        f"{totals.counts[c]:.3g} rows)"
     )
     return CollapseError(c, f"{COLLAPSED} {where} has collapsed: {error.reason}.")

@@ -54,7 +54,16 @@ class MixtureTotals(NamedTuple):
     sums: Floats  # (k, d) weighted rows minus origin
     scatter: Floats  # second moments about origin, lower triangles, as the type has them
     objective: float  # weighted log-likelihood under the parameters that gave the totals
+    n_rows: float  # total weight of the rows
     origin: Floats  # (k, d) means of the last step
+
+
+class Posterior(NamedTuple):
+    """What a Bayesian mixture knows about its parameters, beside their expected values."""
+
+    concentration: tuple[Floats, ...]  # one (k,) of a Dirichlet distribution, two of a process
+    mean_precision: Floats  # (k,)
+    degrees_of_freedom: Floats  # (k,); () where all components share one covariance
 
 
 class Parameters(NamedTuple):
@@ -64,7 +73,8 @@ class Parameters(NamedTuple):
     means: Floats  # (k, d)
     covariances: Floats  # as the type has them
     factor: Floats  # whitening: W lower triangular, or 1 / standard deviation
-    log_det: Floats  # (k,) log-determinant of the whitening
+    log_const: Floats  # (k,) all of the log-probability but the Mahalanobis distance
+    posterior: Posterior | None = None  # of a Bayesian mixture
 
 
 class MixtureResult(NamedTuple):

@@ -1,7 +1,6 @@
 """Starts of a mixture by name: how rows are shared out before the first M-step."""
 
 from collections.abc import Callable, Iterator
-from typing import NamedTuple
 
 import numpy as np
 from numpy.random import RandomState
@@ -10,8 +9,7 @@ from numpy.typing import NDArray
 from fastmix.engine import kmeans
 from fastmix.engine.algorithms import choose
 from fastmix.engine.covariances import Covariance
-from fastmix.engine.em import accumulate
-from fastmix.engine.likelihood import estimate, maximise
+from fastmix.engine.em import Model, accumulate
 from fastmix.engine.results import Array, Floats, Frame, MixtureTotals, Parameters, Rows
 from fastmix.engine.rows import mean_variance, pack, take
 from fastmix.engine.seeds import plusplus
@@ -20,23 +18,7 @@ BLOCK_NUMBERS = 1 << 18  # responsibilities held at once
 KMEANS_ITERATIONS, KMEANS_TOL = 300, 1e-4  # the defaults of KMeans
 
 
-class Given(NamedTuple):
-    """What the caller laid down, in the frame of the rows; None is left to the start."""
-
-    weights: Floats | None  # (k,)
-    means: Floats | None  # (k, d)
-    factor: Floats | None  # whitening of precisions_init
-
-
-def start(
-    rows: Rows,
-    k: int,
-    name: str,
-    given: Given,
-    covariance: Covariance,
-    reg_covar: float,
-    random: RandomState,
-) -> Parameters:
+def start(rows: Rows, k: int, name: str, model: Model, random: RandomState) -> Parameters:
     """First parameters of a mixture with k components.
 
     Raises
@@ -44,26 +26,9 @@ def start(
     CollapseError
         If a component of the start has no volume.
     """
-    if given.weights is not None and given.means is not None and given.factor is not None:
-        return _with_factor(given.weights, given.means, given.factor, covariance)
-    totals = STARTS[name](rows, k, covariance, random)
-    if given.factor is None:
-        found = maximise(totals, covariance, reg_covar)
-    else:
-        weights, means, _ = estimate(totals, covariance, reg_covar)
-        found = _with_factor(weights, means, given.factor, covariance)
-    if given.weights is not None:
-        found = found._replace(weights=given.weights)
-    if given.means is not None:
-        found = found._replace(means=given.means)
-    return found
-
-
-def _with_factor(
-    weights: Floats, means: Floats, factor: Floats, covariance: Covariance
-) -> Parameters:
-    log_det = covariance.log_det(factor, *means.shape)
-    return Parameters(weights, means, covariance.invert(factor), factor, log_det)
+    if model.complete:
+        return model.first(None)
+    return model.first(STARTS[name](rows, k, model.covariance, random))
 
 
 def by_kmeans(rows: Rows, k: int, covariance: Covariance, random: RandomState) -> MixtureTotals:

@@ -20,5 +20,6 @@ def add(left: MixtureTotals, right: MixtureTotals) -> MixtureTotals:
         left.sums + right.sums,
         left.scatter + right.scatter,
         left.objective + right.objective,
+        left.n_rows + right.n_rows,
         left.origin,
     )

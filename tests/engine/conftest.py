@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from fastmix.engine.covariances import COVARIANCES
-from fastmix.engine.results import Frame, Parameters
+from fastmix.engine.likelihood import Given, Likelihood
+from fastmix.engine.results import Frame
 from fastmix.engine.rows import pack
 
 
@@ -35,8 +36,7 @@ def parameters(covariance):
 
     def make(weights, means, covariances):
         factor = covariance.factor(covariances)
-        log_det = covariance.log_det(factor, *means.shape)
-        return Parameters(weights, means, covariances, factor, log_det)
+        return Likelihood(covariance, 0.0, Given(weights, means, factor)).first(None)
 
     return make
 

@@ -7,14 +7,20 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
+from fastmix.engine import em
 from fastmix.engine.covariances import COVARIANCES
-from fastmix.engine.em import accumulate, expect, infer, run
-from fastmix.engine.likelihood import maximise
+from fastmix.engine.em import accumulate, expect, infer
+from fastmix.engine.likelihood import Likelihood
 
 EPS = np.finfo(np.float64).eps
 # the types in which components differ in their covariances
 OF_THEIR_OWN = [name for name, each in COVARIANCES.items() if each.shape(2, 4) != each.shape(3, 4)]
 OPTIONS = {"tol": 1e-3, "max_iter": 50, "reg_covar": 1e-6}
+
+
+def run(rows, start, covariance, *, reg_covar, **options):
+    """Maximum likelihood by EM."""
+    return em.run(rows, start, Likelihood(covariance, reg_covar), **options)
 
 
 @pytest.fixture
@@ -155,7 +161,7 @@ def test_a_pass_adds_up_the_e_step(problem, packed, rng, covariance, covariance_
     scale = 2.0**rows.weight_exponent
     assert scale * totals.objective == pytest.approx(float(weight @ log_norm), rel=1e-12)
     assert_array_equal(totals.origin, parameters.means)
-    got = maximise(totals, covariance, 0.0)
+    got = Likelihood(covariance, 0.0).update(totals)
     expected = naive.m_step(X, weight[:, None] * resp, covariance_type, 0.0)
     for mine, oracles in zip(got[:3], expected, strict=True):
         assert_allclose(mine, oracles, rtol=1e-11, atol=1e-11)
@@ -171,7 +177,7 @@ def test_float32_rows_give_totals_about_float32_means(problem, packed, covarianc
     # whitened distances of about 5, whose means and factors are off by half an eps of 12
     eps = float(np.finfo(np.float32).eps)
     assert totals.objective == pytest.approx(float(log_norm.sum()), rel=100 * eps)
-    got = maximise(totals, covariance, 0.0)
+    got = Likelihood(covariance, 0.0).update(totals)
     expected = naive.m_step(X, resp, covariance_type, 0.0)
     for mine, oracles in zip(got[:3], expected, strict=True):
         assert mine.dtype == np.float64

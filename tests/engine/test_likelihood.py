@@ -7,7 +7,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from fastmix.engine.covariances import CollapseError
 from fastmix.engine.em import accumulate
-from fastmix.engine.likelihood import SMALLEST_COUNT, estimate, log_const, maximise
+from fastmix.engine.likelihood import SMALLEST_COUNT, Likelihood, estimate
 
 EPS = np.finfo(np.float64).eps
 K = 3
@@ -33,14 +33,16 @@ def test_the_m_step_is_that_of_the_definition(
     X, resp = 2 + rng.normal(size=(50, d)), shared_out(rng, 50, case)
     origin = distance * rng.normal(size=(K, d))
     totals = accumulate(packed(X), [resp], origin, covariance)
-    got = maximise(totals, covariance, 1e-3)
+    got = Likelihood(covariance, 1e-3).update(totals)
     weights, means, covariances = naive.m_step(X, resp, covariance_type, 1e-3)
     # sums of 50 numbers below 10; moments below 200, of which the move to the means cancels most
     assert_allclose(got.weights, weights, rtol=50 * EPS)
     assert_allclose(got.means, means, rtol=0, atol=50 * 10 * EPS)
     assert_allclose(got.covariances, covariances, rtol=0, atol=50 * 200 * EPS)
     assert_array_equal(got.factor, covariance.factor(got.covariances))
-    assert_array_equal(got.log_det, covariance.log_det(got.factor, K, d))
+    log_det = covariance.log_det(got.factor, K, d)
+    expected = np.log(got.weights) + log_det - 0.5 * d * naive.LOG_2PI
+    assert_array_equal(got.log_const, expected)
 
 
 def test_an_empty_component_has_the_smallest_count_and_rests_at_zero(rng, packed, covariance):
@@ -48,19 +50,20 @@ def test_an_empty_component_has_the_smallest_count_and_rests_at_zero(rng, packed
     totals = accumulate(packed(rng.normal(size=(40, 2))), [resp], np.ones((K, 2)), covariance)
     got = estimate(totals, covariance, 1e-3)
     assert SMALLEST_COUNT == naive.TEN_EPS
-    assert got.weights[1] == pytest.approx(naive.TEN_EPS / 40, rel=4 * EPS)
+    assert got.counts[1] == naive.TEN_EPS
     assert_array_equal(got.means[1], 0)
-    assert got.weights.sum() == pytest.approx(1.0, rel=4 * EPS)
 
 
 def test_row_weights_are_multiplicities(rng, packed, covariance):
     X, resp, weight = rng.normal(size=(30, 2)), shared_out(rng, 30, "shared"), np.arange(30.0) % 3
     times = weight.astype(int)
     origin = np.zeros((K, 2))
-    got = maximise(accumulate(packed(X, weight), [resp], origin, covariance), covariance, 0.1)
+    got = Likelihood(covariance, 0.1).update(
+        accumulate(packed(X, weight), [resp], origin, covariance)
+    )
     repeated = packed(np.repeat(X, times, axis=0)), [np.repeat(resp, times, axis=0)]
-    expected = maximise(accumulate(*repeated, origin, covariance), covariance, 0.1)
-    for mine, other in zip(got, expected, strict=True):
+    expected = Likelihood(covariance, 0.1).update(accumulate(*repeated, origin, covariance))
+    for mine, other in zip(got[:5], expected[:5], strict=True):
         assert_allclose(mine, other, rtol=1e-13, atol=1e-13)
 
 
@@ -69,7 +72,7 @@ def test_log_const_is_the_log_probability_at_the_mean(
 ):
     weights, means = np.array([0.5, 0.0, 0.5]), rng.normal(size=(K, 2))
     covariances = random_covariances(K, 2)
-    got = log_const(parameters(weights, means, covariances))
+    got = parameters(weights, means, covariances).log_const
     density = np.diagonal(naive.log_gaussian(means, means, covariances, covariance_type))
     with np.errstate(divide="ignore"):
         expected = density + np.log(weights)
@@ -86,7 +89,7 @@ def test_a_collapse_names_the_component_and_ways_out(rng, packed, covariance):
     with pytest.raises(
         CollapseError, match=r"Component 1 \(weight 0\.05, holding 2 rows\)"
     ) as error:
-        maximise(totals, covariance, 0.0)
+        Likelihood(covariance, 0.0).update(totals)
     assert error.value.component == 1
     for way_out in ("number of components", "reg_covar", "scale the input"):
         assert way_out in str(error.value)
@@ -98,5 +101,5 @@ def test_a_collapse_of_the_shared_covariance_names_no_component(packed, covarian
         packed(np.zeros((9, 2))), [np.ones((9, K)) / K], np.zeros((K, 2)), covariance
     )
     with pytest.raises(CollapseError, match="The covariance that all components share") as error:
-        maximise(totals, covariance, 0.0)
+        Likelihood(covariance, 0.0).update(totals)
     assert error.value.component is None

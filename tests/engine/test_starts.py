@@ -8,9 +8,9 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from fastmix.engine import starts
 from fastmix.engine.covariances import CollapseError
-from fastmix.engine.likelihood import maximise
+from fastmix.engine.likelihood import Given, Likelihood, log_const
 from fastmix.engine.rows import take
-from fastmix.engine.starts import STARTS, Given, one_hot, start
+from fastmix.engine.starts import STARTS, one_hot, start
 
 N, D, K = 150, 2, 4
 NOTHING = Given(None, None, None)
@@ -76,7 +76,7 @@ def test_a_start_shares_rows_out_as_its_definition_does(
     mine, naives = RandomState(seed), RandomState(seed)
     totals = STARTS[name](rows, K, covariance, mine)
     expected = naive.m_step(*DEFINITIONS[name](X, naives), covariance_type, 0.01)
-    got = maximise(totals, covariance, 0.01)
+    got = Likelihood(covariance, 0.01).update(totals)
     for part, other in zip(got[:3], expected, strict=True):
         assert_allclose(part, other, **CLOSE)
     assert mine.uniform() == naives.uniform()  # both have drawn as much
@@ -121,28 +121,31 @@ def test_one_hot_gives_every_row_to_its_label():
 def test_without_given_parts_a_start_is_the_m_step_of_its_totals(
     name, rows, covariance, assert_same_bits
 ):
-    got = start(rows, K, name, NOTHING, covariance, 0.01, RandomState(5))
+    got = start(rows, K, name, Likelihood(covariance, 0.01), RandomState(5))
     totals = STARTS[name](rows, K, covariance, RandomState(5))
-    assert_same_bits(got, maximise(totals, covariance, 0.01))
+    assert_same_bits(got, Likelihood(covariance, 0.01).update(totals))
 
 
 def test_given_parts_replace_theirs_and_leave_the_others(
     name, rows, covariance, random_covariances, assert_same_bits
 ):
-    plain = start(rows, K, name, NOTHING, covariance, 0.01, RandomState(5))
+    plain = start(rows, K, name, Likelihood(covariance, 0.01), RandomState(5))
     weights, means = np.array([0.1, 0.2, 0.3, 0.4]), np.arange(K * D, dtype=float).reshape(K, D)
     factor = covariance.factor(random_covariances(K, D))
 
     def given(**parts):
         chosen = NOTHING._replace(**parts)
-        return start(rows, K, name, chosen, covariance, 0.01, RandomState(5))
+        return start(rows, K, name, Likelihood(covariance, 0.01, chosen), RandomState(5))
 
-    assert_same_bits(given(weights=weights), plain._replace(weights=weights))
+    constant = log_const(weights, covariance.log_det(plain.factor, K, D), D)
+    expected = plain._replace(weights=weights, log_const=constant)
+    assert_same_bits(given(weights=weights), expected)
     assert_same_bits(given(means=means), plain._replace(means=means))
     got = given(factor=factor)
     assert_same_bits((got.weights, got.means, got.factor), (plain.weights, plain.means, factor))
     assert_array_equal(got.covariances, covariance.invert(factor))
-    assert_array_equal(got.log_det, covariance.log_det(factor, K, D))
+    expected = log_const(got.weights, covariance.log_det(factor, K, D), D)
+    assert_array_equal(got.log_const, expected)
     assert_same_bits(given(means=means, factor=factor), got._replace(means=means))
 
 
@@ -150,12 +153,13 @@ def test_where_everything_is_given_nothing_is_drawn(name, rows, covariance, rand
     weights, means = np.full(K, 0.25), np.zeros((K, D))
     covariances = random_covariances(K, D)
     given = Given(weights, means, covariance.factor(covariances))
-    got = start(rows, K, name, given, covariance, 0.01, random=None)
+    got = start(rows, K, name, Likelihood(covariance, 0.01, given), random=None)
     assert got.weights is weights
     assert got.means is means
     assert got.factor is given.factor
     assert_allclose(got.covariances, covariances, **CLOSE)
-    assert_array_equal(got.log_det, covariance.log_det(given.factor, K, D))
+    expected = log_const(weights, covariance.log_det(given.factor, K, D), D)
+    assert_array_equal(got.log_const, expected)
 
 
 def test_a_start_without_volume_has_collapsed_unless_precisions_are_given(
@@ -163,7 +167,7 @@ def test_a_start_without_volume_has_collapsed_unless_precisions_are_given(
 ):
     rows = packed(np.zeros((9, D)))
     with pytest.raises(CollapseError, match="reg_covar"):
-        start(rows, K, name, NOTHING, covariance, 0.0, RandomState(0))
+        start(rows, K, name, Likelihood(covariance, 0.0), RandomState(0))
     given = NOTHING._replace(factor=covariance.factor(random_covariances(K, D)))
-    got = start(rows, K, name, given, covariance, 0.0, RandomState(0))
+    got = start(rows, K, name, Likelihood(covariance, 0.0, given), RandomState(0))
     assert_array_equal(got.means, 0)

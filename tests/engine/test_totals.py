@@ -13,21 +13,24 @@ EPS = np.finfo(np.float64).eps
 
 def test_every_part_is_added_by_hand():
     origin = np.array([[1.0], [2.0]])
-    left = MixtureTotals(np.array([1.0, 2.0]), np.ones((2, 1)), np.full((2, 1), 3.0), -4.0, origin)
+    left = MixtureTotals(
+        np.array([1.0, 2.0]), np.ones((2, 1)), np.full((2, 1), 3.0), -4.0, 3.0, origin
+    )
     right = MixtureTotals(
-        np.array([5.0, 0.0]), np.ones((2, 1)), np.ones((2, 1)), 1.0, origin.copy()
+        np.array([5.0, 0.0]), np.ones((2, 1)), np.ones((2, 1)), 1.0, 5.0, origin.copy()
     )
     got = add(left, right)
     assert_array_equal(got.counts, [6, 2])
     assert_array_equal(got.sums, [[2], [2]])
     assert_array_equal(got.scatter, [[4], [4]])
     assert got.objective == -3
+    assert got.n_rows == 8
     assert_array_equal(got.origin, origin)
     assert_array_equal(left.counts, [1, 2])
 
 
 def test_totals_about_different_origins_are_not_added():
-    zeros = np.zeros(1), np.zeros((1, 1)), np.zeros((1, 1)), 0.0
+    zeros = np.zeros(1), np.zeros((1, 1)), np.zeros((1, 1)), 0.0, 0.0
     with pytest.raises(ValueError, match="different origins"):
         add(MixtureTotals(*zeros, np.zeros((1, 1))), MixtureTotals(*zeros, np.ones((1, 1))))
 

@@ -1,0 +1,53 @@
+"""The best of several runs of a mixture from different starts."""
+
+import time
+from collections.abc import Callable
+
+import numpy as np
+
+from fastmix.engine.covariances import CollapseError
+from fastmix.engine.results import MixtureInit, MixtureResult
+
+
+def best_of(
+    n_runs: int, run: Callable[[], MixtureResult], verbose: int = 0
+) -> tuple[MixtureResult, list[MixtureInit]]:
+    """The run of the greatest bound, the first among equals, and a record of each.
+
+    Raises
+    ------
+    CollapseError
+        If every run collapsed: the error of the first.
+    """
+    best: MixtureResult | None = None
+    records: list[MixtureInit] = []
+    collapse: CollapseError | None = None
+    for number in range(n_runs):
+        clock = time.perf_counter()
+        if verbose:
+            print(f"Initialization {number}")
+        try:
+            found = run()
+        except CollapseError as error:
+            collapse = collapse or error
+            records.append(MixtureInit(0, False, -np.inf, [], False, str(error)))
+            continue
+        if verbose:
+            _report(found, time.perf_counter() - clock, verbose)
+        history = list(found.history)
+        records.append(
+            MixtureInit(found.n_iter, found.converged, found.bound, history, False, None)
+        )
+        if best is None or found.bound > best.bound:
+            best, place = found, number
+    if best is None:
+        assert collapse is not None  # n_runs >= 1
+        raise collapse
+    records[place] = records[place]._replace(best=True)
+    return best, records
+
+
+def _report(found: MixtureResult, seconds: float, verbose: int) -> None:
+    how = "converged" if found.converged else "did not converge"
+    more = f" time lapse {seconds:.5f}s\t lower bound {found.bound:.5f}."
+    print(f"Initialization {how}.{more if verbose > 1 else ''}")
