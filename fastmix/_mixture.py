@@ -93,7 +93,7 @@ class Mixture(DensityMixin, BaseEstimator):
         labels : ndarray of shape (n_samples,), int64
             Equal to ``fit(X).predict(X)``.
         """
-        return self._expectation(self._fit(X, sample_weight)).labels
+        return self._infer(self._fit(X, sample_weight), labels=True).labels
 
     def _fit(self, X: ArrayLike, sample_weight: ArrayLike | None) -> NDArray[Any]:
         """Fit, and give X as validated."""
@@ -192,12 +192,13 @@ class Mixture(DensityMixin, BaseEstimator):
         origin = public.mean(0)
         return origin, public.astype(np.float64) - origin
 
-    def _expectation(self, X: NDArray[Any], want_resp: bool = False) -> em.Expectation:
-        """E-step of X (n, d) as validated, in the common dtype of X and the model."""
+    def _infer(self, X: NDArray[Any], **wanted: bool) -> em.Expectation:
+        """What is wanted of the E-step of X (n, d) as validated, in the common dtype of X and the model."""
         array = X.astype(np.result_type(X, self.means_), copy=False)
-        packed = pack(array, Frame(self._fitted_means()[0], 0), None, self.n_threads)
+        frame = Frame(self._fitted_means()[0], 0)
         covariance = COVARIANCES[self.covariance_type]
-        return em.infer(packed, self._parameters(packed.frame), covariance, want_resp)
+        parameters = self._parameters(frame)
+        return em.infer(array, frame, parameters, covariance, self.n_threads, **wanted)
 
     def predict(self, X: ArrayLike) -> NDArray[np.int64]:
         """Most probable component of every row.
@@ -212,7 +213,7 @@ class Mixture(DensityMixin, BaseEstimator):
         labels : ndarray of shape (n_samples,), int64
             Number of the component; the lowest one among equals.
         """
-        return self._expectation(validation.rows(self, X, reset=False)).labels
+        return self._infer(validation.rows(self, X, reset=False), labels=True).labels
 
     def predict_proba(self, X: ArrayLike) -> NDArray[Any]:
         """Probability of every component for every row.
@@ -228,7 +229,7 @@ class Mixture(DensityMixin, BaseEstimator):
             Responsibilities; each row sums to 1, however far it is from all components.
         """
         array = validation.rows(self, X, reset=False)
-        resp = self._expectation(array, want_resp=True).resp
+        resp = self._infer(array, resp=True).resp
         return resp.astype(np.result_type(array, self.means_), copy=False)
 
     def score_samples(self, X: ArrayLike) -> NDArray[Any]:
@@ -245,7 +246,7 @@ class Mixture(DensityMixin, BaseEstimator):
             Log of the density, in natural units.
         """
         array = validation.rows(self, X, reset=False)
-        log_norm = self._expectation(array).log_norm
+        log_norm = self._infer(array, log_norm=True).log_norm
         return log_norm.astype(np.result_type(array, self.means_), copy=False)
 
     def score(
@@ -274,7 +275,7 @@ class Mixture(DensityMixin, BaseEstimator):
         """Weighted log-likelihood of the rows, and their total weight."""
         array = validation.rows(self, X, reset=False)
         weight = validation.weights(sample_weight, array)
-        log_norm = self._expectation(array).log_norm
+        log_norm = self._infer(array, log_norm=True).log_norm
         if weight is None:
             return float(log_norm.sum()), float(len(log_norm))
         held = weight > 0  # a row without weight may be out of reach

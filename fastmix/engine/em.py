@@ -3,25 +3,27 @@
 import math
 import time
 from collections.abc import Iterable
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 from fastmix._numba import threads
 from fastmix.engine.covariances import Covariance
 from fastmix.engine.results import (
     Array,
     Floats,
+    Frame,
     MixtureResult,
     MixtureTotals,
     Parameters,
     Rows,
 )
-from fastmix.engine.rows import take
+from fastmix.engine.rows import writeable
 from fastmix.engine.totals import add
 from fastmix.kernels.expectation import group_tiles
 from fastmix.kernels.shards import shard_bounds
+from fastmix.kernels.tiles import n_tiles, tile_rows
 
 EXP_WORK = 40  # operations of a log-sum-exp, a row and component
 
@@ -48,11 +50,11 @@ class Model(Protocol):
 
 
 class Expectation(NamedTuple):
-    """E-step of every row."""
+    """E-step of every row; what was not wanted has no rows."""
 
     labels: NDArray[np.int64]  # (n,) most probable component
-    log_norm: Floats  # (n,) log-likelihood; -inf where it leaves float64
-    resp: Floats  # (n, k) responsibilities, or (0, k)
+    log_norm: Floats  # (n,) log-likelihood; -inf where it leaves the dtype
+    resp: Array  # (n, k) responsibilities
 
 
 def run(
@@ -109,11 +111,11 @@ def _report(n_iter: int, change: float, clock: float, verbose: int) -> float:
 
 def expect(rows: Rows, parameters: Parameters, covariance: Covariance) -> MixtureTotals:
     """E-step of all rows and totals for the M-step, in one pass."""
-    means, factor, constant = _arguments(parameters, rows)
+    means, factor, constant = _arguments(parameters, rows.tiles.dtype, rows.tiles.shape[1])
     bounds, counts, sums, scatter = _slots(rows, means, covariance)
     objective = np.zeros(len(counts))
     covariance.kernels.expect(
-        _threads(rows, means, covariance),
+        _threads(rows.n_threads, rows.n, means, covariance),
         bounds,
         rows.tiles,
         rows.weight,
@@ -121,6 +123,7 @@ def expect(rows: Rows, parameters: Parameters, covariance: Covariance) -> Mixtur
         means,
         factor,
         constant,
+        _reach(parameters, means.dtype),
         counts,
         sums,
         scatter,
@@ -145,7 +148,7 @@ def accumulate(
         n_rows = float(rows.weight[offset * R : (offset + n_tiles) * R].sum())
         bounds, counts, sums, scatter = _slots(rows, means, covariance, n_tiles)
         covariance.kernels.accumulate(
-            _threads(rows, means, covariance),
+            _threads(rows.n_threads, rows.n, means, covariance),
             bounds + offset,
             rows.tiles,
             rows.weight,
@@ -165,31 +168,48 @@ def accumulate(
 
 
 def infer(
-    rows: Rows, parameters: Parameters, covariance: Covariance, want_resp: bool = False
+    X: Array,
+    frame: Frame,
+    parameters: Parameters,
+    covariance: Covariance,
+    n_threads: int | None,
+    *,
+    labels: bool = False,
+    log_norm: bool = False,
+    resp: bool = False,
 ) -> Expectation:
-    """E-step of all rows. A row beyond float64's reach of every component goes to the nearest one."""
-    means, factor, constant = _arguments(parameters, rows)
-    k = len(means)
-    labels, log_norm = np.empty(rows.n, np.int64), np.empty(rows.n)
-    resp = np.empty((rows.n if want_resp else 0, k))
+    """What is wanted of the E-step of rows X (n, d), which are put into the frame group by group.
+
+    A row beyond the dtype's reach of every component goes to the nearest one.
+    """
+    (n, d), k = X.shape, len(parameters.means)
+    means, factor, constant = _arguments(parameters, X.dtype, d)
+    found = Expectation(
+        np.empty(n if labels else 0, np.int64),
+        np.empty(n if log_norm or resp else 0),
+        np.empty((n if resp else 0, k), X.dtype),
+    )
+    R = tile_rows(X.dtype)
     covariance.kernels.infer(
-        _threads(rows, means, covariance),
-        shard_bounds(len(rows.tiles)),
-        rows.tiles,
-        _group(rows, means),
+        _threads(n_threads, n, means, covariance),
+        shard_bounds(n_tiles(n, X.dtype)),
+        writeable(X),
+        frame.origin.astype(X.dtype),
+        R,
+        group_tiles(k, d, R, X.itemsize),
         means,
         factor,
         constant,
-        labels,
-        log_norm,
-        resp,
+        *found,
     )
-    far = np.flatnonzero(log_norm == -np.inf)
+    far = np.flatnonzero(found.labels < 0 if labels else found.log_norm == -np.inf)
     if len(far):
-        labels[far] = _nearest_of_far(take(rows, far), parameters, covariance)
-        if want_resp:
-            resp[far] = np.eye(k)[labels[far]]
-    return Expectation(labels, log_norm, resp)
+        nearest = _nearest_of_far(X[far] - frame.origin.astype(X.dtype), parameters, covariance)
+        if labels:
+            found.labels[far] = nearest
+        if resp:
+            found.resp[far] = np.eye(k)[nearest]
+    return found
 
 
 def _nearest_of_far(X: Array, parameters: Parameters, covariance: Covariance) -> NDArray[np.int64]:
@@ -240,18 +260,28 @@ def _group(rows: Rows, means: Array) -> int:
     return group_tiles(k, d, R, means.itemsize)
 
 
-def _arguments(parameters: Parameters, rows: Rows) -> tuple[Array, Array, Array]:
+def _arguments(parameters: Parameters, dtype: DTypeLike, d: int) -> tuple[Array, Array, Array]:
     """Means, whitening and constants as the kernels take them: C-ordered, in the dtype of the rows."""
     values = parameters.means, parameters.factor, parameters.log_const
-    means, factor, constant = (np.array(v, rows.tiles.dtype, order="C") for v in values)
-    if means.shape[1] != rows.tiles.shape[1] or len(constant) != len(means):
+    means, factor, constant = (np.array(v, dtype, order="C") for v in values)
+    if means.shape[1] != d or len(constant) != len(means):
         raise ValueError(
             f"A mixture of {len(constant)} weights and means of shape {means.shape} does not fit rows "
-            f"of {rows.tiles.shape[1]} features."
+            f"of {d} features."
         )
     return means, factor, constant
 
 
-def _threads(rows: Rows, means: Array, covariance: Covariance) -> int:
+def _reach(parameters: Parameters, dtype: Any) -> Array:
+    """How far below a row's best log-probability a component still matters, (k,), at most 0.
+
+    What is left out of a component is below rounding: less than eps / 2 of its weight in all.
+    """
+    with np.errstate(divide="ignore"):
+        least = np.log(parameters.weights) + math.log(float(np.finfo(dtype).eps) / 2)
+    return least.astype(dtype)
+
+
+def _threads(n_threads: int | None, n: int, means: Array, covariance: Covariance) -> int:
     k, d = means.shape
-    return threads(rows.n_threads, rows.n * (covariance.work(k, d) + EXP_WORK * k))
+    return threads(n_threads, n * (covariance.work(k, d) + EXP_WORK * k))

@@ -29,7 +29,7 @@ def measure(X: Array, n_threads: int | None) -> Columns:
     n, d = X.shape
     bounds = shard_bounds(n) if n > ROWS_A_SHARD else np.array([0, n])
     total, low, high = np.empty((3, len(bounds) - 1, d))
-    kernels.column_range(threads(n_threads, 4 * n * d), bounds, _plain(X), total, low, high)
+    kernels.column_range(threads(n_threads, 4 * n * d), bounds, writeable(X), total, low, high)
     return Columns(total.sum(0) / n, low.min(0), high.max(0))
 
 
@@ -74,7 +74,7 @@ def pack(X: Array, frame: Frame, weight: Floats | None, n_threads: int | None) -
     origin = frame.origin.astype(X.dtype)
     scale = X.dtype.type(math.ldexp(1.0, -frame.exponent))
     bounds = shard_bounds(n_tiles)
-    kernels.pack(threads(n_threads, 4 * n * d), bounds, _plain(X), origin, scale, tiles)
+    kernels.pack(threads(n_threads, 4 * n * d), bounds, writeable(X), origin, scale, tiles)
     padded = np.zeros(n_tiles * R)
     exponent = 0 if weight is None else weight_exponent(weight)
     padded[:n] = 1.0 if weight is None else np.ldexp(weight, -exponent)
@@ -90,7 +90,7 @@ class _Plain:
         self.__array_interface__ = {**X.__array_interface__, "data": (pointer, False)}
 
 
-def _plain(X: Array) -> Array:
+def writeable(X: Array) -> Array:
     """X as an array that may be written to, though nobody will.
 
     For Numba a read-only array is another type: every kernel that reads X would be compiled again.

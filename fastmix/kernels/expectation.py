@@ -3,7 +3,7 @@
 `passes(log_prob, add)` compiles, for one type whose kernels work on a group of tiles,
 
     expect      E-step and totals of the M-step in one reading of the rows, no (n, k) array
-    infer       E-step alone: labels, log-likelihoods and, where wanted, responsibilities
+    infer       E-step alone: labels, log-likelihoods, responsibilities, whichever are wanted
     accumulate  totals for responsibilities that are given, from which a fit starts
 
 A group is as many tiles as stay, with their responsibilities, in a core's own cache.
@@ -11,8 +11,9 @@ A group is as many tiles as stay, with their responsibilities, in a core's own c
 
 import numpy as np
 
-from fastmix._numba import parallel_kernel
-from fastmix.kernels.responsibilities import largest, respond, weighted_sum
+from fastmix._numba import kernel, parallel_kernel
+from fastmix.kernels.responsibilities import largest, places_of, respond, weighted_sum
+from fastmix.kernels.tiles import pack_rows
 
 GROUP_BYTES = 1 << 18
 
@@ -22,8 +23,24 @@ def group_tiles(k, d, R, size):
     return max(1, GROUP_BYTES // (size * (d + k) * R))
 
 
-def passes(log_prob, add):
-    """The three passes of a covariance type with these two kernels."""
+@kernel
+def everybody(group, k):
+    """Members (group, k) and sizes (group,) of tiles in which every component may matter."""
+    members = np.empty((group, k), np.int64)
+    for t in range(group):
+        for c in range(k):
+            members[t, c] = c
+    return members, np.full(group, k)
+
+
+@kernel
+def themselves(means, factor):
+    """Means where log_prob is to measure from the means."""
+    return means
+
+
+def passes(log_prob, add, locate=themselves):
+    """The three passes of a covariance type with these kernels; log_prob measures from `locate`'s points."""
 
     @parallel_kernel
     def expect(
@@ -36,6 +53,7 @@ def passes(log_prob, add):
         means,  # in      (k, d)
         factor,  # in      as the type has it
         log_const,  # in      (k,)
+        reach,  # in      (k,) below a row's best log-probability
         counts,  # in/out  (n_shards, k) float64
         sums,  # in/out  (n_shards, k, d) float64, about the means
         scatter,  # in/out  (n_shards, ...) float64, about the means
@@ -43,47 +61,72 @@ def passes(log_prob, add):
     ):
         """One EM pass."""
         k, R = means.shape[0], tiles.shape[2]
-        resp = np.empty((k, group * R), tiles.dtype)
+        resp, holds = np.empty((k, group * R), tiles.dtype), np.empty((k, group), np.uint8)
         top, log_norm = np.empty(group * R), np.empty(group * R)
+        members, sizes = everybody(group, k)
+        places, n_places = np.empty((k, group), np.int64), np.empty(k, np.int64)
+        points = locate(means, factor)
         for first in range(start, stop, group):
             last = min(first + group, stop)
-            m, share = (last - first) * R, weight[first * R : last * R]
-            log_prob(tiles, first, last, means, factor, log_const, resp)
-            respond(resp, m, share, top, log_norm)
+            share = weight[first * R : last * R]
+            log_prob(tiles, first, last, points, factor, log_const, members, sizes, resp)
+            respond(resp, last - first, members, sizes, reach, share, top, log_norm, holds)
             objective[shard] += weighted_sum(log_norm, share)
-            add(tiles, first, last, means, resp, counts[shard], sums[shard], scatter[shard])
+            places_of(holds, last - first, places, n_places)
+            add(
+                tiles,
+                first,
+                means,
+                resp,
+                places,
+                n_places,
+                counts[shard],
+                sums[shard],
+                scatter[shard],
+            )
 
     @parallel_kernel
     def infer(
         shard,
         start,
         stop,  # in   tiles of this shard
-        tiles,  # in   (n_tiles, d, R)
+        X,  # in   (n, d)
+        origin,  # in   (d,)
+        R,  # in   rows in a tile
         group,  # in   tiles in a group
         means,  # in   (k, d)
         factor,  # in   as the type has it
         log_const,  # in   (k,)
-        labels,  # out  (n,) int64
-        log_norm,  # out  (n,) float64
+        labels,  # out  (n,) int64; (0,) where not wanted
+        log_norm,  # out  (n,) float64; (0,) where not wanted
         resp,  # out  (n, k); (0, k) where not wanted
     ):
-        """E-step of every row."""
-        k, R = means.shape[0], tiles.shape[2]
-        joint, ones = np.empty((k, group * R), tiles.dtype), np.ones(group * R)
+        """E-step of every row; a row beyond the dtype's reach has label -1 and log_norm -inf."""
+        (n, d), k = X.shape, means.shape[0]
+        tiles, joint = np.empty((group, d, R), X.dtype), np.empty((k, group * R), X.dtype)
+        holds, ones = np.empty((k, group), np.uint8), np.ones(group * R)
         top, norm, best = np.empty(group * R), np.empty(group * R), np.empty(group * R)
+        members, sizes = everybody(group, k)
+        everywhere, unit = np.full(k, -np.inf, X.dtype), np.ones(1, X.dtype)[0]
+        points = locate(means, factor)
         for first in range(start, stop, group):
-            last = min(first + group, stop)
-            m, row = (last - first) * R, first * R
-            log_prob(tiles, first, last, means, factor, log_const, joint)
-            largest(joint, m, top, best)
-            respond(joint, m, ones, top, norm)
-            valid = min(m, labels.size - row)
-            for i in range(valid):
-                labels[row + i] = np.int64(best[i])
-                log_norm[row + i] = norm[i]
-            for i in range(min(valid, resp.shape[0])):
-                for c in range(k):
-                    resp[row + i, c] = joint[c, i]
+            size = min(group, stop - first)
+            m, row = size * R, first * R
+            valid = min(m, n - row)
+            pack_rows(X[row : row + valid], origin, unit, tiles[:size])
+            log_prob(tiles, 0, size, points, factor, log_const, members, sizes, joint)
+            if labels.size:
+                largest(joint, m, top, best)
+                for i in range(valid):
+                    labels[row + i] = np.int64(best[i])
+            if log_norm.size or resp.size:
+                respond(joint, size, members, sizes, everywhere, ones[:m], top, norm, holds)
+            if log_norm.size:
+                log_norm[row : row + valid] = norm[:valid]
+            if resp.size:
+                for i in range(valid):
+                    for c in range(k):
+                        resp[row + i, c] = joint[c, i]
 
     @parallel_kernel
     def accumulate(
@@ -102,14 +145,30 @@ def passes(log_prob, add):
     ):
         """Totals for given responsibilities."""
         k, R = means.shape[0], tiles.shape[2]
-        share = np.empty((k, group * R), tiles.dtype)
+        share, holds = np.empty((k, group * R), tiles.dtype), np.empty((k, group), np.uint8)
+        places, n_places = np.empty((k, group), np.int64), np.empty(k, np.int64)
         for first in range(start, stop, group):
             last = min(first + group, stop)
             row = (first - offset) * R
             valid = min((last - first) * R, resp.shape[0] - row)
             for c in range(k):
-                for i in range((last - first) * R):
-                    share[c, i] = weight[first * R + i] * resp[row + i, c] if i < valid else 0.0
-            add(tiles, first, last, means, share, counts[shard], sums[shard], scatter[shard])
+                for t in range(last - first):
+                    holds[c, t] = 0
+                    for i in range(t * R, (t + 1) * R):
+                        r = weight[first * R + i] * resp[row + i, c] if i < valid else 0.0
+                        share[c, i] = r
+                        holds[c, t] |= r > 0.0
+            places_of(holds, last - first, places, n_places)
+            add(
+                tiles,
+                first,
+                means,
+                share,
+                places,
+                n_places,
+                counts[shard],
+                sums[shard],
+                scatter[shard],
+            )
 
     return expect, infer, accumulate

@@ -1,7 +1,7 @@
 """Full covariances: one lower triangular whitening W a component, W cov W' = 1."""
 
 from fastmix._numba import kernel
-from fastmix.kernels import simd_mixture as simd
+from fastmix.kernels import simd_log_prob, simd_moments
 from fastmix.kernels.expectation import passes
 
 
@@ -13,25 +13,30 @@ def log_prob(
     means,  # in   (k, d)
     factor,  # in   (k, d, d) lower triangular
     log_const,  # in   (k,)
+    members,  # in   (>= tiles, k) int64, components that may matter to a tile
+    sizes,  # in   (>= tiles,) int64, how many these are
     out,  # out  (k, >= rows)
 ):
     """Log of weight times density of every component at the rows of some tiles."""
-    simd.whitened_log_prob(tiles, first, last, means, factor, log_const, out)
+    simd_log_prob.whitened_log_prob(
+        tiles, first, last, means, factor, log_const, members, sizes, out
+    )
 
 
 @kernel
 def add(
     tiles,  # in      (n_tiles, d, R)
-    first,
-    last,  # in      tiles
+    first,  # in      tile
     means,  # in      (k, d) the origin of the moments
-    resp,  # in      (k, >= rows) zero where padded
+    resp,  # in      (k, >= rows) of the rows from tile first on, zero where padded
+    places,  # in      (k, ...) int64, tiles from first on in which a component matters
+    sizes,  # in      (k,) int64, how many these are
     counts,  # in/out  (k,) float64
     sums,  # in/out  (k, d) float64
     scatter,  # in/out  (k, d, d) float64, lower triangles
 ):
     """Add the moments of some tiles about the means."""
-    simd.add_moments(tiles, first, last, means, resp, counts, sums, scatter)
+    simd_moments.add_moments(tiles, first, means, resp, places, sizes, counts, sums, scatter)
 
 
 expect, infer, accumulate = passes(log_prob, add)

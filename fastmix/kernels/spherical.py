@@ -1,7 +1,7 @@
 """Spherical covariances: one inverse standard deviation a component; moments as for diagonal ones."""
 
 from fastmix._numba import kernel
-from fastmix.kernels import simd_mixture as simd
+from fastmix.kernels import simd_log_prob
 from fastmix.kernels.diag import add
 from fastmix.kernels.expectation import passes
 
@@ -14,10 +14,14 @@ def log_prob(
     means,  # in   (k, d)
     factor,  # in   (k,)
     log_const,  # in   (k,)
+    members,  # in   (>= tiles, k) int64, components that may matter to a tile
+    sizes,  # in   (>= tiles,) int64, how many these are
     out,  # out  (k, >= rows)
 ):
     """Log of weight times density of every component at the rows of some tiles."""
-    simd.spherical_log_prob(tiles, first, last, means, factor, log_const, out)
+    simd_log_prob.spherical_log_prob(
+        tiles, first, last, means, factor, log_const, members, sizes, out
+    )
 
 
 expect, infer, accumulate = passes(log_prob, add)

@@ -3,8 +3,23 @@
 import numpy as np
 
 from fastmix._numba import kernel
-from fastmix.kernels import simd_mixture as simd
+from fastmix.kernels import simd_log_prob, simd_moments
 from fastmix.kernels.expectation import passes
+
+
+@kernel
+def whitened(
+    means,  # in   (k, d)
+    factor,  # in   (d, d) lower triangular
+):
+    """Whitened means (k, d)."""
+    k, d = means.shape
+    points = np.zeros((k, d), means.dtype)
+    for c in range(k):
+        for j in range(d):
+            for i in range(j + 1):
+                points[c, j] += factor[j, i] * means[c, i]
+    return points
 
 
 @kernel
@@ -12,30 +27,30 @@ def log_prob(
     tiles,  # in   (n_tiles, d, R)
     first,
     last,  # in   tiles
-    means,  # in   (k, d)
+    points,  # in   (k, d) whitened means
     factor,  # in   (d, d) lower triangular
     log_const,  # in   (k,)
+    members,  # in   (>= tiles, k) int64, components that may matter to a tile
+    sizes,  # in   (>= tiles,) int64, how many these are
     out,  # out  (k, >= rows)
 ):
     """Log of weight times density of every component at the rows of some tiles."""
-    k, d = means.shape
-    centers, ones = np.zeros((k, d), means.dtype), np.ones(k, means.dtype)
-    for c in range(k):
-        for j in range(d):
-            for i in range(j + 1):
-                centers[c, j] += factor[j, i] * means[c, i]
-    white = np.empty((last - first, d, tiles.shape[2]), tiles.dtype)
-    simd.whiten(tiles, first, last, factor, white)
-    simd.spherical_log_prob(white, 0, last - first, centers, ones, log_const, out)
+    ones = np.ones(len(points), points.dtype)
+    white = np.empty((last - first, tiles.shape[1], tiles.shape[2]), tiles.dtype)
+    simd_log_prob.whiten(tiles, first, last, factor, white)
+    simd_log_prob.spherical_log_prob(
+        white, 0, last - first, points, ones, log_const, members, sizes, out
+    )
 
 
 @kernel
 def add(
     tiles,  # in      (n_tiles, d, R)
-    first,
-    last,  # in      tiles
+    first,  # in      tile
     means,  # in      (k, d) the origin of the moments
-    resp,  # in      (k, >= rows) zero where padded
+    resp,  # in      (k, >= rows) of the rows from tile first on, zero where padded
+    places,  # in      (k, ...) int64, tiles from first on in which a component matters
+    sizes,  # in      (k,) int64, how many these are
     counts,  # in/out  (k,) float64
     sums,  # in/out  (k, d) float64
     scatter,  # in/out  (d, d) float64, lower triangle
@@ -45,7 +60,17 @@ def add(
     shared = scatter.reshape((1, d, d))
     for c in range(means.shape[0]):
         one = slice(c, c + 1)
-        simd.add_moments(tiles, first, last, means[one], resp[one], counts[one], sums[one], shared)
+        simd_moments.add_moments(
+            tiles,
+            first,
+            means[one],
+            resp[one],
+            places[one],
+            sizes[one],
+            counts[one],
+            sums[one],
+            shared,
+        )
 
 
-expect, infer, accumulate = passes(log_prob, add)
+expect, infer, accumulate = passes(log_prob, add, whitened)

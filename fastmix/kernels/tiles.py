@@ -2,9 +2,10 @@
 
 import numpy as np
 
-from fastmix._numba import parallel_kernel
+from fastmix._numba import kernel, parallel_kernel
 
 TILE_BYTES = 256  # one feature of one tile: 32 doubles or 64 floats
+LANES = 64  # values read side by side where columns are measured
 
 
 def tile_rows(dtype):
@@ -28,21 +29,40 @@ def column_range(
     shard,
     start,
     stop,  # in   rows of this shard
-    X,  # in   (n, d)
+    X,  # in   (n, d) C-ordered
     total,  # out  (n_shards, d) float64
     low,  # out  (n_shards, d) float64
     high,  # out  (n_shards, d) float64
 ):
     """Sum, least and greatest value of every column."""
     d = X.shape[1]
+    values = X.reshape(X.size)
+    at_once = max(1, LANES // d)  # rows read side by side, however narrow they are
+    width = at_once * d
+    sums, least, most = np.zeros(width), np.full(width, np.inf), np.full(width, -np.inf)
+    whole = start + (stop - start) // at_once * at_once
+    for i in range(start, whole, at_once):
+        add_range(values[i * d : i * d + width], sums, least, most)
+    for i in range(whole, stop):
+        add_range(values[i * d : (i + 1) * d], sums, least, most)
     for j in range(d):
-        total[shard, j], low[shard, j], high[shard, j] = 0.0, np.inf, -np.inf
-    for i in range(start, stop):
-        for j in range(d):
-            x = np.float64(X[i, j])
-            total[shard, j] += x
-            low[shard, j] = x if x < low[shard, j] else low[shard, j]
-            high[shard, j] = x if x > high[shard, j] else high[shard, j]
+        total[shard, j] = sums[j::d].sum()
+        low[shard, j], high[shard, j] = least[j::d].min(), most[j::d].max()
+
+
+@kernel
+def add_range(
+    values,  # in      (m,)
+    total,  # in/out  (>= m,) float64
+    low,  # in/out  (>= m,) float64
+    high,  # in/out  (>= m,) float64
+):
+    """Add values to sums, and widen ranges by them."""
+    for j in range(values.size):
+        x = np.float64(values[j])
+        total[j] += x
+        low[j] = x if x < low[j] else low[j]
+        high[j] = x if x > high[j] else high[j]
 
 
 @parallel_kernel
@@ -56,9 +76,21 @@ def pack(
     tiles,  # out  (n_tiles, d, R), zero beyond row n
 ):
     """Pack (x - origin) * scale."""
+    R = tiles.shape[2]
+    pack_rows(X[start * R : min(stop * R, X.shape[0])], origin, scale, tiles[start:stop])
+
+
+@kernel
+def pack_rows(
+    X,  # in   (n, d)
+    origin,  # in   (d,) of X's dtype
+    scale,  # in   of X's dtype, a power of two
+    tiles,  # out  (n_tiles, d, R), zero beyond row n
+):
+    """Pack (x - origin) * scale, from the first tile on."""
     n, d = X.shape
     R = tiles.shape[2]
-    for t in range(start, stop):
+    for t in range(len(tiles)):
         tile, first = tiles[t], t * R
         valid = min(R, n - first)
         for r in range(valid):
