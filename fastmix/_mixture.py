@@ -11,7 +11,7 @@ from sklearn.base import BaseEstimator, DensityMixin
 from sklearn.exceptions import ConvergenceWarning
 
 from fastmix import _validation as validation
-from fastmix.engine import em
+from fastmix.engine import em, passes
 from fastmix.engine.covariances import COVARIANCES
 from fastmix.engine.results import Floats, Frame, MixtureInit, MixtureResult, Parameters, Rows
 from fastmix.engine.rows import frame_of, measure, pack
@@ -192,13 +192,13 @@ class Mixture(DensityMixin, BaseEstimator):
         origin = public.mean(0)
         return origin, public.astype(np.float64) - origin
 
-    def _infer(self, X: NDArray[Any], **wanted: bool) -> em.Expectation:
+    def _infer(self, X: NDArray[Any], **wanted: bool) -> passes.Expectation:
         """What is wanted of the E-step of X (n, d) as validated, in the common dtype of X and the model."""
         array = X.astype(np.result_type(X, self.means_), copy=False)
         frame = Frame(self._fitted_means()[0], 0)
         covariance = COVARIANCES[self.covariance_type]
         parameters = self._parameters(frame)
-        return em.infer(array, frame, parameters, covariance, self.n_threads, **wanted)
+        return passes.infer(array, frame, parameters, covariance, self.n_threads, **wanted)
 
     def predict(self, X: ArrayLike) -> NDArray[np.int64]:
         """Most probable component of every row.

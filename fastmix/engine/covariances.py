@@ -78,6 +78,9 @@ class Covariance(Protocol):
     def whiten(self, factor: Floats, c: int, diff: Floats) -> Floats:
         """Rows (m, d) less the mean of component c, in its standard deviations."""
 
+    def stretch(self, before: Floats, after: Floats) -> tuple[Floats, Floats]:
+        """Least and greatest factor between whitened lengths of the same vector, (k,) or ()."""
+
     def precisions(self, factor: Floats) -> Floats:
         """Precisions of a whitening."""
 
@@ -144,6 +147,13 @@ class Full:
 
     def whiten(self, factor: Floats, c: int, diff: Floats) -> Floats:
         return diff @ factor[c].T
+
+    def stretch(self, before: Floats, after: Floats) -> tuple[Floats, Floats]:
+        change = after @ np.linalg.inv(before)
+        squares = np.linalg.eigvalsh(np.swapaxes(change, -1, -2) @ change)
+        slack = len(change.T) * EPSILON * squares[..., -1]
+        least, greatest = squares[..., 0] - slack, squares[..., -1] + slack
+        return np.sqrt(np.maximum(least, 0.0)), np.sqrt(greatest)
 
     def precisions(self, factor: Floats) -> Floats:
         return np.swapaxes(factor, -1, -2) @ factor
@@ -241,6 +251,10 @@ class Diag:
 
     def whiten(self, factor: Floats, c: int, diff: Floats) -> Floats:
         return diff * factor[c]
+
+    def stretch(self, before: Floats, after: Floats) -> tuple[Floats, Floats]:
+        change = (after / before).reshape(len(after), -1)
+        return change.min(1), change.max(1)
 
     def precisions(self, factor: Floats) -> Floats:
         return factor * factor

@@ -1,31 +1,23 @@
 """The EM loop: whatever the covariance type, rows become totals and totals become parameters."""
 
-import math
 import time
-from collections.abc import Iterable
-from typing import Any, NamedTuple, Protocol
+from typing import Protocol
 
 import numpy as np
-from numpy.typing import DTypeLike, NDArray
 
-from fastmix._numba import threads
 from fastmix.engine.covariances import Covariance
 from fastmix.engine.results import (
-    Array,
-    Floats,
-    Frame,
     MixtureResult,
     MixtureTotals,
     Parameters,
     Rows,
 )
-from fastmix.engine.rows import writeable
-from fastmix.engine.totals import add
-from fastmix.kernels.expectation import group_tiles
-from fastmix.kernels.shards import shard_bounds
-from fastmix.kernels.tiles import n_tiles, tile_rows
+from fastmix.engine.skipping import Passes
 
-EXP_WORK = 40  # operations of a log-sum-exp, a row and component
+OUT_OF_REACH = (
+    "Some rows are so far from every component that their distance, in standard deviations, "
+    "overflows. Rescale X, increase reg_covar, or check means_init and precisions_init."
+)
 
 
 class Model(Protocol):
@@ -47,14 +39,6 @@ class Model(Protocol):
 
     def bound(self, totals: MixtureTotals, before: Parameters, after: Parameters) -> float:
         """What EM raises, from the totals under `before` that gave `after`."""
-
-
-class Expectation(NamedTuple):
-    """E-step of every row; what was not wanted has no rows."""
-
-    labels: NDArray[np.int64]  # (n,) most probable component
-    log_norm: Floats  # (n,) log-likelihood; -inf where it leaves the dtype
-    resp: Array  # (n, k) responsibilities
 
 
 def run(
@@ -81,22 +65,20 @@ def run(
     """
     parameters, history, converged = start, [], False
     clock = time.perf_counter()
-    for n_iter in range(1, max_iter + 1):
-        totals = expect(rows, parameters, model.covariance)
-        if not np.isfinite(totals.objective):
-            raise ValueError(
-                "Some rows are so far from every component that their distance, in standard deviations, "
-                "overflows. Rescale X, increase reg_covar, or check means_init and precisions_init."
-            )
-        moved = model.update(totals)
-        before, bound = bound, model.bound(totals, parameters, moved)
-        parameters, change = moved, bound - before
-        history.append(bound)
-        if verbose and n_iter % verbose_interval == 0:
-            clock = _report(n_iter, change, clock, verbose)
-        if abs(change) < tol:
-            converged = True
-            break
+    with Passes(rows, model.covariance) as passes:
+        for n_iter in range(1, max_iter + 1):
+            totals = passes.expect(parameters)
+            if not np.isfinite(totals.objective):
+                raise ValueError(OUT_OF_REACH)
+            moved = model.update(totals)
+            before, bound = bound, model.bound(totals, parameters, moved)
+            parameters, change = moved, bound - before
+            history.append(bound)
+            if verbose and n_iter % verbose_interval == 0:
+                clock = _report(n_iter, change, clock, verbose)
+            if abs(change) < tol:
+                converged = True
+                break
     return MixtureResult(parameters, len(history), converged, history)
 
 
@@ -107,181 +89,3 @@ def _report(n_iter: int, change: float, clock: float, verbose: int) -> float:
     now = time.perf_counter()
     print(f"  Iteration {n_iter}\t time lapse {now - clock:.5f}s\t ll change {change:.5f}")
     return now
-
-
-def expect(rows: Rows, parameters: Parameters, covariance: Covariance) -> MixtureTotals:
-    """E-step of all rows and totals for the M-step, in one pass."""
-    means, factor, constant = _arguments(parameters, rows.tiles.dtype, rows.tiles.shape[1])
-    bounds, counts, sums, scatter = _slots(rows, means, covariance)
-    objective = np.zeros(len(counts))
-    covariance.kernels.expect(
-        _threads(rows.n_threads, rows.n, means, covariance),
-        bounds,
-        rows.tiles,
-        rows.weight,
-        _group(rows, means),
-        means,
-        factor,
-        constant,
-        _reach(parameters, means.dtype),
-        counts,
-        sums,
-        scatter,
-        objective,
-    )
-    n_rows = float(rows.weight.sum())
-    return _fold(counts, sums, scatter, float(objective.sum()), n_rows, means)
-
-
-def accumulate(
-    rows: Rows, blocks: Iterable[Floats], origin: Floats, covariance: Covariance
-) -> MixtureTotals:
-    """Totals about origin (k, d) for responsibilities that are given.
-
-    `blocks` are arrays (m, k) of all rows in order, every m but the last a multiple of R.
-    """
-    means = np.array(origin, rows.tiles.dtype, order="C")
-    total: MixtureTotals | None = None
-    offset = 0
-    for resp in blocks:
-        n_tiles, R = -(-len(resp) // rows.tiles.shape[2]), rows.tiles.shape[2]
-        n_rows = float(rows.weight[offset * R : (offset + n_tiles) * R].sum())
-        bounds, counts, sums, scatter = _slots(rows, means, covariance, n_tiles)
-        covariance.kernels.accumulate(
-            _threads(rows.n_threads, rows.n, means, covariance),
-            bounds + offset,
-            rows.tiles,
-            rows.weight,
-            _group(rows, means),
-            means,
-            resp,
-            offset,
-            counts,
-            sums,
-            scatter,
-        )
-        part = _fold(counts, sums, scatter, 0.0, n_rows, means)
-        total = part if total is None else add(total, part)
-        offset += n_tiles
-    assert total is not None  # there is at least one row
-    return total
-
-
-def infer(
-    X: Array,
-    frame: Frame,
-    parameters: Parameters,
-    covariance: Covariance,
-    n_threads: int | None,
-    *,
-    labels: bool = False,
-    log_norm: bool = False,
-    resp: bool = False,
-) -> Expectation:
-    """What is wanted of the E-step of rows X (n, d), which are put into the frame group by group.
-
-    A row beyond the dtype's reach of every component goes to the nearest one.
-    """
-    (n, d), k = X.shape, len(parameters.means)
-    means, factor, constant = _arguments(parameters, X.dtype, d)
-    found = Expectation(
-        np.empty(n if labels else 0, np.int64),
-        np.empty(n if log_norm or resp else 0),
-        np.empty((n if resp else 0, k), X.dtype),
-    )
-    R = tile_rows(X.dtype)
-    covariance.kernels.infer(
-        _threads(n_threads, n, means, covariance),
-        shard_bounds(n_tiles(n, X.dtype)),
-        writeable(X),
-        frame.origin.astype(X.dtype),
-        R,
-        group_tiles(k, d, R, X.itemsize),
-        means,
-        factor,
-        constant,
-        *found,
-    )
-    far = np.flatnonzero(found.labels < 0 if labels else found.log_norm == -np.inf)
-    if len(far):
-        nearest = _nearest_of_far(X[far] - frame.origin.astype(X.dtype), parameters, covariance)
-        if labels:
-            found.labels[far] = nearest
-        if resp:
-            found.resp[far] = np.eye(k)[nearest]
-    return found
-
-
-def _nearest_of_far(X: Array, parameters: Parameters, covariance: Covariance) -> NDArray[np.int64]:
-    """Component of least Mahalanobis distance for rows (m, d) whose squared distances overflow."""
-    k = len(parameters.means)
-    # the Mahalanobis distance is homogeneous: shrink the row and the means alike
-    size = np.maximum(np.abs(X).max(1), np.abs(parameters.means).max()).astype(np.float64)
-    distance = np.empty((len(X), k))
-    for c in range(k):
-        diff = X / size[:, None] - parameters.means[c] / size[:, None]
-        whitened = covariance.whiten(parameters.factor, c, diff)
-        largest = np.abs(whitened).max(1)
-        scaled = whitened / np.where(largest > 0, largest, 1.0)[:, None]
-        distance[:, c] = largest * np.sqrt(np.square(scaled).sum(1))
-    distance[:, parameters.weights == 0] = np.inf
-    return distance.argmin(1)
-
-
-def _slots(
-    rows: Rows, means: Array, covariance: Covariance, n_tiles: int | None = None
-) -> tuple[NDArray[np.int64], Floats, Floats, Floats]:
-    """Shard bounds, and empty totals for every shard."""
-    k, d = means.shape
-    shape = covariance.scatter_shape(k, d)
-    slot_bytes = 8 * (k * (d + 1) + math.prod(shape))
-    bounds = shard_bounds(len(rows.tiles) if n_tiles is None else n_tiles, slot_bytes)
-    S = len(bounds) - 1
-    return bounds, np.zeros((S, k)), np.zeros((S, k, d)), np.zeros((S, *shape))
-
-
-def _fold(
-    counts: Floats,
-    sums: Floats,
-    scatter: Floats,
-    objective: float,
-    n_rows: float,
-    origin: Array,
-) -> MixtureTotals:
-    """The totals of all shards, added in order."""
-    return MixtureTotals(
-        counts.sum(0), sums.sum(0), scatter.sum(0), objective, n_rows, origin.astype(np.float64)
-    )
-
-
-def _group(rows: Rows, means: Array) -> int:
-    """Tiles whose rows and responsibilities a core holds at once."""
-    (k, d), R = means.shape, rows.tiles.shape[2]
-    return group_tiles(k, d, R, means.itemsize)
-
-
-def _arguments(parameters: Parameters, dtype: DTypeLike, d: int) -> tuple[Array, Array, Array]:
-    """Means, whitening and constants as the kernels take them: C-ordered, in the dtype of the rows."""
-    values = parameters.means, parameters.factor, parameters.log_const
-    means, factor, constant = (np.array(v, dtype, order="C") for v in values)
-    if means.shape[1] != d or len(constant) != len(means):
-        raise ValueError(
-            f"A mixture of {len(constant)} weights and means of shape {means.shape} does not fit rows "
-            f"of {d} features."
-        )
-    return means, factor, constant
-
-
-def _reach(parameters: Parameters, dtype: Any) -> Array:
-    """How far below a row's best log-probability a component still matters, (k,), at most 0.
-
-    What is left out of a component is below rounding: less than eps / 2 of its weight in all.
-    """
-    with np.errstate(divide="ignore"):
-        least = np.log(parameters.weights) + math.log(float(np.finfo(dtype).eps) / 2)
-    return least.astype(dtype)
-
-
-def _threads(n_threads: int | None, n: int, means: Array, covariance: Covariance) -> int:
-    k, d = means.shape
-    return threads(n_threads, n * (covariance.work(k, d) + EXP_WORK * k))

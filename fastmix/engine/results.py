@@ -19,6 +19,7 @@ class Frame(NamedTuple):
 class Rows(NamedTuple):
     """Rows packed for the kernels."""
 
+    X: Array  # (n, d) as the caller holds them
     tiles: Array  # (n_tiles, d, R), zero where padded
     weight: Floats  # (n_tiles * R,) row weights / 2**weight_exponent, zero where padded
     n: int  # number of rows

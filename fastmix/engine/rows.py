@@ -4,7 +4,7 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import DTypeLike
+from numpy.typing import DTypeLike, NDArray
 
 from fastmix._numba import threads
 from fastmix.engine.results import Array, Floats, Frame, Rows
@@ -78,7 +78,25 @@ def pack(X: Array, frame: Frame, weight: Floats | None, n_threads: int | None) -
     padded = np.zeros(n_tiles * R)
     exponent = 0 if weight is None else weight_exponent(weight)
     padded[:n] = 1.0 if weight is None else np.ldexp(weight, -exponent)
-    return Rows(tiles, padded, n, Frame(origin, frame.exponent), exponent, n_threads)
+    return Rows(X, tiles, padded, n, Frame(origin, frame.exponent), exponent, n_threads)
+
+
+def arrange(rows: Rows, order: NDArray[np.int64] | None) -> Rows:
+    """The rows in another order of X, packed into the same memory; None puts them back.
+
+    Until then `rows` itself is void.
+    """
+    frame, n_tiles = rows.frame, len(rows.tiles)
+    n_threads, bounds = threads(rows.n_threads, rows_work(rows, 4)), shard_bounds(n_tiles)
+    scale = rows.X.dtype.type(math.ldexp(1.0, -frame.exponent))
+    if order is None:
+        kernels.pack(n_threads, bounds, writeable(rows.X), frame.origin, scale, rows.tiles)
+        return rows
+    packing = (order, frame.origin, scale, rows.tiles)
+    kernels.pack_in_order(n_threads, bounds, writeable(rows.X), *packing)
+    weight = np.zeros_like(rows.weight)
+    weight[: rows.n] = rows.weight[order]
+    return rows._replace(weight=weight)
 
 
 class _Plain:

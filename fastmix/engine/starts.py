@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 from fastmix.engine import kmeans
 from fastmix.engine.algorithms import choose
 from fastmix.engine.covariances import Covariance
-from fastmix.engine.em import Model, accumulate
+from fastmix.engine.em import Model
+from fastmix.engine.passes import accumulate
 from fastmix.engine.results import Array, Floats, Frame, MixtureTotals, Parameters, Rows
 from fastmix.engine.rows import mean_variance, pack, take
 from fastmix.engine.seeds import plusplus

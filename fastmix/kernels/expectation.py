@@ -4,6 +4,7 @@
 
     expect      E-step and totals of the M-step in one reading of the rows, no (n, k) array
     infer       E-step alone: labels, log-likelihoods, responsibilities, whichever are wanted
+    rank        the two most probable components, by which rows are put in order
     accumulate  totals for responsibilities that are given, from which a fit starts
 
 A group is as many tiles as stay, with their responsibilities, in a core's own cache.
@@ -12,7 +13,15 @@ A group is as many tiles as stay, with their responsibilities, in a core's own c
 import numpy as np
 
 from fastmix._numba import kernel, parallel_kernel
-from fastmix.kernels.responsibilities import largest, places_of, respond, weighted_sum
+from fastmix.kernels.certificates import admit, certify, drift
+from fastmix.kernels.responsibilities import (
+    largest,
+    log_likelihood,
+    log_sums,
+    places_of,
+    two_largest,
+)
+from fastmix.kernels.simd_responsibilities import share_out
 from fastmix.kernels.tiles import pack_rows
 
 GROUP_BYTES = 1 << 18
@@ -40,7 +49,7 @@ def themselves(means, factor):
 
 
 def passes(log_prob, add, locate=themselves):
-    """The three passes of a covariance type with these kernels; log_prob measures from `locate`'s points."""
+    """The four passes of a covariance type with these kernels; log_prob measures from `locate`'s points."""
 
     @parallel_kernel
     def expect(
@@ -54,6 +63,12 @@ def passes(log_prob, add, locate=themselves):
         factor,  # in      as the type has it
         log_const,  # in      (k,)
         reach,  # in      (k,) below a row's best log-probability
+        low,  # in      (k,) factors of distances since the last pass, as `drift` has them
+        high,  # in      (k,)
+        shift,  # in      (k,)
+        near,  # in/out  (n_tiles, k) float32; (0, k) where components are not to be skipped
+        far,  # in/out  (n_tiles,) float32
+        home,  # in/out  (n_tiles,) int64
         counts,  # in/out  (n_shards, k) float64
         sums,  # in/out  (n_shards, k, d) float64, about the means
         scatter,  # in/out  (n_shards, ...) float64, about the means
@@ -62,20 +77,27 @@ def passes(log_prob, add, locate=themselves):
         """One EM pass."""
         k, R = means.shape[0], tiles.shape[2]
         resp, holds = np.empty((k, group * R), tiles.dtype), np.empty((k, group), np.uint8)
-        top, log_norm = np.empty(group * R), np.empty(group * R)
+        top, total = np.empty(group * R), np.empty(group * R)
         members, sizes = everybody(group, k)
         places, n_places = np.empty((k, group), np.int64), np.empty(k, np.int64)
-        points = locate(means, factor)
+        points, skips = locate(means, factor), len(near) > 0
+        extremes = np.empty((group if skips else 0, k, 2), tiles.dtype)
         for first in range(start, stop, group):
             last = min(first + group, stop)
             share = weight[first * R : last * R]
+            if skips:
+                drift(first, last, low, high, shift, near, far, home)
+                admit(first, last, near, far, home, log_const, reach, members, sizes)
             log_prob(tiles, first, last, points, factor, log_const, members, sizes, resp)
-            respond(resp, last - first, members, sizes, reach, share, top, log_norm, holds)
-            objective[shard] += weighted_sum(log_norm, share)
+            share_out(resp, last - first, members, sizes, reach, share, top, total, holds, extremes)
+            if skips:
+                certify(first, last, members, sizes, log_const, extremes, near, far, home)
+            objective[shard] += log_likelihood(top, total, share, R)
             places_of(holds, last - first, places, n_places)
             add(
                 tiles,
                 first,
+                points,
                 means,
                 resp,
                 places,
@@ -108,7 +130,7 @@ def passes(log_prob, add, locate=themselves):
         top, norm, best = np.empty(group * R), np.empty(group * R), np.empty(group * R)
         members, sizes = everybody(group, k)
         everywhere, unit = np.full(k, -np.inf, X.dtype), np.ones(1, X.dtype)[0]
-        points = locate(means, factor)
+        points, nothing = locate(means, factor), np.empty((0, k, 2), X.dtype)
         for first in range(start, stop, group):
             size = min(group, stop - first)
             m, row = size * R, first * R
@@ -120,13 +142,39 @@ def passes(log_prob, add, locate=themselves):
                 for i in range(valid):
                     labels[row + i] = np.int64(best[i])
             if log_norm.size or resp.size:
-                respond(joint, size, members, sizes, everywhere, ones[:m], top, norm, holds)
+                share_out(
+                    joint, size, members, sizes, everywhere, ones[:m], top, norm, holds, nothing
+                )
             if log_norm.size:
+                log_sums(top, norm[:m])
                 log_norm[row : row + valid] = norm[:valid]
             if resp.size:
                 for i in range(valid):
                     for c in range(k):
                         resp[row + i, c] = joint[c, i]
+
+    @parallel_kernel
+    def rank(
+        shard,
+        start,
+        stop,  # in   tiles of this shard
+        tiles,  # in   (n_tiles, d, R)
+        group,  # in   tiles in a group
+        means,  # in   (k, d)
+        factor,  # in   as the type has it
+        log_const,  # in   (k,)
+        best,  # out  (n_tiles * R,) int64
+        second,  # out  (n_tiles * R,) int64, the best one again where k = 1
+    ):
+        """The two most probable components of every row."""
+        k, R = means.shape[0], tiles.shape[2]
+        joint, points = np.empty((k, group * R), tiles.dtype), locate(means, factor)
+        members, sizes = everybody(group, k)
+        for first in range(start, stop, group):
+            last = min(first + group, stop)
+            m, row = (last - first) * R, first * R
+            log_prob(tiles, first, last, points, factor, log_const, members, sizes, joint)
+            two_largest(joint, m, best[row : row + m], second[row : row + m])
 
     @parallel_kernel
     def accumulate(
@@ -147,6 +195,7 @@ def passes(log_prob, add, locate=themselves):
         k, R = means.shape[0], tiles.shape[2]
         share, holds = np.empty((k, group * R), tiles.dtype), np.empty((k, group), np.uint8)
         places, n_places = np.empty((k, group), np.int64), np.empty(k, np.int64)
+        nowhere = means[:0]
         for first in range(start, stop, group):
             last = min(first + group, stop)
             row = (first - offset) * R
@@ -162,6 +211,7 @@ def passes(log_prob, add, locate=themselves):
             add(
                 tiles,
                 first,
+                nowhere,
                 means,
                 share,
                 places,
@@ -171,4 +221,4 @@ def passes(log_prob, add, locate=themselves):
                 scatter[shard],
             )
 
-    return expect, infer, accumulate
+    return expect, infer, rank, accumulate

@@ -27,6 +27,7 @@ def log_prob(
 def add(
     tiles,  # in      (n_tiles, d, R)
     first,  # in      tile
+    points,  # in      (k, d) means
     means,  # in      (k, d) the origin of the moments
     resp,  # in      (k, >= rows) of the rows from tile first on, zero where padded
     places,  # in      (k, ...) int64, tiles from first on in which a component matters
@@ -39,4 +40,4 @@ def add(
     simd_moments.add_moments(tiles, first, means, resp, places, sizes, counts, sums, scatter)
 
 
-expect, infer, accumulate = passes(log_prob, add)
+expect, infer, rank, accumulate = passes(log_prob, add)

@@ -117,6 +117,14 @@ class Lanes:
             with builder.if_then(builder.icmp_signed("==", left, I64(count))):
                 emit(whole, count)
 
+    def extreme(self, vector, largest):
+        """The largest or the least element of a vector without NaN."""
+        count, name = self.width, "max" if largest else "min"
+        kind = ir.FunctionType(self.scalar, [self.vector])
+        name = f"llvm.vector.reduce.f{name}.v{count}f{8 * self.size}"
+        function = cgutils.get_or_insert_function(self.builder.module, kind, name)
+        return self.builder.call(function, [vector], fastmath=("nnan",))
+
     def sum_four(self, vectors):
         """The totals of up to four vectors as one vector of four, in a fixed order of additions."""
         vectors = [*vectors, *[self.zero] * (FOUR - len(vectors))]

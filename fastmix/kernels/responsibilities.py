@@ -4,30 +4,66 @@ import numpy as np
 
 from fastmix._numba import kernel
 from fastmix.kernels.exponential import log
-from fastmix.kernels.simd_responsibilities import share_out
+
+PRODUCTS = (
+    16  # sums of k exponentials, at most k each, whose product float64 holds: k**16 < 2**1023
+)
 
 
 @kernel
-def respond(
-    log_prob,  # in/out  (k, >= rows) log-probabilities to weight times responsibilities
-    n_tiles,  # in      tiles of the group
-    members,  # in      (>= n_tiles, k) int64, components of a tile
-    sizes,  # in      (>= n_tiles,) int64, how many these are
-    reach,  # in      (k,) how far below a row's best log-probability a component still matters
-    weight,  # in      (rows,) float64
-    top,  # out     (>= rows,) scratch, float64
-    log_norm,  # out     (>= rows,) float64, log-sum-exp of every row
-    holds,  # out     (k, >= n_tiles) uint8, whether a component matters to any row of a tile
+def log_sums(
+    top,  # in      (>= m,)
+    total,  # in/out  (m,) sums of exp(log_prob - top) to log-sum-exp; -inf where the sum is 0
 ):
-    """Share out every row by its log-probabilities, exactly 0 where nothing of a tile is in reach.
+    """Log-sum-exp of every row."""
+    for i in range(total.size):
+        sum_ = total[i]
+        total[i] = top[i] + log(sum_) if sum_ > 0.0 else -np.inf
 
-    A row too far from every component for its dtype gets log_norm -inf and responsibilities 0.
-    """
-    holds[:] = 0
-    share_out(log_prob, n_tiles, members, sizes, reach, weight, top, log_norm, holds)
+
+@kernel
+def log_likelihood(
+    top,  # in   (>= m,)
+    total,  # in   (>= m,) sums of exp(log_prob - top)
+    weight,  # in   (m,)
+    R,  # in   rows in a tile
+):
+    """Weighted sum of the log-sum-exp of rows; -inf if one of positive weight has the sum 0."""
+    m = weight.size
+    for i in range(m):
+        if weight[i] != 1.0:
+            return _weighted(top, total, weight)
+    result, product = add_up(top[:m]), np.empty(R)
+    for first in range(0, m, PRODUCTS * R):
+        product[:] = 1.0
+        for row in range(first, min(first + PRODUCTS * R, m), R):
+            for r in range(R):
+                product[r] *= total[row + r]
+        for r in range(R):
+            p = product[r]
+            result += log(p) if p > 0.0 else -np.inf
+    return result
+
+
+@kernel
+def _weighted(top, total, weight):
+    result = 0.0
     for i in range(weight.size):
-        total = log_norm[i]
-        log_norm[i] = top[i] + log(total) if total > 0.0 else -np.inf
+        sum_ = total[i]
+        if weight[i] > 0.0:
+            result += weight[i] * (top[i] + log(sum_)) if sum_ > 0.0 else -np.inf
+    return result
+
+
+@kernel(sums=True)
+def add_up(
+    values,  # in  (m,)
+):
+    """Sum of values."""
+    total = 0.0
+    for value in values:
+        total += value
+    return total
 
 
 @kernel
@@ -67,13 +103,21 @@ def largest(
         index += 1.0
 
 
-@kernel(sums=True)
-def weighted_sum(
-    values,  # in  (>= m,) -inf allowed where the weight is 0
-    weight,  # in  (m,)
+@kernel
+def two_largest(
+    log_prob,  # in   (k, >= m)
+    m,  # in   rows
+    best,  # out  (m,) int64
+    second,  # out  (m,) int64, the best one again where there is one only
 ):
-    """Sum of weight times value over rows of positive weight."""
-    total = 0.0
-    for i in range(weight.size):
-        total += weight[i] * values[i] if weight[i] > 0.0 else 0.0
-    return total
+    """The two most probable components of every row."""
+    for i in range(m):
+        first, other = -np.inf, -np.inf
+        best[i] = second[i] = 0
+        for c in range(log_prob.shape[0]):
+            x = np.float64(log_prob[c, i])
+            if x > first:
+                other, second[i] = first, best[i]
+                first, best[i] = x, c
+            elif x > other:
+                other, second[i] = x, c

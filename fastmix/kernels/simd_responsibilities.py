@@ -4,12 +4,14 @@ As in simd_log_prob.py: raw pointers see no bounds, so layouts and dtypes are re
 is compiled, and shapes by engine/em.py before it is called.
 """
 
+import functools
+
 import numpy as np
 from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
-from fastmix._numba import JIT
+from fastmix._numba import JIT, kernel
 from fastmix.kernels import exponential as f64
 from fastmix.kernels.lanes import I64, SIDE, Lanes, array, refuse
 
@@ -49,6 +51,15 @@ def _exp(lanes, x):
     return builder.select(inside, builder.fmul(y, power), lanes.zero)
 
 
+def _widen(lanes, place, value, g, comparison):
+    """Store a value, or keep what the first register tiles of the same tile have found, if more extreme."""
+    builder = lanes.builder
+    first = builder.icmp_signed("==", g, I64(0))
+    before = builder.load(place)
+    replaced = builder.or_(first, builder.fcmp_ordered(comparison, value, before))
+    builder.store(builder.select(replaced, value, before), place)
+
+
 def _emit_share_out(context, builder, sig, args):
     lanes = Lanes(builder, sig.args[0].dtype)
     (
@@ -60,7 +71,8 @@ def _emit_share_out(context, builder, sig, args):
         (top, _),
         (total, _),
         (holds, (_, group)),
-    ) = (array(context, builder, sig.args[i], args[i]) for i in (0, 2, 3, 4, 5, 6, 7, 8))
+        (extremes, (n_extremes, _, _)),
+    ) = (array(context, builder, sig.args[i], args[i]) for i in (0, 2, 3, 4, 5, 6, 7, 8, 9))
     mul, add = builder.mul, builder.add
     doubles = ir.VectorType(lanes.double, lanes.width)
     lowest = lanes.splat(lanes.scalar(EXP[lanes.size][-1]))
@@ -77,13 +89,23 @@ def _emit_share_out(context, builder, sig, args):
             c = builder.load(lanes.at(names, i))
             return c, lanes.at(out, add(mul(c, width), lane))
 
+        def either(x, y, comparison):
+            return builder.select(builder.fcmp_ordered(comparison, x, y), x, y)
+
         largest = [lanes.variable(lowest) for _ in range(SIDE)]
         with lanes.loop(size) as i:
             _, at = rows_of(i)
-            for v in range(SIDE):
-                x, most = lanes.load(at, v * lanes.width), lanes.get(largest[v])
-                greater = builder.fcmp_ordered(">", x, most)
-                lanes.set(largest[v], builder.select(greater, x, most))
+            own = [lanes.load(at, v * lanes.width) for v in range(SIDE)]
+            for x, most in zip(own, largest, strict=True):
+                lanes.set(most, either(x, lanes.get(most), ">"))
+            with builder.if_then(builder.icmp_signed(">", n_extremes, I64(0))):
+                of = add(mul(mul(t, k), I64(2)), mul(i, I64(2)))
+                for side, (comparison, keep) in enumerate(((">", True), ("<", False))):
+                    value = lanes.extreme(
+                        functools.reduce(lambda x, y, c=comparison: either(x, y, c), own), keep
+                    )
+                    place = lanes.at(extremes, add(of, I64(side)))
+                    _widen(lanes, place, value, g, comparison)
         sums = [lanes.variable(lanes.zero) for _ in range(SIDE)]
         with lanes.loop(size) as i:
             c, at = rows_of(i)
@@ -131,20 +153,26 @@ def _emit_share_out(context, builder, sig, args):
 
 
 @intrinsic
-def _share_out(typing, log_prob, n_tiles, members, sizes, reach, weight, top, total, holds):
-    refuse(log_prob.dtype, log_prob=log_prob, reach=reach)
+def _share_out(
+    typing, log_prob, n_tiles, members, sizes, reach, weight, top, total, holds, extremes
+):
+    refuse(log_prob.dtype, log_prob=log_prob, reach=reach, extremes=extremes)
     refuse(types.float64, weight=weight, top=top, total=total)
     refuse(types.int64, members=members, sizes=sizes)
     refuse(types.uint8, holds=holds)
-    kinds = (log_prob, types.int64, members, sizes, reach, weight, top, total, holds)
-    return types.void(*kinds), _emit_share_out
+    arrays = (members, sizes, reach, weight, top, total, holds, extremes)
+    return types.void(log_prob, types.int64, *arrays), _emit_share_out
 
 
-def _share_out_plainly(log_prob, n_tiles, members, sizes, reach, weight, top, total, holds):
+def _share_out_plainly(
+    log_prob, n_tiles, members, sizes, reach, weight, top, total, holds, extremes
+):
     lowest, R = EXP[log_prob.itemsize][-1], top.size // holds.shape[1]
     for t in range(n_tiles):
         rows, named = slice(t * R, (t + 1) * R), members[t, : sizes[t]]
         own = log_prob[named, rows]
+        if len(extremes):
+            extremes[t, : sizes[t], 0], extremes[t, : sizes[t], 1] = own.max(1), own.min(1)
         top[rows] = np.maximum(own.max(0, initial=lowest), lowest)
         gaps = own - top[rows].astype(own.dtype)
         held = (gaps > reach[named, None]).any(1)
@@ -154,4 +182,25 @@ def _share_out_plainly(log_prob, n_tiles, members, sizes, reach, weight, top, to
         holds[named[held], t] = 1
 
 
-share_out = _share_out if JIT else _share_out_plainly
+_emitted_or_plain = _share_out if JIT else _share_out_plainly
+
+
+@kernel
+def share_out(
+    log_prob,  # in/out  (k, >= rows) log-probabilities to weight times responsibilities
+    n_tiles,  # in      tiles of the group
+    members,  # in      (>= n_tiles, k) int64, components of a tile
+    sizes,  # in      (>= n_tiles,) int64, how many these are
+    reach,  # in      (k,) how far below a row's best log-probability a component still matters
+    weight,  # in      (rows,) float64
+    top,  # out     (>= rows,) float64, the best log-probability of every row
+    total,  # out     (>= rows,) float64, sum of exp(log_prob - top)
+    holds,  # out     (k, >= n_tiles) uint8, whether a component matters to any row of a tile
+    extremes,  # out     (>= n_tiles, k, 2) largest and least log_prob of every member; (0, k, 2): none
+):
+    """Share out every row by its log-probabilities, exactly 0 where nothing of a tile is in reach.
+
+    A row too far from every component for its dtype gets total 0 and responsibilities 0.
+    """
+    holds[:] = 0
+    _emitted_or_plain(log_prob, n_tiles, members, sizes, reach, weight, top, total, holds, extremes)

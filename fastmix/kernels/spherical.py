@@ -24,4 +24,4 @@ def log_prob(
     )
 
 
-expect, infer, accumulate = passes(log_prob, add)
+expect, infer, rank, accumulate = passes(log_prob, add)

@@ -80,6 +80,27 @@ def pack(
     pack_rows(X[start * R : min(stop * R, X.shape[0])], origin, scale, tiles[start:stop])
 
 
+@parallel_kernel
+def pack_in_order(
+    shard,
+    start,
+    stop,  # in   tiles of this shard
+    X,  # in   (n, d)
+    order,  # in   (n,) int64, the row of X that comes first, second, ...
+    origin,  # in   (d,) of X's dtype
+    scale,  # in   of X's dtype, a power of two
+    tiles,  # out  (n_tiles, d, R), zero beyond row n
+):
+    """Pack (x - origin) * scale in another order of rows."""
+    (n, d), R = X.shape, tiles.shape[2]
+    some = np.empty((R, d), X.dtype)
+    for t in range(start, stop):
+        m = min(R, n - t * R)
+        for r in range(m):
+            some[r] = X[order[t * R + r]]
+        pack_rows(some[:m], origin, scale, tiles[t : t + 1])
+
+
 @kernel
 def pack_rows(
     X,  # in   (n, d)
@@ -100,6 +121,28 @@ def pack_rows(
         for j in range(d):
             for r in range(valid, R):
                 tile[j, r] = 0
+
+
+@kernel
+def sort_rows(
+    first,  # in   (n,) int64, the key that counts, 0 to k - 1
+    second,  # in   (n,) int64, the key that decides among equals
+    k,
+    order,  # in/out  (n,) int64, 0 to n - 1 at first
+):
+    """Order of rows by two keys, by counting; equal ones stay in their order."""
+    n = first.size
+    rough = np.empty(n, np.int64)
+    for keys, given, found in ((second, order, rough), (first, rough, order)):
+        start = np.zeros(k + 1, np.int64)
+        for i in range(n):
+            start[keys[i] + 1] += 1
+        for c in range(k):
+            start[c + 1] += start[c]
+        for i in range(n):
+            row = given[i]
+            found[start[keys[row]]] = row
+            start[keys[row]] += 1
 
 
 @parallel_kernel

@@ -1,0 +1,257 @@
+"""The passes over the rows of a mixture, whatever the covariance type: rows become totals."""
+
+import math
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+from fastmix._numba import threads
+from fastmix.engine.covariances import Covariance
+from fastmix.engine.results import Array, Floats, Frame, MixtureTotals, Parameters, Rows
+from fastmix.engine.rows import writeable
+from fastmix.engine.totals import add
+from fastmix.kernels.expectation import group_tiles
+from fastmix.kernels.shards import shard_bounds
+from fastmix.kernels.tiles import n_tiles, tile_rows
+
+EXP_WORK = 40  # operations of a log-sum-exp, a row and component
+
+
+class Moved(NamedTuple):
+    """How components have moved since the last pass."""
+
+    low: Floats  # (k,) least factor by which a whitened distance can have changed
+    high: Floats  # (k,) greatest factor
+    shift: Floats  # (k,) whitened move of the mean
+
+
+class Skips(NamedTuple):
+    """What is known of the distances between tiles and components; changed by every pass."""
+
+    near: NDArray[np.float32]  # (n_tiles, k) at most the distance of any row of the tile
+    far: NDArray[np.float32]  # (n_tiles,) at least the distance of any row to the home
+    home: NDArray[np.int64]  # (n_tiles,) the component that is nearest to the farthest row
+
+
+class Expectation(NamedTuple):
+    """E-step of every row; what was not wanted has no rows."""
+
+    labels: NDArray[np.int64]  # (n,) most probable component
+    log_norm: Floats  # (n,) log-likelihood; -inf where it leaves the dtype
+    resp: Array  # (n, k) responsibilities
+
+
+def expect(
+    rows: Rows,
+    parameters: Parameters,
+    covariance: Covariance,
+    skips: Skips | None = None,
+    moved: Moved | None = None,
+) -> MixtureTotals:
+    """E-step of all rows and totals for the M-step, in one pass.
+
+    With `skips`, components that cannot matter to a tile are left out of it.
+    """
+    means, factor, constant = arguments(parameters, rows.tiles.dtype, rows.tiles.shape[1])
+    k = len(means)
+    if skips is None:
+        skips = Skips(np.empty((0, k), np.float32), np.empty(0, np.float32), np.empty(0, np.int64))
+    if moved is None:
+        moved = Moved(np.ones(k), np.ones(k), np.zeros(k))
+    bounds, counts, sums, scatter = _slots(rows, means, covariance)
+    objective = np.zeros(len(counts))
+    covariance.kernels.expect(
+        _threads(rows.n_threads, rows.n, means, covariance),
+        bounds,
+        rows.tiles,
+        rows.weight,
+        _group(rows, means),
+        means,
+        factor,
+        constant,
+        _reach(parameters, means.dtype),
+        *moved,
+        *skips,
+        counts,
+        sums,
+        scatter,
+        objective,
+    )
+    n_rows = float(rows.weight.sum())
+    return _fold(counts, sums, scatter, float(objective.sum()), n_rows, means)
+
+
+def accumulate(
+    rows: Rows, blocks: Iterable[Floats], origin: Floats, covariance: Covariance
+) -> MixtureTotals:
+    """Totals about origin (k, d) for responsibilities that are given.
+
+    `blocks` are arrays (m, k) of all rows in order, every m but the last a multiple of R.
+    """
+    means = np.array(origin, rows.tiles.dtype, order="C")
+    total: MixtureTotals | None = None
+    offset = 0
+    for resp in blocks:
+        n_tiles, R = -(-len(resp) // rows.tiles.shape[2]), rows.tiles.shape[2]
+        n_rows = float(rows.weight[offset * R : (offset + n_tiles) * R].sum())
+        bounds, counts, sums, scatter = _slots(rows, means, covariance, n_tiles)
+        covariance.kernels.accumulate(
+            _threads(rows.n_threads, rows.n, means, covariance),
+            bounds + offset,
+            rows.tiles,
+            rows.weight,
+            _group(rows, means),
+            means,
+            resp,
+            offset,
+            counts,
+            sums,
+            scatter,
+        )
+        part = _fold(counts, sums, scatter, 0.0, n_rows, means)
+        total = part if total is None else add(total, part)
+        offset += n_tiles
+    assert total is not None  # there is at least one row
+    return total
+
+
+def infer(
+    X: Array,
+    frame: Frame,
+    parameters: Parameters,
+    covariance: Covariance,
+    n_threads: int | None,
+    *,
+    labels: bool = False,
+    log_norm: bool = False,
+    resp: bool = False,
+) -> Expectation:
+    """What is wanted of the E-step of rows X (n, d), which are put into the frame group by group.
+
+    A row beyond the dtype's reach of every component goes to the nearest one.
+    """
+    (n, d), k = X.shape, len(parameters.means)
+    means, factor, constant = arguments(parameters, X.dtype, d)
+    found = Expectation(
+        np.empty(n if labels else 0, np.int64),
+        np.empty(n if log_norm or resp else 0),
+        np.empty((n if resp else 0, k), X.dtype),
+    )
+    R = tile_rows(X.dtype)
+    covariance.kernels.infer(
+        _threads(n_threads, n, means, covariance),
+        shard_bounds(n_tiles(n, X.dtype)),
+        writeable(X),
+        frame.origin.astype(X.dtype),
+        R,
+        group_tiles(k, d, R, X.itemsize),
+        means,
+        factor,
+        constant,
+        *found,
+    )
+    far = np.flatnonzero(found.labels < 0 if labels else found.log_norm == -np.inf)
+    if len(far):
+        nearest = _nearest_of_far(X[far] - frame.origin.astype(X.dtype), parameters, covariance)
+        if labels:
+            found.labels[far] = nearest
+        if resp:
+            found.resp[far] = np.eye(k)[nearest]
+    return found
+
+
+def rank(
+    rows: Rows, parameters: Parameters, covariance: Covariance
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Numbers of the best and the second best component of every row, (n_tiles * R,) each."""
+    means, factor, constant = arguments(parameters, rows.tiles.dtype, rows.tiles.shape[1])
+    best, second = np.empty((2, rows.weight.size), np.int64)
+    covariance.kernels.rank(
+        _threads(rows.n_threads, rows.n, means, covariance),
+        shard_bounds(len(rows.tiles)),
+        rows.tiles,
+        _group(rows, means),
+        means,
+        factor,
+        constant,
+        best,
+        second,
+    )
+    return best, second
+
+
+def _nearest_of_far(X: Array, parameters: Parameters, covariance: Covariance) -> NDArray[np.int64]:
+    """Component of least Mahalanobis distance for rows (m, d) whose squared distances overflow."""
+    k = len(parameters.means)
+    # the Mahalanobis distance is homogeneous: shrink the row and the means alike
+    size = np.maximum(np.abs(X).max(1), np.abs(parameters.means).max()).astype(np.float64)
+    distance = np.empty((len(X), k))
+    for c in range(k):
+        diff = X / size[:, None] - parameters.means[c] / size[:, None]
+        whitened = covariance.whiten(parameters.factor, c, diff)
+        largest = np.abs(whitened).max(1)
+        scaled = whitened / np.where(largest > 0, largest, 1.0)[:, None]
+        distance[:, c] = largest * np.sqrt(np.square(scaled).sum(1))
+    distance[:, parameters.weights == 0] = np.inf
+    return distance.argmin(1)
+
+
+def _slots(
+    rows: Rows, means: Array, covariance: Covariance, n_tiles: int | None = None
+) -> tuple[NDArray[np.int64], Floats, Floats, Floats]:
+    """Shard bounds, and empty totals for every shard."""
+    k, d = means.shape
+    shape = covariance.scatter_shape(k, d)
+    slot_bytes = 8 * (k * (d + 1) + math.prod(shape))
+    bounds = shard_bounds(len(rows.tiles) if n_tiles is None else n_tiles, slot_bytes)
+    S = len(bounds) - 1
+    return bounds, np.zeros((S, k)), np.zeros((S, k, d)), np.zeros((S, *shape))
+
+
+def _fold(
+    counts: Floats,
+    sums: Floats,
+    scatter: Floats,
+    objective: float,
+    n_rows: float,
+    origin: Array,
+) -> MixtureTotals:
+    """The totals of all shards, added in order."""
+    return MixtureTotals(
+        counts.sum(0), sums.sum(0), scatter.sum(0), objective, n_rows, origin.astype(np.float64)
+    )
+
+
+def _group(rows: Rows, means: Array) -> int:
+    """Tiles whose rows and responsibilities a core holds at once."""
+    (k, d), R = means.shape, rows.tiles.shape[2]
+    return group_tiles(k, d, R, means.itemsize)
+
+
+def arguments(parameters: Parameters, dtype: DTypeLike, d: int) -> tuple[Array, Array, Array]:
+    """Means, whitening and constants as the kernels take them: C-ordered, in the dtype of the rows."""
+    values = parameters.means, parameters.factor, parameters.log_const
+    means, factor, constant = (np.array(v, dtype, order="C") for v in values)
+    if means.shape[1] != d or len(constant) != len(means):
+        raise ValueError(
+            f"A mixture of {len(constant)} weights and means of shape {means.shape} does not fit rows "
+            f"of {d} features."
+        )
+    return means, factor, constant
+
+
+def _reach(parameters: Parameters, dtype: Any) -> Array:
+    """How far below a row's best log-probability a component still matters, (k,), at most 0.
+
+    What is left out of a component is below rounding: less than eps / 2 of its weight in all.
+    """
+    with np.errstate(divide="ignore"):
+        least = np.log(parameters.weights) + math.log(float(np.finfo(dtype).eps) / 2)
+    return least.astype(dtype)
+
+
+def _threads(n_threads: int | None, n: int, means: Array, covariance: Covariance) -> int:
+    k, d = means.shape
+    return threads(n_threads, n * (covariance.work(k, d) + EXP_WORK * k))

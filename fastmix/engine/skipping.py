@@ -1,0 +1,117 @@
+"""Skipping the components that cannot matter to a tile of rows.
+
+Once rows lie in the order of their two most probable components, most tiles have to do with few
+components. Which these are, each EM pass learns from the last one (kernels/certificates.py). What is
+skipped is below rounding, but sums are then added in another order, so whether and when rows are put
+in order depends on the data alone.
+"""
+
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastmix.engine import passes
+from fastmix.engine.covariances import Covariance
+from fastmix.engine.passes import Moved, Skips
+from fastmix.engine.results import Array, MixtureTotals, Parameters, Rows
+from fastmix.engine.rows import arrange
+from fastmix.kernels.tiles import sort_rows
+
+LOOKS = (3, 6, 12, 24)  # iterations before which a sample of the rows is looked at
+TILES_A_COMPONENT = 16  # at least; otherwise there is nothing to gain
+SAMPLE, ROWS_A_COMPONENT = 4096, 64  # rows in the sample, at least
+WORTH = 0.7  # share of pairs of tile and component that matter, below which order pays
+
+
+class Passes:
+    """The passes of one EM run over the same rows, which come in another order once that pays."""
+
+    def __init__(self, rows: Rows, covariance: Covariance) -> None:
+        self.rows, self.covariance = rows, covariance
+        self._given = rows
+        self._skips: Skips | None = None
+        self._before: tuple[Array, Array] | None = None
+        self._done = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self.rows is not self._given:
+            arrange(self._given, None)
+
+    def expect(self, parameters: Parameters) -> MixtureTotals:
+        """E-step of all rows and totals for the M-step."""
+        self._done += 1
+        if self._skips is None and self._done in LOOKS:
+            self._look(parameters)
+        if self._skips is None:
+            return passes.expect(self.rows, parameters, self.covariance)
+        (_, d, _), dtype = self.rows.tiles.shape, self.rows.tiles.dtype
+        means, factor, _ = passes.arguments(parameters, dtype, d)
+        change = moved(self._before, means, factor, self.covariance)
+        self._before = means, factor
+        return passes.expect(self.rows, parameters, self.covariance, self._skips, change)
+
+    def _look(self, parameters: Parameters) -> None:
+        rows, covariance, k = self.rows, self.covariance, len(parameters.means)
+        some = sample(rows, k)
+        if not len(some):
+            return
+        X = np.ascontiguousarray(some)
+        resp = passes.infer(X, rows.frame, parameters, covariance, rows.n_threads, resp=True).resp
+        if pays(resp, rows.tiles.shape[2]):
+            self.rows = in_order(rows, *passes.rank(rows, parameters, covariance), k)
+            self._skips = nothing_known(len(rows.tiles), k)
+
+
+def nothing_known(n_tiles: int, k: int) -> Skips:
+    """All components may matter to all tiles."""
+    return Skips(
+        np.zeros((n_tiles, k), np.float32),
+        np.full(n_tiles, np.inf, np.float32),
+        np.zeros(n_tiles, np.int64),
+    )
+
+
+def moved(
+    before: tuple[Array, Array] | None, means: Array, factor: Array, covariance: Covariance
+) -> Moved:
+    """What has become of the distances since a pass with other (means, factor)."""
+    k = len(means)
+    if before is None:
+        return Moved(np.ones(k), np.ones(k), np.zeros(k))
+    was, whitening = (part.astype(np.float64) for part in before)
+    now = factor.astype(np.float64)
+    low, high = covariance.stretch(whitening, now)
+    gap = means.astype(np.float64) - was
+    shift = np.array([np.linalg.norm(covariance.whiten(now, c, gap[c : c + 1])) for c in range(k)])
+    return Moved(*(np.ascontiguousarray(np.broadcast_to(v, k)) for v in (low, high, shift)))
+
+
+def sample(rows: Rows, k: int) -> Array:
+    """Rows of X (m, d), evenly spread, to tell whether order would pay; none where there are too few."""
+    m = max(SAMPLE, ROWS_A_COMPONENT * k)
+    enough = k > 1 and len(rows.tiles) >= TILES_A_COMPONENT * k and rows.n >= 8 * m
+    return rows.X[:: rows.n // m] if enough else rows.X[:0]
+
+
+def pays(resp: Array, R: int) -> bool:
+    """Would tiles of R rows in order have to do with few components? From responsibilities (m, k)."""
+    if not len(resp):
+        return False
+    least = float(np.finfo(resp.dtype).eps) / 2 * resp.mean(0)
+    two = np.argpartition(-resp, 1, axis=1)[:, :2]
+    swap = np.take_along_axis(resp, two, 1)
+    two = np.where(swap[:, :1] >= swap[:, 1:], two, two[:, ::-1])
+    order = np.lexsort((two[:, 1], two[:, 0]))[: len(resp) // R * R]
+    matters = (resp[order] > least).reshape(-1, R, resp.shape[1]).any(1)
+    return bool(matters.mean() < WORTH)
+
+
+def in_order(rows: Rows, best: NDArray[np.int64], second: NDArray[np.int64], k: int) -> Rows:
+    """The rows, in the same memory, in the order of their two most probable components."""
+    order = np.arange(rows.n)
+    sort_rows(best[: rows.n], second[: rows.n], k, order)
+    return arrange(rows, order)
