@@ -118,14 +118,14 @@ def _create(folder):
                 shutil.rmtree(other, ignore_errors=True)
 
 
-def _closure(func):
+def closure(func):
     """What a closure was made with, as text: numbers, strings and other kernels, theirs included."""
     found = []
     for cell in func.__closure__ or ():
         value = cell.cell_contents
         inner = getattr(value, "py_func", None)
         if inner is not None:
-            found.append((inner.__module__, inner.__qualname__, _closure(inner)))
+            found.append((inner.__module__, inner.__qualname__, closure(inner)))
         elif isinstance(value, int | float | str):
             found.append(value)
         else:
@@ -140,7 +140,7 @@ class Store(_Base):
         # the fingerprint covers our own sources only
         self._enabled = AVAILABLE and func.__module__.partition(".")[0] == __package__
         self._name = f"{func.__module__}.{func.__qualname__}".replace(".<locals>", "")
-        self._salt = (func.__code__.co_firstlineno, _closure(func), repr(flags), config.OPT)
+        self._salt = (func.__code__.co_firstlineno, closure(func), repr(flags), config.OPT)
         self._salt += (config.BOUNDSCHECK, config.LOOP_VECTORIZE, config.SLP_VECTORIZE)
         self._salt += (config.DEBUGINFO_DEFAULT,)
 

@@ -5,6 +5,7 @@ drivers over all shards, with threads and without, and decides at every call whi
 """
 
 import functools
+import hashlib
 import math
 import multiprocessing
 import os
@@ -19,7 +20,7 @@ from numba import config, njit, prange, types
 from numba.core.compiler_lock import global_compiler_lock
 from numba.extending import intrinsic
 
-from fastmix._cache import Store
+from fastmix._cache import Store, closure
 
 __all__ = ["ANY_WORK", "JIT", "kernel", "parallel_kernel", "threads"]
 
@@ -38,9 +39,16 @@ DEFAULT_THREAD_WORK = 1e6
 ANY_WORK = math.inf  # as much as there may be
 
 COUNTER_WORDS = 8  # one cache line
+SYMBOL_LENGTH = 12
 
 
 def _jit(func, sums, parallel):
+    if func.__closure__:
+        # Numba tells symbols of one name apart by a counter of this process, and the linker takes what
+        # two processes have stored under one symbol for the same: what differs needs another name.
+        made_with = repr((closure(func), sums, parallel)).encode()
+        name = hashlib.sha256(made_with).hexdigest()[:SYMBOL_LENGTH]
+        func.__qualname__ = f"{func.__qualname__}_{name}"
     flags = {
         "nogil": True,
         "error_model": "numpy",
@@ -139,8 +147,8 @@ class parallel_kernel:
     def __init__(self, func):
         functools.update_wrapper(self, func)
         self.block = kernel(func)
-        drive = _driver(self.block)
-        self.serial, self.threaded = _jit(drive, False, False), _jit(drive, False, True)
+        self.serial = _jit(_driver(self.block), False, False)
+        self.threaded = _jit(_driver(self.block), False, True)
 
     def __call__(self, n_threads, bounds, *args):
         n_threads = min(n_threads, config.NUMBA_NUM_THREADS)

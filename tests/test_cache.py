@@ -15,6 +15,7 @@ import surroundings
 
 from fastmix import _cache
 from fastmix._numba import config, kernel, parallel_kernel
+from fastmix.engine.covariances import COVARIANCES
 
 DAY = 86400
 HOST = "fastmix.kernels"  # where kernels of these tests say that they stand
@@ -548,3 +549,15 @@ def test_a_folder_that_another_process_makes_first_is_used(base, monkeypatch):
     compile_once()
     again = fresh()
     assert (again(21), hits(again)) == (42, 1)
+
+
+def test_kernels_made_with_other_kernels_have_symbols_of_their_own():
+    """Two processes may store them; one that loads both must not link the one for the other."""
+    compiled = {
+        f"{name}.{verb}.{part}": getattr(getattr(covariance.kernels, verb), part)
+        for name, covariance in COVARIANCES.items()
+        for verb in ("expect", "infer", "rank", "accumulate")
+        for part in ("block", "serial", "threaded")
+    }
+    names = {key: each.py_func.__qualname__ for key, each in compiled.items()}
+    assert len(set(names.values())) == len(names)
