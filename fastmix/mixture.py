@@ -430,13 +430,13 @@ default='dirichlet_process'
 
     def _model(self, packed: Rows) -> Variational:
         """What is fitted; the priors are kept on the way."""
+        self._check_evidence(packed)
         priors, dtype = self._priors(packed), packed.tiles.dtype
         self.weight_concentration_prior_ = priors.concentration
         self.mean_precision_prior_ = priors.mean_precision
         self.mean_prior_ = np.asarray(priors.mean + packed.frame.origin, dtype)
         self.degrees_of_freedom_prior_ = priors.degrees_of_freedom
         self.covariance_prior_ = _number_or_array(priors.covariance, dtype)
-        self._check_evidence(packed)
         covariance = COVARIANCES[self.covariance_type]
         return Variational(covariance, self.reg_covar, priors, packed.weight_exponent, dtype)
 

@@ -33,10 +33,22 @@ class Priors(NamedTuple):
 
 
 class Moments(NamedTuple):
-    """Mean and sample covariance of all rows."""
+    """All rows taken together."""
 
+    size: float  # their weight
     mean: Floats  # (d,)
-    covariance: Floats  # of the type's prior_shape
+    spread: Floats  # their covariance, divided by size; of the type's prior_shape
+
+    @property
+    def covariance(self) -> Floats:
+        """The sample covariance, divided by size - 1; ValueError where that is not positive."""
+        if self.size <= 1.0:
+            raise ValueError(
+                f"sample_weight sums up to {self.size:.3g} rows, but a sample covariance, the "
+                "default covariance_prior, takes more than 1. Give covariance_prior, or scale "
+                "sample_weight."
+            )
+        return self.spread / (1.0 - 1.0 / self.size)
 
 
 class Variational(NamedTuple):
@@ -143,26 +155,14 @@ def expected_mixture(
 
 
 def moments(rows: Rows, covariance: Covariance) -> Moments:
-    """Weighted mean and sample covariance of the rows, on which default priors are centred.
-
-    Raises
-    ------
-    ValueError
-        If all rows together count as one row or less.
-    """
+    """Weighted moments of all rows, from which default priors are taken."""
     d = rows.tiles.shape[1]
     totals = accumulate(rows, [np.ones((rows.n, 1))], np.zeros((1, d)), covariance)
     held, shift = totals.counts, totals.sums / totals.counts[:, None]
-    size = float(np.ldexp(held[0], rows.weight_exponent))
-    if size <= 1.0:
-        raise ValueError(
-            f"sample_weight sums up to {size:.3g} rows, but a sample covariance, the default "
-            "covariance_prior, takes more than 1. Give covariance_prior, or scale sample_weight."
-        )
     scatter = covariance.recentre(totals.scatter, held, shift, np.zeros((1, d)))
-    sample = covariance.covariances(scatter, held * (1.0 - 1.0 / size), 0.0)
-    mean = totals.origin[0] + shift[0]
-    return Moments(mean, sample.reshape(covariance.prior_shape(d)))
+    spread = covariance.covariances(scatter, held, 0.0).reshape(covariance.prior_shape(d))
+    size = float(np.ldexp(held[0], rows.weight_exponent))
+    return Moments(size, totals.origin[0] + shift[0], spread)
 
 
 def _log_det(
