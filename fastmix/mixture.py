@@ -371,8 +371,8 @@ default='dirichlet_process'
     >>> X = np.array([[1, 2], [1, 4], [1, 0], [4, 2], [12, 4], [10, 7]])
     >>> model = BayesianGaussianMixture(n_components=2, random_state=42).fit(X)
     >>> model.means_.round(3)
-    array([[2.492, 2.299],
-           [8.45 , 4.529]])
+    array([[2.498, 2.292],
+           [8.455, 4.523]])
     >>> model.predict([[0, 0], [9, 3]])
     array([0, 1])
     """

@@ -217,6 +217,7 @@ def test_the_bound_is_that_of_the_definition(rng, packed, covariance, covariance
     assert model.bound(totals, before, after) == pytest.approx(expected, rel=1e-11, abs=1e-9)
 
 
+@pytest.mark.compiled
 def test_the_bound_of_float32_rows_hardly_falls(rng, packed, covariance):
     """Constants that the E-step rounds to float32 enter the bound as rounded, or it would jump."""
     half = 10_000
