@@ -57,7 +57,8 @@ class Mixture(DensityMixin, BaseEstimator):
             Ignored.
         sample_weight : array-like of shape (n_samples,), default=None
             How often every row counts, not negative; None means 1. Whole numbers give what
-            repeated rows give; scaling all weights changes nothing.
+            repeated rows give. The unit of the weights does not matter to a GaussianMixture; to a
+            BayesianGaussianMixture it does, as more rows are more evidence.
 
         Returns
         -------
@@ -181,6 +182,28 @@ class Mixture(DensityMixin, BaseEstimator):
         self.lower_bounds_ = best.history
         self.lower_bound_ = best.bound
         self.init_results_ = records
+        self._keep_posterior(found, dtype)
+
+    def _keep_posterior(self, found: Parameters, dtype: np.dtype[Any]) -> None:
+        """Set the fitted attributes that only a Bayesian mixture has."""
+
+    def _fitted_components(self, frame: Frame) -> tuple[Floats, Floats, Floats]:
+        """Means in a frame, covariances and whitening, from the public attributes."""
+        covariance = COVARIANCES[self.covariance_type]
+        origin, means = self._fitted_means()
+        chol = np.asarray(self.precisions_cholesky_, np.float64)
+        fitted_type = getattr(self, "_fitted_type", self.covariance_type)
+        if chol.shape != covariance.shape(*means.shape) or fitted_type != self.covariance_type:
+            raise ValueError(
+                f"covariance_type={self.covariance_type!r} needs precisions_cholesky_ of shape "
+                f"{covariance.shape(*means.shape)}, but the fitted one is of shape {chol.shape} and "
+                f"covariance_type {fitted_type!r}. Set it back, or fit a new estimator."
+            )
+        factor = covariance.from_chol(chol)
+        means = means + (origin.astype(np.float64) - frame.origin)
+        known = getattr(self, "covariances_", None)  # not among what predict needs, if set by hand
+        covariances = covariance.invert(factor) if known is None else np.asarray(known, np.float64)
+        return means, covariances, factor
 
     def _fitted_means(self) -> tuple[NDArray[Any], Floats]:
         """Origin and means relative to it: of the fit, or of means_ where somebody has set them since."""

@@ -95,7 +95,14 @@ def initial(centers: ArrayLike, X: NDArray[Any], n_clusters: int) -> NDArray[Any
 
 def shaped(array: ArrayLike, shape: tuple[int, ...], name: str) -> NDArray[Any]:
     """A parameter that must have this shape, as floats."""
-    checked = check_array(array, dtype=FLOATS, ensure_2d=False, allow_nd=True, input_name=name)
+    checked = check_array(
+        array,
+        dtype=FLOATS,
+        ensure_2d=False,
+        allow_nd=True,
+        ensure_min_samples=1 if shape else 0,  # a number has no rows to count
+        input_name=name,
+    )
     if checked.shape != shape:
         raise ValueError(
             f"The parameter '{name}' should have the shape of {shape}, but got {checked.shape}"

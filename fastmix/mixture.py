@@ -1,14 +1,19 @@
 """Gaussian mixtures behind scikit-learn's API."""
 
+from numbers import Real
+from typing import Any
+
 import numpy as np
 from numpy.random import RandomState
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from fastmix import _validation as validation
 from fastmix._mixture import Mixture
+from fastmix.engine.concentrations import WEIGHT_PRIORS
 from fastmix.engine.covariances import COVARIANCES
 from fastmix.engine.likelihood import Given, Likelihood, log_const
-from fastmix.engine.results import Frame, Parameters, Rows
+from fastmix.engine.results import Floats, Frame, Parameters, Posterior, Rows
+from fastmix.engine.variational import Priors, Variational, expected_mixture, moments
 
 WEIGHT_SUM_TOLERANCE = {np.dtype(np.float64): 1e-8, np.dtype(np.float32): 1e-6}
 
@@ -84,6 +89,7 @@ class GaussianMixture(Mixture):
 
     See Also
     --------
+    BayesianGaussianMixture : Does with fewer components where fewer will do.
     KMeans : Faster, for clusters of about the same round shape.
 
     Notes
@@ -186,21 +192,9 @@ class GaussianMixture(Mixture):
 
     def _parameters(self, frame: Frame) -> Parameters:
         covariance = COVARIANCES[self.covariance_type]
-        origin, means = self._fitted_means()
-        chol = np.asarray(self.precisions_cholesky_, np.float64)
-        fitted_type = getattr(self, "_fitted_type", self.covariance_type)
-        if chol.shape != covariance.shape(*means.shape) or fitted_type != self.covariance_type:
-            raise ValueError(
-                f"covariance_type={self.covariance_type!r} needs precisions_cholesky_ of shape "
-                f"{covariance.shape(*means.shape)}, but the fitted one is of shape {chol.shape} and "
-                f"covariance_type {fitted_type!r}. Set it back, or fit a new estimator."
-            )
-        factor = covariance.from_chol(chol)
+        means, covariances, factor = self._fitted_components(frame)
         weights = np.asarray(self.weights_, np.float64)
-        means = means + (origin.astype(np.float64) - frame.origin)
         constant = log_const(weights, covariance.log_det(factor, *means.shape), means.shape[1])
-        known = getattr(self, "covariances_", None)  # not among what predict needs, if set by hand
-        covariances = covariance.invert(factor) if known is None else np.asarray(known, np.float64)
         return Parameters(weights, means, covariances, factor, constant)
 
     def _n_parameters(self) -> int:
@@ -245,3 +239,288 @@ class GaussianMixture(Mixture):
         """
         total, _ = self._log_likelihood(X, sample_weight)
         return float(-2 * total + 2 * self._n_parameters())
+
+
+POSITIVE = validation.Interval(Real, 0.0, None, closed="neither")
+
+
+class BayesianGaussianMixture(Mixture):
+    """Variational Bayesian Gaussian mixture, compiled and parallel.
+
+    Drop-in for :class:`sklearn.mixture.BayesianGaussianMixture`: the same parameters, attributes
+    and, from the same start, the same posterior and number of iterations to rounding. Components
+    that the rows do not call for fade: their weights go to what the prior gives them, so
+    ``n_components`` is a greatest number only. The bits of the result do not depend on the number
+    of threads.
+
+    Parameters
+    ----------
+    n_components : int, default=1
+        Most components, k.
+    covariance_type : {'full', 'tied', 'diag', 'spherical'}, default='full'
+        Shape of the components: any ellipsoid each, one ellipsoid for all, ellipsoids along the axes,
+        or spheres.
+    tol : float, default=1e-3
+        A run stops when the lower bound, a total over all rows, moves by less than this.
+    reg_covar : float, default=1e-6
+        Added to every variance of the rows, in squared units of X.
+    max_iter : int, default=100
+        Most iterations of one run; with 0 the start is kept.
+    n_init : int, default=1
+        Number of starts, of which the run of the greatest lower bound is kept.
+    init_params : {'kmeans', 'k-means++', 'random', 'random_from_data'}, default='kmeans'
+        How rows are shared out at the start: by the clusters of k-means, one k-means++ seed each,
+        at random, or one random row each.
+    weight_concentration_prior_type : {'dirichlet_process', 'dirichlet_distribution'}, \
+default='dirichlet_process'
+        What is believed of the weights: that every component takes a share of what those before it
+        left (a Dirichlet process [2]_, cut off after k components), or that all are alike.
+    weight_concentration_prior : float, default=None
+        Concentration of the weights, above 0; the smaller, the fewer components hold rows. None
+        means 1 / n_components.
+    mean_precision_prior : float, default=None
+        How many rows the belief about a mean is worth, above 0; None means 1.
+    mean_prior : array-like of shape (n_features,), default=None
+        Where means are believed to be; None means the mean of X.
+    degrees_of_freedom_prior : float, default=None
+        How many rows the belief about a covariance is worth, above n_features - 1; None means
+        n_features.
+    covariance_prior : float or array-like, default=None
+        Believed covariance times the degrees of freedom: of shape (n_features, n_features) for
+        'full' and 'tied', (n_features,) for 'diag', a number for 'spherical'. None means the sample
+        covariance of X, its diagonal, or the mean of that.
+    random_state : int, RandomState instance or None, default=None
+        Seed of the starts and of :meth:`sample`.
+    warm_start : bool, default=False
+        Whether fit goes on from the last solution instead of starting anew.
+    verbose : int, default=0
+        1 prints iterations, 2 adds times and changes.
+    verbose_interval : int, default=10
+        Iterations between two such lines.
+    n_threads : int or None, default=None
+        Most threads to use; None means all CPUs of the process. It never changes the result.
+
+    Attributes
+    ----------
+    weights_ : ndarray of shape (n_components,)
+        Expected share of every component; they sum to 1.
+    means_ : ndarray of shape (n_components, n_features)
+        Expected means.
+    covariances_ : ndarray
+        Covariances, of shape (k, d, d), (d, d), (k, d) or (k,) by ``covariance_type``: the inverse
+        of the expected precisions.
+    precisions_ : ndarray
+        Expected precisions, of the same shape.
+    precisions_cholesky_ : ndarray
+        Upper triangular U with U U' = precision; inverse standard deviations for the last two types.
+    weight_concentration_ : tuple of two ndarrays of shape (n_components,) or one ndarray
+        Parameters of the Beta distributions of the shares of a process; of the Dirichlet
+        distribution, one array.
+    mean_precision_ : ndarray of shape (n_components,)
+        How many rows the knowledge of every mean is worth.
+    degrees_of_freedom_ : ndarray of shape (n_components,) or float
+        How many rows the knowledge of every covariance is worth; one number for 'tied'.
+    weight_concentration_prior_ : float
+        The prior that was used.
+    mean_precision_prior_ : float
+        The prior that was used.
+    mean_prior_ : ndarray of shape (n_features,)
+        The prior that was used.
+    degrees_of_freedom_prior_ : float
+        The prior that was used.
+    covariance_prior_ : float or ndarray
+        The prior that was used.
+    converged_ : bool
+        Whether the best run stopped before ``max_iter``.
+    n_iter_ : int
+        Iterations of the best run.
+    lower_bound_ : float
+        Lower bound on the log-evidence of all rows, but for constants, after the last iteration of
+        the best run.
+    lower_bounds_ : list of float
+        The same after every iteration; without ``reg_covar`` it never falls.
+    init_results_ : list
+        One record for every start: n_iter, converged, lower_bound, history, best, error.
+    n_features_in_ : int
+        Number of features.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the features, where all of them are strings.
+
+    See Also
+    --------
+    GaussianMixture : Maximum likelihood, with criteria to choose n_components by.
+
+    Notes
+    -----
+    The posterior is that of [1]_, section 10.2, and its E-step is the one of
+    :class:`GaussianMixture` with another constant for every component: one pass over the rows, one
+    copy of X and 8 bytes a row. `score_samples` and `score` take expected logarithms of the
+    parameters, as in scikit-learn: they are not a log-likelihood. Weights of rows are evidence:
+    doubling all ``sample_weight`` makes the posterior narrower.
+
+    References
+    ----------
+    .. [1] Bishop, C. M. (2006). Pattern Recognition and Machine Learning, section 10.2. Springer.
+    .. [2] Blei, D. M. and Jordan, M. I. (2006). Variational inference for Dirichlet process
+       mixtures. Bayesian Analysis 1(1), 121-143. doi:10.1214/06-BA104
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastmix import BayesianGaussianMixture
+    >>> X = np.array([[1, 2], [1, 4], [1, 0], [4, 2], [12, 4], [10, 7]])
+    >>> model = BayesianGaussianMixture(n_components=2, random_state=42).fit(X)
+    >>> model.means_.round(3)
+    array([[2.498, 2.292],
+           [8.455, 4.523]])
+    >>> model.predict([[0, 0], [9, 3]])
+    array([0, 1])
+    """
+
+    _parameter_constraints = {
+        **Mixture._parameter_constraints,
+        "weight_concentration_prior_type": [validation.StrOptions(set(WEIGHT_PRIORS))],
+        "weight_concentration_prior": [POSITIVE, None],
+        "mean_precision_prior": [POSITIVE, None],
+        "mean_prior": ["array-like", None],
+        "degrees_of_freedom_prior": [POSITIVE, None],
+        "covariance_prior": ["array-like", POSITIVE, None],
+    }
+
+    def __init__(
+        self,
+        *,
+        n_components: int = 1,
+        covariance_type: str = "full",
+        tol: float = 1e-3,
+        reg_covar: float = 1e-6,
+        max_iter: int = 100,
+        n_init: int = 1,
+        init_params: str = "kmeans",
+        weight_concentration_prior_type: str = "dirichlet_process",
+        weight_concentration_prior: float | None = None,
+        mean_precision_prior: float | None = None,
+        mean_prior: ArrayLike | None = None,
+        degrees_of_freedom_prior: float | None = None,
+        covariance_prior: ArrayLike | None = None,
+        random_state: int | RandomState | None = None,
+        warm_start: bool = False,
+        verbose: int = 0,
+        verbose_interval: int = 10,
+        n_threads: int | None = None,
+    ) -> None:
+        self.n_components = n_components
+        self.covariance_type = covariance_type
+        self.tol = tol
+        self.reg_covar = reg_covar
+        self.max_iter = max_iter
+        self.n_init = n_init
+        self.init_params = init_params
+        self.weight_concentration_prior_type = weight_concentration_prior_type
+        self.weight_concentration_prior = weight_concentration_prior
+        self.mean_precision_prior = mean_precision_prior
+        self.mean_prior = mean_prior
+        self.degrees_of_freedom_prior = degrees_of_freedom_prior
+        self.covariance_prior = covariance_prior
+        self.random_state = random_state
+        self.warm_start = warm_start
+        self.verbose = verbose
+        self.verbose_interval = verbose_interval
+        self.n_threads = n_threads
+
+    def _model(self, packed: Rows) -> Variational:
+        """What is fitted; the priors are kept on the way."""
+        self._check_evidence(packed)
+        priors, dtype = self._priors(packed), packed.tiles.dtype
+        self.weight_concentration_prior_ = priors.concentration
+        self.mean_precision_prior_ = priors.mean_precision
+        self.mean_prior_ = np.asarray(priors.mean + packed.frame.origin, dtype)
+        self.degrees_of_freedom_prior_ = priors.degrees_of_freedom
+        self.covariance_prior_ = _number_or_array(priors.covariance, dtype)
+        covariance = COVARIANCES[self.covariance_type]
+        return Variational(covariance, self.reg_covar, priors, packed.weight_exponent, dtype)
+
+    def _check_evidence(self, packed: Rows) -> None:
+        """Weights are counts here, whose sums and log-factorials need room."""
+        d, dtype = packed.tiles.shape[1], packed.tiles.dtype
+        with np.errstate(over="ignore"):
+            size = np.ldexp(packed.weight.sum(), packed.weight_exponent)
+        most = float(np.finfo(dtype).max) / (1e4 * d)
+        if not size < most:
+            raise ValueError(
+                f"sample_weight sums up to {size:.3g} rows, but the posterior of {dtype} rows can "
+                f"count {most:.3g} at most. Scale sample_weight."
+            )
+
+    def _priors(self, packed: Rows) -> Priors:
+        """Check the priors, fill in the defaults, and put them into the frame."""
+        d, covariance = packed.tiles.shape[1], COVARIANCES[self.covariance_type]
+        mean = believed = None
+        if self.mean_prior is not None:
+            mean = validation.shaped(self.mean_prior, (d,), "means") - packed.frame.origin
+            with np.errstate(over="ignore"):
+                reach = np.linalg.norm(mean.astype(np.float64))
+            if not np.isfinite(reach * reach):
+                raise ValueError(
+                    "mean_prior is too far from X: squared distances overflow float64 (largest "
+                    f"distance from the mean of X {np.abs(mean).max():.3g}). None takes the mean."
+                )
+        freedom = d if self.degrees_of_freedom_prior is None else self.degrees_of_freedom_prior
+        if not freedom > d - 1:
+            raise ValueError(
+                "The parameter 'degrees_of_freedom_prior' should be greater than "
+                f"{d - 1}, but got {freedom:.3f}."
+            )
+        if self.covariance_prior is not None:
+            name = f"{self.covariance_type} covariance_prior"
+            believed = validation.shaped(self.covariance_prior, covariance.prior_shape(d), name)
+            try:
+                covariance.from_precisions(believed)
+            except ValueError as error:
+                raise ValueError(
+                    f"{error}; here it is covariance_prior that is not. None takes it from X."
+                ) from None
+        if mean is None or believed is None:
+            sample = moments(packed, covariance)
+            mean = sample.mean if mean is None else mean
+            believed = sample.covariance if believed is None else believed
+        k, concentration = self.n_components, self.weight_concentration_prior
+        return Priors(
+            WEIGHT_PRIORS[self.weight_concentration_prior_type],
+            1.0 / k if concentration is None else concentration,
+            1.0 if self.mean_precision_prior is None else self.mean_precision_prior,
+            mean.astype(np.float64),
+            freedom,
+            believed.astype(np.float64),
+        )
+
+    def _keep_posterior(self, found: Parameters, dtype: np.dtype[Any]) -> None:
+        assert found.posterior is not None  # the model makes them
+        concentration, mean_precision, degrees_of_freedom = found.posterior
+        arrays = tuple(np.asarray(each, dtype) for each in concentration)
+        self.weight_concentration_ = arrays if len(arrays) > 1 else arrays[0]
+        self.mean_precision_ = np.asarray(mean_precision, dtype)
+        self.degrees_of_freedom_ = _number_or_array(degrees_of_freedom, dtype)
+
+    def _parameters(self, frame: Frame) -> Parameters:
+        weights = WEIGHT_PRIORS[self.weight_concentration_prior_type]
+        means, covariances, factor = self._fitted_components(frame)
+        concentration = tuple(np.atleast_2d(np.asarray(self.weight_concentration_, np.float64)))
+        if len(concentration) != weights.n_arrays:
+            raise ValueError(
+                f"weight_concentration_prior_type={self.weight_concentration_prior_type!r} has a "
+                f"concentration of {weights.n_arrays} array(s), but weight_concentration_ has "
+                f"{len(concentration)}. Set it back, or fit a new estimator."
+            )
+        posterior = Posterior(
+            concentration,
+            np.asarray(self.mean_precision_, np.float64),
+            np.asarray(self.degrees_of_freedom_, np.float64),
+        )
+        covariance = COVARIANCES[self.covariance_type]
+        return expected_mixture(covariance, weights, posterior, means, covariances, factor)
+
+
+def _number_or_array(values: Floats, dtype: np.dtype[Any]) -> float | NDArray[Any]:
+    """An array in the dtype of the rows; one of no dimension as a number."""
+    return np.asarray(values, dtype) if values.ndim else float(values)

@@ -285,3 +285,148 @@ def n_parameters(covariance_type, k, d):
 def one_hot(labels, k):
     """Responsibilities (n, k) that give every row wholly to its label (n,)."""
     return np.eye(k)[labels]
+
+
+# --- variational Bayes -------------------------------------------------------------------------
+
+
+class Prior(NamedTuple):
+    """What is believed before any row is seen."""
+
+    process: bool  # a Dirichlet process rather than a distribution
+    concentration: float
+    mean_precision: float
+    mean: np.ndarray  # (d,)
+    degrees_of_freedom: float
+    covariance: np.ndarray  # (d, d), (d,) or (): by the covariance type
+
+
+class Belief(NamedTuple):
+    """What is believed once rows are shared out."""
+
+    concentration: tuple  # one or two lists of k numbers
+    mean_precision: list  # k numbers
+    means: np.ndarray  # (k, d)
+    degrees_of_freedom: list  # k numbers, all the same where the covariance is tied
+    covariances: np.ndarray  # shape of the covariance type
+
+
+def digamma(x):
+    """Derivative of the log-gamma function at x > 0: its recurrence up to 20, its series from there."""
+    x, before = WIDE(x), WIDE(0)
+    while x < 20:
+        before, x = before - 1 / x, x + 1
+    series = [WIDE(1) / 12, -WIDE(1) / 120, WIDE(1) / 252, -WIDE(1) / 240, WIDE(1) / 132]
+    terms = [c / x ** (2 * i + 2) for i, c in enumerate(series)]
+    return before + np.log(x) - 1 / (2 * x) - sum(terms)
+
+
+def log_beta(a, b):
+    """Logarithm of the Beta function."""
+    return math.lgamma(a) + math.lgamma(b) - math.lgamma(a + b)
+
+
+def default_prior(X, k, covariance_type, process, weight=None):
+    """The prior of k components that scikit-learn takes from X (n, d) with weight (n,) or ones."""
+    X, d = np.asarray(X, WIDE), X.shape[1]
+    weight = np.ones(len(X), WIDE) if weight is None else np.asarray(weight, WIDE)
+    mean = weight @ X / weight.sum()
+    matrix = ((X - mean).T * weight) @ (X - mean) / (weight.sum() - 1)
+    variances = np.diag(matrix)
+    covariance = {
+        "full": matrix,
+        "tied": matrix,
+        "diag": variances,
+        "spherical": variances.mean(),
+    }[covariance_type]
+    mean, covariance = mean.astype(np.float64), np.asarray(covariance, np.float64)
+    return Prior(process, 1 / k, 1.0, mean, float(d), covariance)
+
+
+def believe(X, resp, covariance_type, prior, reg_covar=1e-6):
+    """The posterior under responsibilities resp (n, k) of the rows of X (n, d): a Belief."""
+    k, d = resp.shape[1], X.shape[1]
+    counts = np.asarray(resp, WIDE).sum(axis=0) + TEN_EPS
+    _, averages, spread = m_step(X, resp, covariance_type, reg_covar)
+    if prior.process:
+        later = [prior.concentration + counts[c + 1 :].sum() for c in range(k)]
+        concentration = (list(1 + counts), later)
+    else:
+        concentration = (list(prior.concentration + counts),)
+    precision = prior.mean_precision + counts
+    means, pulled = np.zeros((k, d), WIDE), []
+    for c in range(k):
+        means[c] = prior.mean_precision * prior.mean + counts[c] * averages[c]
+        means[c] /= precision[c]
+        gap = averages[c] - prior.mean
+        pulled.append(prior.mean_precision * counts[c] / precision[c] * np.outer(gap, gap))
+    if covariance_type == "tied":
+        freedom = [prior.degrees_of_freedom + counts.sum() / k] * k
+        covariances = prior.covariance + counts.sum() / k * spread + sum(pulled) / k
+        covariances = covariances / freedom[0]
+    else:
+        freedom = list(prior.degrees_of_freedom + counts)
+        extra = from_full(np.array(pulled), np.ones(k), covariance_type)
+        covariances = np.array(
+            [(prior.covariance + counts[c] * spread[c] + extra[c]) / freedom[c] for c in range(k)]
+        )
+    means, covariances = means.astype(np.float64), covariances.astype(np.float64)
+    return Belief(concentration, list(precision), means, freedom, covariances)
+
+
+def expected_log_weights(concentration):
+    """Expected log-weight of every component, k numbers."""
+    if len(concentration) == 1:
+        (alpha,) = concentration
+        return [digamma(a) - digamma(sum(alpha)) for a in alpha]
+    logs, left = [], WIDE(0)
+    for a, b in zip(*concentration, strict=True):
+        logs.append(left + digamma(a) - digamma(a + b))
+        left += digamma(b) - digamma(a + b)
+    return logs
+
+
+def expected_weights(concentration):
+    """Expected weight of every component (k,), made to sum to 1."""
+    if len(concentration) == 1:
+        pieces = concentration[0]
+    else:
+        pieces, left = [], 1.0
+        for a, b in zip(*concentration, strict=True):
+            pieces.append(left * a / (a + b))
+            left *= b / (a + b)
+    pieces = np.array(pieces, np.float64)
+    return pieces / pieces.sum()
+
+
+def log_rho(X, belief, covariance_type):
+    """Log of the unnormalised responsibilities (n, k) of X (n, d), in long double."""
+    d = X.shape[1]
+    joint = log_gaussian(X, belief.means, belief.covariances, covariance_type)
+    for c, (freedom, precision) in enumerate(
+        zip(belief.degrees_of_freedom, belief.mean_precision, strict=True)
+    ):
+        halves = sum(digamma((freedom - j) / 2) for j in range(d))
+        joint[:, c] += (d * math.log(2) + halves - d / precision - d * np.log(freedom)) / 2
+    return joint + np.array(expected_log_weights(belief.concentration))
+
+
+def evidence_bound(resp, weight, belief, covariance_type):
+    """scikit-learn's lower bound, constants left out, for resp (n, k) and the belief they led to."""
+    k, d = belief.means.shape
+    resp = np.asarray(resp, WIDE)
+    logs = np.log(np.where(resp > 0, resp, 1))
+    bound = -(np.asarray(weight, WIDE) @ (resp * logs)).sum()
+    matrices = to_full(belief.covariances, covariance_type, k, d)
+    for freedom, precision, matrix in zip(
+        belief.degrees_of_freedom, belief.mean_precision, matrices, strict=True
+    ):
+        log_det = -np.log(np.diag(cholesky(matrix))).sum() - d * np.log(freedom) / 2
+        bound += freedom * (log_det + d * math.log(2) / 2) - d * np.log(precision) / 2
+        bound += sum(math.lgamma((freedom - j) / 2) for j in range(d))
+    if len(belief.concentration) == 2:
+        return float(
+            bound + sum(log_beta(a, b) for a, b in zip(*belief.concentration, strict=True))
+        )
+    (alpha,) = belief.concentration
+    return float(bound - math.lgamma(sum(alpha)) + sum(math.lgamma(a) for a in alpha))

@@ -1,16 +1,23 @@
 """What is refused: the right exception, a message that names the culprit, and nothing changed by it."""
 
 import re
+from functools import partial
 
 import numpy as np
 import pytest
 from scipy import sparse
 from sklearn.exceptions import NotFittedError
 
-from fastmix import GaussianMixture, KMeans
+from fastmix import BayesianGaussianMixture, GaussianMixture, KMeans
 
-ESTIMATORS = [KMeans, GaussianMixture]
+ESTIMATORS = [KMeans, GaussianMixture, BayesianGaussianMixture]
 both = pytest.mark.parametrize("Estimator", ESTIMATORS, ids=lambda cls: cls.__name__)
+
+
+def three(Estimator):
+    """An estimator of three clusters or components."""
+    name = "n_clusters" if hasattr(Estimator, "transform") else "n_components"
+    return Estimator(random_state=0, **{name: 3})
 
 
 def with_one(value):
@@ -44,7 +51,7 @@ rows = pytest.mark.parametrize(("X", "error", "message"), BAD_ROWS.values(), ids
 @both
 @rows
 def test_bad_rows_are_refused_by_fit(Estimator, X, error, message, blobs, unchanged):
-    fitted, fresh = Estimator(3, random_state=0).fit(blobs(n=12).X), Estimator(3, random_state=0)
+    fitted, fresh = three(Estimator).fit(blobs(n=12).X), three(Estimator)
     for estimator in (fitted, fresh):
         for name in ("fit", "fit_predict"):
             with unchanged(estimator), pytest.raises(error) as caught:
@@ -57,10 +64,9 @@ def test_bad_rows_are_refused_by_fit(Estimator, X, error, message, blobs, unchan
 @both
 @rows
 def test_bad_rows_are_refused_after_the_fit(Estimator, X, error, message, blobs, unchanged):
-    estimator = Estimator(3, random_state=0).fit(blobs(n=12).X)
-    names = ["predict", "score"]
-    names += ["transform"] if Estimator is KMeans else ["predict_proba", "score_samples", "bic"]
-    for name in names:
+    estimator = three(Estimator).fit(blobs(n=12).X)
+    names = ["predict", "score", "transform", "predict_proba", "score_samples", "bic"]
+    for name in filter(partial(hasattr, Estimator), names):
         with unchanged(estimator), pytest.raises(error) as caught:
             getattr(estimator, name)(X)
         assert message in str(caught.value), name
@@ -69,14 +75,14 @@ def test_bad_rows_are_refused_after_the_fit(Estimator, X, error, message, blobs,
 @both
 @pytest.mark.filterwarnings("ignore:the matrix subclass")
 def test_a_matrix_is_refused(Estimator, unchanged):
-    estimator = Estimator(3, random_state=0)
+    estimator = three(Estimator)
     with unchanged(estimator), pytest.raises(TypeError, match=r"np\.matrix is not supported"):
         estimator.fit(np.asmatrix(with_one(0)))
 
 
 @both
 def test_the_caller_keeps_its_bad_rows(Estimator, unchanged):
-    estimator, X = Estimator(3, random_state=0), with_one(np.nan)
+    estimator, X = three(Estimator), with_one(np.nan)
     with unchanged(estimator, X), pytest.raises(ValueError, match="NaN"):
         estimator.fit(X)
 
@@ -84,7 +90,7 @@ def test_the_caller_keeps_its_bad_rows(Estimator, unchanged):
 @both
 @pytest.mark.parametrize("width", [1, 3])
 def test_another_number_of_features_is_refused(Estimator, width, blobs, unchanged):
-    estimator = Estimator(3, random_state=0).fit(blobs(n=12).X)
+    estimator = three(Estimator).fit(blobs(n=12).X)
     message = f"X has {width} features, but {Estimator.__name__} is expecting 2 features as input"
     with unchanged(estimator), pytest.raises(ValueError, match=message):
         estimator.predict(np.ones((4, width)))
@@ -94,14 +100,14 @@ def test_another_number_of_features_is_refused(Estimator, width, blobs, unchange
 def test_columns_of_other_names_are_refused(Estimator, blobs, unchanged):
     pandas = pytest.importorskip("pandas")
     frame = pandas.DataFrame(blobs(n=12).X, columns=["a", "b"])
-    estimator = Estimator(3, random_state=0).fit(frame)
+    estimator = three(Estimator).fit(frame)
     message = "The feature names should match those that were passed during fit"
     for columns in (["a", "c"], ["b", "a"]):
         with unchanged(estimator), pytest.raises(ValueError, match=message):
             estimator.predict(frame.set_axis(columns, axis=1))
     with pytest.warns(UserWarning, match="X does not have valid feature names, but"):
         estimator.predict(frame.to_numpy())
-    nameless = Estimator(3, random_state=0).fit(frame.to_numpy())
+    nameless = three(Estimator).fit(frame.to_numpy())
     with pytest.warns(UserWarning, match="X has feature names, but"):
         nameless.predict(frame)
 
@@ -111,7 +117,7 @@ def test_missing_values_of_pandas_are_refused(Estimator):
     pandas = pytest.importorskip("pandas")
     frame = pandas.DataFrame({"a": [1.0, 2, 3, 4], "b": pandas.array([1, None, 3, 4], "Int64")})
     with pytest.raises(ValueError, match="Input X contains NaN"):
-        Estimator(2, random_state=0).fit(frame)
+        three(Estimator).fit(frame)
 
 
 # --- too few rows ----------------------------------------------------------------------------
@@ -146,7 +152,7 @@ def test_one_row_is_a_cluster_but_no_mixture(unchanged):
 
 @both
 def test_one_row_is_enough_to_predict(Estimator, blobs):
-    estimator = Estimator(3, random_state=0).fit(blobs(n=12).X)
+    estimator = three(Estimator).fit(blobs(n=12).X)
     assert estimator.predict([[0.0, 0.0]]).shape == (1,)
 
 
@@ -196,8 +202,8 @@ def test_an_error_inside_a_callable_start_changes_nothing(blobs, unchanged):
 @both
 def test_a_failed_fit_leaves_a_working_estimator(Estimator, blobs, assert_same_fit):
     X = blobs(n=60).X
-    expected = Estimator(3, random_state=0).fit(X)
-    estimator = Estimator(3, random_state=0).fit(X)
+    expected = three(Estimator).fit(X)
+    estimator = three(Estimator).fit(X)
     with pytest.raises(ValueError, match="NaN"):
         estimator.fit(with_one(np.nan))
     assert_same_fit(estimator, expected)

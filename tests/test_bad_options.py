@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn.utils._param_validation import InvalidParameterError
 
-from fastmix import GaussianMixture, KMeans
+from fastmix import BayesianGaussianMixture, GaussianMixture, KMeans
 
 BAD_OPTIONS = {
     KMeans: {
@@ -38,6 +38,19 @@ BAD_OPTIONS = {
         "verbose_interval": [0, 2.0, None],
         "n_threads": [0, -1, 2.0, "all"],
     },
+    BayesianGaussianMixture: {
+        "n_components": [0, 3.0],
+        "covariance_type": ["Full", None],
+        "max_iter": [-1, 10.0],
+        "init_params": ["k-means", None],
+        "weight_concentration_prior_type": ["dirichlet", None],
+        "weight_concentration_prior": [0, -1.0, np.inf, "small"],
+        "mean_precision_prior": [0, -1.0, np.inf, "small"],
+        "mean_prior": [3, "any"],
+        "degrees_of_freedom_prior": [0, -1.0, np.inf, "few"],
+        "covariance_prior": [0.0, -1.0, "any"],
+        "n_threads": [0, 2.0],
+    },
 }
 options = pytest.mark.parametrize(
     ("Estimator", "name", "value"),
@@ -55,20 +68,20 @@ def test_bad_options_are_refused_by_fit(Estimator, name, value, blobs, unchanged
     X = blobs(n=12).X
     message = f"The '{name}' parameter of {Estimator.__name__} must be"
     fresh = Estimator(**{name: value})  # the constructor refuses nothing
-    fitted = Estimator(3, random_state=0).fit(X).set_params(**{name: value})
+    fitted = Estimator(random_state=0).fit(X).set_params(**{name: value})
     for estimator in (fresh, fitted):
         with unchanged(estimator, X), pytest.raises(InvalidParameterError, match=message):
             estimator.fit(X)
 
 
-@pytest.mark.parametrize("Estimator", [KMeans, GaussianMixture])
+@pytest.mark.parametrize("Estimator", BAD_OPTIONS)
 @pytest.mark.parametrize(
     "value", [np.random, np.random.default_rng(0)], ids=["module", "Generator"]
 )
 def test_generators_of_another_kind_are_refused(Estimator, value, blobs):
     message = f"The 'random_state' parameter of {Estimator.__name__} must be"
     with pytest.raises(InvalidParameterError, match=message):
-        Estimator(2, random_state=value).fit(blobs(n=12).X)
+        Estimator(random_state=value).fit(blobs(n=12).X)
 
 
 @pytest.mark.parametrize(

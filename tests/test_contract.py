@@ -11,15 +11,20 @@ from sklearn.base import (
     TransformerMixin,
 )
 from sklearn.cluster import KMeans as SklearnKMeans
+from sklearn.mixture import BayesianGaussianMixture as SklearnBayesian
 from sklearn.mixture import GaussianMixture as SklearnMixture
 from sklearn.utils import get_tags
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import fastmix
-from fastmix import GaussianMixture, KMeans
+from fastmix import BayesianGaussianMixture, GaussianMixture, KMeans
 
-PAIRS = [(KMeans, SklearnKMeans), (GaussianMixture, SklearnMixture)]
-pairs = pytest.mark.parametrize(("ours", "theirs"), PAIRS, ids=["KMeans", "GaussianMixture"])
+PAIRS = [
+    (KMeans, SklearnKMeans),
+    (GaussianMixture, SklearnMixture),
+    (BayesianGaussianMixture, SklearnBayesian),
+]
+pairs = pytest.mark.parametrize(("ours", "theirs"), PAIRS, ids=[ours.__name__ for ours, _ in PAIRS])
 
 KMEANS = (
     "n_clusters=8, *, init='k-means++', n_init='auto', max_iter=300, tol=0.0001, verbose=0, "
@@ -30,9 +35,16 @@ MIXTURE = (
     "n_init=1, init_params='kmeans', weights_init=None, means_init=None, precisions_init=None, "
     "random_state=None, warm_start=False, verbose=0, verbose_interval=10, n_threads=None"
 )
+BAYESIAN = (
+    "*, n_components=1, covariance_type='full', tol=0.001, reg_covar=1e-06, max_iter=100, "
+    "n_init=1, init_params='kmeans', weight_concentration_prior_type='dirichlet_process', "
+    "weight_concentration_prior=None, mean_precision_prior=None, mean_prior=None, "
+    "degrees_of_freedom_prior=None, covariance_prior=None, random_state=None, "
+    "warm_start=False, verbose=0, verbose_interval=10, n_threads=None"
+)
 
 WEIGHTS = ", sample_weight=None"
-ADDED = {  # what GaussianMixture takes and scikit-learn's does not
+ADDED = {  # what mixtures take and scikit-learn's do not
     **dict.fromkeys(("fit", "fit_predict", "score", "bic", "aic"), WEIGHTS),
     "sample": ", random_state=None",
 }
@@ -49,7 +61,10 @@ def bare(function):
     return text[1:-1]
 
 
-@pytest.mark.parametrize(("Estimator", "expected"), [(KMeans, KMEANS), (GaussianMixture, MIXTURE)])
+@pytest.mark.parametrize(
+    ("Estimator", "expected"),
+    [(KMeans, KMEANS), (GaussianMixture, MIXTURE), (BayesianGaussianMixture, BAYESIAN)],
+)
 def test_constructors_have_the_promised_signature(Estimator, expected):
     assert bare(Estimator) == expected
 
@@ -77,7 +92,7 @@ def test_public_methods_have_the_signatures_of_scikit_learn(ours, theirs):
     assert "fit_predict" in names
     for name in names:
         mine, his = bare(getattr(ours, name)), bare(getattr(theirs, name))
-        added = ADDED.get(name, "") if ours is GaussianMixture else ""
+        added = ADDED.get(name, "") if issubclass(ours, DensityMixin) else ""
         assert mine == his + added, name
 
 
@@ -101,7 +116,8 @@ def test_bases_stand_in_the_promised_order():
     ]
     assert [base for base in KMeans.__mro__ if base in family] == family
     family = [DensityMixin, BaseEstimator]
-    assert [base for base in GaussianMixture.__mro__ if base in family] == family
+    for mixture in (GaussianMixture, BayesianGaussianMixture):
+        assert [base for base in mixture.__mro__ if base in family] == family
 
 
 def test_tags_tell_the_truth():
@@ -110,14 +126,15 @@ def test_tags_tell_the_truth():
     assert tags.transformer_tags.preserves_dtype == ["float64", "float32"]
     assert not tags.input_tags.sparse
     assert not tags.input_tags.allow_nan
-    tags = get_tags(GaussianMixture())
-    assert tags.estimator_type == "density_estimator"
-    assert not tags.input_tags.sparse
-    assert not tags.input_tags.allow_nan
+    for mixture in (GaussianMixture(), BayesianGaussianMixture()):
+        tags = get_tags(mixture)
+        assert tags.estimator_type == "density_estimator"
+        assert not tags.input_tags.sparse
+        assert not tags.input_tags.allow_nan
 
 
 def test_public_names_are_declared():
-    assert {"KMeans", "GaussianMixture"} <= set(fastmix.__all__)
+    assert {"KMeans", "GaussianMixture", "BayesianGaussianMixture"} <= set(fastmix.__all__)
     assert isinstance(fastmix.__version__, str)
     for name in fastmix.__all__:
         assert hasattr(fastmix, name), name
@@ -150,6 +167,9 @@ def expected_failures(estimator):
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-@parametrize_with_checks([KMeans(), GaussianMixture()], expected_failed_checks=expected_failures)
+@parametrize_with_checks(
+    [KMeans(), GaussianMixture(), BayesianGaussianMixture()],
+    expected_failed_checks=expected_failures,
+)
 def test_scikit_learns_estimator_checks(estimator, check):
     assert check(estimator) is None

@@ -60,6 +60,26 @@ class Covariance(Protocol):
     def covariances(self, scatter: Floats, counts: Floats, reg_covar: float) -> Floats:
         """Covariances from second moments about the means, reg_covar added to the variances."""
 
+    def prior_shape(self, d: int) -> tuple[int, ...]:
+        """Shape of what a Bayesian mixture believes of every component's covariance."""
+
+    def posterior(
+        self,
+        covariances: Floats,
+        counts: Floats,
+        gap: Floats,
+        prior: Floats,
+        degrees_of_freedom: float,
+    ) -> tuple[Floats, Floats]:
+        """Expected covariances, and degrees of freedom (k,) or (), of the Wishart posterior.
+
+        gap (k, d) leads from the prior's mean to those of the rows, times the square root of
+        their joint mean precision: what it adds to the spread.
+        """
+
+    def sq_distances(self, factor: Floats, scatter: Floats) -> float:
+        """Sum of squared Mahalanobis distances of the rows, from their second moments."""
+
     def factor(self, covariances: Floats) -> Floats:
         """Whitening of the covariances; CollapseError where there is none."""
 
@@ -118,6 +138,25 @@ class Full:
 
     def covariances(self, scatter: Floats, counts: Floats, reg_covar: float) -> Floats:
         return _symmetric(scatter) / counts[:, None, None] + reg_covar * np.eye(scatter.shape[-1])
+
+    def prior_shape(self, d: int) -> tuple[int, ...]:
+        return (d, d)
+
+    def posterior(
+        self,
+        covariances: Floats,
+        counts: Floats,
+        gap: Floats,
+        prior: Floats,
+        degrees_of_freedom: float,
+    ) -> tuple[Floats, Floats]:
+        freedom = degrees_of_freedom + counts
+        own = (counts / freedom)[:, None, None] * covariances
+        believed = prior + gap[:, :, None] * gap[:, None, :]
+        return own + believed / freedom[:, None, None], freedom
+
+    def sq_distances(self, factor: Floats, scatter: Floats) -> float:
+        return float((self.precisions(factor) * _symmetric(scatter)).sum())
 
     def factor(self, covariances: Floats) -> Floats:
         return np.stack([_whitening(covariance, c) for c, covariance in enumerate(covariances)])
@@ -193,6 +232,19 @@ class Tied(Full):
     def covariances(self, scatter: Floats, counts: Floats, reg_covar: float) -> Floats:
         return _symmetric(scatter) / counts.sum() + reg_covar * np.eye(len(scatter))
 
+    def posterior(
+        self,
+        covariances: Floats,
+        counts: Floats,
+        gap: Floats,
+        prior: Floats,
+        degrees_of_freedom: float,
+    ) -> tuple[Floats, Floats]:
+        # one Wishart distribution that sees a component's average share of the rows
+        k, share = len(counts), (counts / len(counts)).sum()
+        freedom = np.asarray(degrees_of_freedom + share)
+        return covariances * (share / freedom) + (prior + gap.T @ gap / k) / freedom, freedom
+
     def factor(self, covariances: Floats) -> Floats:
         return _whitening(covariances, None)
 
@@ -227,6 +279,24 @@ class Diag:
 
     def covariances(self, scatter: Floats, counts: Floats, reg_covar: float) -> Floats:
         return scatter / counts[:, None] + reg_covar
+
+    def prior_shape(self, d: int) -> tuple[int, ...]:
+        return (d,)
+
+    def posterior(
+        self,
+        covariances: Floats,
+        counts: Floats,
+        gap: Floats,
+        prior: Floats,
+        degrees_of_freedom: float,
+    ) -> tuple[Floats, Floats]:
+        freedom = degrees_of_freedom + counts
+        own = (counts / freedom)[:, None] * covariances
+        return own + (prior + gap * gap) / freedom[:, None], freedom
+
+    def sq_distances(self, factor: Floats, scatter: Floats) -> float:
+        return float((self.precisions(factor) * scatter).sum())
 
     def factor(self, covariances: Floats) -> Floats:
         least = covariances.reshape(len(covariances), -1).min(1)
@@ -287,6 +357,24 @@ class Spherical(Diag):
 
     def covariances(self, scatter: Floats, counts: Floats, reg_covar: float) -> Floats:
         return super().covariances(scatter, counts, reg_covar).mean(1)
+
+    def prior_shape(self, d: int) -> tuple[int, ...]:
+        return ()
+
+    def posterior(
+        self,
+        covariances: Floats,
+        counts: Floats,
+        gap: Floats,
+        prior: Floats,
+        degrees_of_freedom: float,
+    ) -> tuple[Floats, Floats]:
+        freedom = degrees_of_freedom + counts
+        believed = prior + (gap * gap).mean(1)
+        return (counts / freedom) * covariances + believed / freedom, freedom
+
+    def sq_distances(self, factor: Floats, scatter: Floats) -> float:
+        return super().sq_distances(factor[:, None], scatter)
 
     def log_det(self, factor: Floats, k: int, d: int) -> Floats:
         return d * np.log(factor)

@@ -86,10 +86,15 @@ class Likelihood(NamedTuple):
         return log_const(weights, self.covariance.log_det(factor, *means.shape), means.shape[1])
 
 
-def estimate(totals: MixtureTotals, covariance: Covariance, reg_covar: float) -> Estimate:
+def estimate(
+    totals: MixtureTotals,
+    covariance: Covariance,
+    reg_covar: float,
+    smallest_count: float = SMALLEST_COUNT,
+) -> Estimate:
     """Counts, means and covariances of the totals."""
     held = totals.counts
-    counts = held + SMALLEST_COUNT
+    counts = held + smallest_count
     filled = held > 0
     shift = np.where(filled[:, None], totals.sums / np.where(filled, held, 1.0)[:, None], 0.0)
     mean = totals.origin + shift

@@ -62,9 +62,9 @@ class MixtureTotals(NamedTuple):
 class Posterior(NamedTuple):
     """What a Bayesian mixture knows about its parameters, beside their expected values."""
 
-    concentration: tuple[Floats, ...]  # one (k,) of a Dirichlet distribution, two of a process
-    mean_precision: Floats  # (k,)
-    degrees_of_freedom: Floats  # (k,); () where all components share one covariance
+    concentration: tuple[Floats, ...]  # of the weights: (k,), one or two of them
+    mean_precision: Floats  # (k,) in units of the components' precisions
+    degrees_of_freedom: Floats  # (k,) of the precisions; () where all components share one
 
 
 class Parameters(NamedTuple):
