@@ -559,5 +559,12 @@ def test_kernels_made_with_other_kernels_have_symbols_of_their_own():
         for verb in ("expect", "infer", "rank", "accumulate")
         for part in ("block", "serial", "threaded")
     }
-    names = {key: each.py_func.__qualname__ for key, each in compiled.items()}
-    assert len(set(names.values())) == len(names)
+    made_with = {}
+    for key, each in compiled.items():
+        cells = [id(cell.cell_contents) for cell in each.py_func.__closure__]
+        flags = key.endswith("threaded"), each.py_func.__code__
+        made_with.setdefault(each.py_func.__qualname__, set()).add((*cells, *flags))
+    blocks = {name: made for name, made in made_with.items() if ".drive" not in name}
+    assert len(blocks) > len(COVARIANCES)
+    assert all(len(made) == 1 for made in blocks.values())
+    assert len(made_with) == 3 * len(blocks)
