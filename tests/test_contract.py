@@ -28,7 +28,8 @@ KMEANS = (
 MIXTURE = (
     "n_components=1, *, covariance_type='full', tol=0.001, reg_covar=1e-06, max_iter=100, "
     "n_init=1, init_params='kmeans', weights_init=None, means_init=None, precisions_init=None, "
-    "random_state=None, warm_start=False, verbose=0, verbose_interval=10, n_threads=None"
+    "random_state=None, warm_start=False, verbose=0, verbose_interval=10, on_collapse='raise', "
+    "relative_reg_covar=False, n_threads=None"
 )
 
 WEIGHTS = ", sample_weight=None"

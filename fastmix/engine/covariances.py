@@ -24,13 +24,24 @@ from fastmix.kernels import diag, full, spherical, tied
 EPSILON = float(np.finfo(np.float64).eps)
 
 
-class CollapseError(ValueError):
+class RunError(ValueError):
+    """A run of EM cannot go on; from another start it may."""
+
+
+class CollapseError(RunError):
     """A component has lost its volume."""
 
-    def __init__(self, component: int | None, reason: str) -> None:
-        super().__init__(reason)
+    def __init__(
+        self,
+        component: int | None,
+        reason: str,
+        matrix: Floats | None = None,
+        text: str | None = None,
+    ) -> None:
+        super().__init__(reason if text is None else text)
         self.component = component  # None: the covariance that all components share
         self.reason = reason
+        self.matrix = matrix  # (d, d) its covariance, if known
 
 
 class Covariance(Protocol):
@@ -59,6 +70,9 @@ class Covariance(Protocol):
 
     def covariances(self, scatter: Floats, counts: Floats, reg_covar: float) -> Floats:
         """Covariances from second moments about the means, reg_covar added to the variances."""
+
+    def widened(self, scatter: Floats, counts: Floats, c: int | None, amount: float) -> Floats:
+        """Second moments of components of weights counts, the variances of c raised by amount."""
 
     def factor(self, covariances: Floats) -> Floats:
         """Whitening of the covariances; CollapseError where there is none."""
@@ -115,6 +129,11 @@ class Full:
 
     def covariances(self, scatter: Floats, counts: Floats, reg_covar: float) -> Floats:
         return _symmetric(scatter) / counts[:, None, None] + reg_covar * np.eye(scatter.shape[-1])
+
+    def widened(self, scatter: Floats, counts: Floats, c: int | None, amount: float) -> Floats:
+        moved = scatter.copy()
+        moved[c] += counts[c] * amount * np.eye(scatter.shape[-1])
+        return moved
 
     def factor(self, covariances: Floats) -> Floats:
         return np.stack([_whitening(covariance, c) for c, covariance in enumerate(covariances)])
@@ -183,6 +202,9 @@ class Tied(Full):
     def covariances(self, scatter: Floats, counts: Floats, reg_covar: float) -> Floats:
         return _symmetric(scatter) / counts.sum() + reg_covar * np.eye(len(scatter))
 
+    def widened(self, scatter: Floats, counts: Floats, c: int | None, amount: float) -> Floats:
+        return scatter + counts.sum() * amount * np.eye(len(scatter))
+
     def factor(self, covariances: Floats) -> Floats:
         return _whitening(covariances, None)
 
@@ -217,6 +239,11 @@ class Diag:
 
     def covariances(self, scatter: Floats, counts: Floats, reg_covar: float) -> Floats:
         return scatter / counts[:, None] + reg_covar
+
+    def widened(self, scatter: Floats, counts: Floats, c: int | None, amount: float) -> Floats:
+        moved = scatter.copy()
+        moved[c] += counts[c] * amount
+        return moved
 
     def factor(self, covariances: Floats) -> Floats:
         least = covariances.reshape(len(covariances), -1).min(1)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastmix._numba import threads
-from fastmix.engine.covariances import Covariance
+from fastmix.engine.covariances import Covariance, RunError
 from fastmix.engine.results import (
     Array,
     Floats,
@@ -74,15 +74,15 @@ def run(
     ------
     CollapseError
         If a component loses its volume.
-    ValueError
+    RunError
         If every component is too far from some row for float64.
     """
-    parameters, history, converged = start, [], False
+    parameters, history, converged, events = start, [], False, start.events
     clock = time.perf_counter()
     for n_iter in range(1, max_iter + 1):
         totals = expect(rows, parameters, model.covariance)
         if not np.isfinite(totals.objective):
-            raise ValueError(
+            raise RunError(
                 "Some rows are so far from every component that their distance, in standard deviations, "
                 "overflows. Rescale X, increase reg_covar, or check means_init and precisions_init."
             )
@@ -90,12 +90,13 @@ def run(
         before, bound = bound, model.bound(totals, parameters, moved)
         parameters, change = moved, bound - before
         history.append(bound)
+        events += moved.events
         if verbose and n_iter % verbose_interval == 0:
             clock = _report(n_iter, change, clock, verbose)
-        if abs(change) < tol:
+        if abs(change) < tol and not moved.events:  # a mended component has yet to settle
             converged = True
             break
-    return MixtureResult(parameters, len(history), converged, history)
+    return MixtureResult(parameters, len(history), converged, history, events)
 
 
 def _report(n_iter: int, change: float, clock: float, verbose: int) -> float:
