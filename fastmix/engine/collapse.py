@@ -12,10 +12,16 @@ from numpy.random import RandomState
 
 from fastmix.engine.covariances import EPSILON, CollapseError, Covariance
 from fastmix.engine.em import Model, accumulate, infer
-from fastmix.engine.likelihood import COLLAPSED, SMALLEST_COUNT
+from fastmix.engine.likelihood import COLLAPSED, SMALLEST_COUNT, placed
 from fastmix.engine.results import Floats, MixtureTotals, Parameters, Rows
 from fastmix.engine.rows import take
-from fastmix.engine.shares import blocks, constant_features, mean_and_variances, overall
+from fastmix.engine.shares import (
+    blocks,
+    constant_features,
+    mean_and_variances,
+    overall,
+    rounding,
+)
 
 RESTARTS = 3  # of one component in one run
 FLOOR = 1e-6  # least variance of a regularised component, of the mean variance of the features
@@ -63,6 +69,9 @@ class Raise:
         """What EM raises, if nothing collapses."""
         return self.model.bound(totals, before, after)
 
+    def check(self, found: Parameters, totals: MixtureTotals) -> None:
+        """CollapseError where the mixture found from totals is none, though the model takes it."""
+
     def mend(
         self, totals: MixtureTotals, error: CollapseError, mended: list[int | None]
     ) -> tuple[MixtureTotals, str]:
@@ -84,6 +93,7 @@ class Raise:
         while True:
             try:
                 found = step(totals)
+                self.check(found, totals)
             except CollapseError as error:
                 told = explained(error, totals, self.rows, *self.spread)
                 totals, event = self.mend(totals, told, mended)
@@ -95,7 +105,22 @@ class Raise:
                 return self.last
 
 
-class Reseed(Raise):
+class Mend(Raise):
+    """Base of those that go on. A component of equal rows has collapsed, whatever rounding says.
+
+    `Raise` lets it pass, as scikit-learn does, if its variances are not quite zero.
+    """
+
+    def check(self, found: Parameters, totals: MixtureTotals) -> None:
+        """CollapseError where a variance is rounding only."""
+        least = np.square(rounding(self.rows, found.means))
+        try:
+            self.covariance.refuse_flat(found.covariances, least)
+        except CollapseError as error:
+            raise placed(error, found.covariances, totals, self.covariance) from None
+
+
+class Reseed(Mend):
     """The component restarts at a row that is poorly explained, with the covariance of all rows.
 
     The row is drawn in proportion to its weight times how far its log-likelihood lies below the
@@ -111,7 +136,10 @@ class Reseed(Raise):
     ) -> tuple[MixtureTotals, str]:
         """Totals in which all rows, moved onto the drawn one, make up the component."""
         c = error.component
-        if c is None or self.restarts.get(c, 0) == RESTARTS:
+        if c is None:
+            raise error
+        if self.restarts.get(c, 0) == RESTARTS:
+            error.args = (f"{error} It has been restarted {RESTARTS} times in vain.",)
             raise error
         self.restarts[c] = self.restarts.get(c, 0) + 1
         rows, k = self.rows, len(totals.counts)
@@ -145,7 +173,7 @@ class Reseed(Raise):
         return poor / poor.sum()
 
 
-class Regularize(Raise):
+class Regularize(Mend):
     """The least amount is added to the variances of the component that gives it a volume."""
 
     def __init__(self, model: Model, rows: Rows, random: RandomState) -> None:

@@ -77,6 +77,9 @@ class Covariance(Protocol):
     def factor(self, covariances: Floats) -> Floats:
         """Whitening of the covariances; CollapseError where there is none."""
 
+    def refuse_flat(self, covariances: Floats, least: Floats) -> None:
+        """CollapseError where variances are not above `least` (k, d)."""
+
     def log_det(self, factor: Floats, k: int, d: int) -> Floats:
         """Log-determinant of the whitening of every component, (k,)."""
 
@@ -137,6 +140,9 @@ class Full:
 
     def factor(self, covariances: Floats) -> Floats:
         return np.stack([_whitening(covariance, c) for c, covariance in enumerate(covariances)])
+
+    def refuse_flat(self, covariances: Floats, least: Floats) -> None:
+        _refuse_flat(np.diagonal(covariances, axis1=1, axis2=2), least)
 
     def log_det(self, factor: Floats, k: int, d: int) -> Floats:
         diagonal = np.diagonal(factor, axis1=-2, axis2=-1)
@@ -208,6 +214,12 @@ class Tied(Full):
     def factor(self, covariances: Floats) -> Floats:
         return _whitening(covariances, None)
 
+    def refuse_flat(self, covariances: Floats, least: Floats) -> None:
+        try:
+            _refuse_flat(np.diagonal(covariances)[None], least.max(0)[None])
+        except CollapseError as error:
+            raise CollapseError(None, error.reason) from None
+
     def whiten(self, factor: Floats, c: int, diff: Floats) -> Floats:
         return diff @ factor.T
 
@@ -251,6 +263,9 @@ class Diag:
             c = int(np.argmin(least > 0.0))
             raise CollapseError(c, f"its smallest variance is {least[c]:.3g}")
         return 1.0 / np.sqrt(covariances)
+
+    def refuse_flat(self, covariances: Floats, least: Floats) -> None:
+        _refuse_flat(covariances, least)
 
     def log_det(self, factor: Floats, k: int, d: int) -> Floats:
         return np.log(factor).sum(1)
@@ -301,6 +316,9 @@ class Spherical(Diag):
     def covariances(self, scatter: Floats, counts: Floats, reg_covar: float) -> Floats:
         return super().covariances(scatter, counts, reg_covar).mean(1)
 
+    def refuse_flat(self, covariances: Floats, least: Floats) -> None:
+        _refuse_flat(covariances[:, None], least.mean(1)[:, None])
+
     def log_det(self, factor: Floats, k: int, d: int) -> Floats:
         return d * np.log(factor)
 
@@ -313,17 +331,28 @@ def _symmetric(lower: Floats) -> Floats:
     return np.tril(lower) + np.swapaxes(np.tril(lower, -1), -1, -2)
 
 
+def _refuse_flat(variances: Floats, least: Floats) -> None:
+    """CollapseError of the first component (k, d) with a variance that is not above the least."""
+    flat = variances <= least
+    if flat.any():
+        c = int(np.argmax(flat.any(axis=1)))
+        smallest = float(variances[c][flat[c]].min())
+        raise CollapseError(c, f"a variance of {smallest:.3g} is rounding")
+
+
 def _whitening(covariance: Floats, component: int | None) -> Floats:
     """The inverse of the Cholesky factor of one matrix."""
     try:
         L = np.linalg.cholesky(covariance)
     except np.linalg.LinAlgError:
-        raise CollapseError(component, "its covariance is not positive definite") from None
+        raise CollapseError(component, "the covariance is not positive definite") from None
     # a pivot that is rounding error only stands for zero
     pivots, variances = np.diagonal(L) ** 2, np.diagonal(covariance)
     if not np.all(pivots > len(L) * EPSILON * variances):
         smallest = float(np.min(pivots / variances))
-        raise CollapseError(component, f"its smallest relative pivot is {smallest:.3g}")
+        raise CollapseError(
+            component, f"the smallest relative pivot of its Cholesky factor is {smallest:.3g}"
+        )
     return np.asarray(lapack.dtrtri(L, lower=1)[0])
 
 

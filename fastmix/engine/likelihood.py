@@ -103,7 +103,7 @@ def factored(covariances: Floats, totals: MixtureTotals, covariance: Covariance)
     try:
         return covariance.factor(covariances)
     except CollapseError as error:
-        raise _placed(error, covariances, totals, covariance) from None
+        raise placed(error, covariances, totals, covariance) from None
 
 
 def log_const(weights: Floats, log_det: Floats, d: int) -> Floats:
@@ -116,7 +116,7 @@ def _shares(counts: Floats) -> Floats:
     return counts / counts.sum()
 
 
-def _placed(
+def placed(
     error: CollapseError, covariances: Floats, totals: MixtureTotals, covariance: Covariance
 ) -> CollapseError:
     """The error with the component's weight and covariance."""
@@ -126,6 +126,7 @@ def _placed(
         if c is None
         else f"Component {c} (weight {_shares(totals.counts)[c]:.3g})"
     )
-    matrix = covariance.to_full(covariances, *totals.origin.shape)[c or 0]
+    one = covariances if c is None else covariances[c : c + 1]
+    matrix = covariance.to_full(one, 1, totals.origin.shape[1])[0]
     reason = f"{where} has collapsed: {error.reason}"
     return CollapseError(c, reason, matrix, f"{COLLAPSED} {reason}.")

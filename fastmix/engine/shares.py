@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from fastmix.engine.covariances import COVARIANCES, Covariance
+from fastmix.engine.covariances import COVARIANCES, EPSILON, Covariance
 from fastmix.engine.em import accumulate
 from fastmix.engine.likelihood import Estimate, estimate
 from fastmix.engine.results import Array, Floats, MixtureTotals, Rows
@@ -42,9 +42,15 @@ def mean_and_variances(rows: Rows) -> tuple[Floats, Floats]:
 
 def constant_features(rows: Rows, mean: Floats, variances: Floats) -> NDArray[np.bool_]:
     """Which features differ by no more than the rounding of their numbers and of their mean?"""
+    return np.asarray(np.sqrt(variances) <= rounding(rows, mean))
+
+
+def rounding(rows: Rows, means: Floats) -> Floats:
+    """Standard deviations (..., d) about means (..., d) that rounding alone may give to equal rows."""
     origin = np.ldexp(rows.frame.origin.astype(np.float64), -rows.frame.exponent)
-    rounding = 16 * np.finfo(rows.tiles.dtype).eps * (np.abs(origin) + np.abs(mean))
-    return np.asarray(np.sqrt(variances) <= rounding)
+    # SMALLEST_COUNT moves the mean of one row by 10 epsilon
+    share = 2 * np.finfo(rows.tiles.dtype).eps + 16 * EPSILON
+    return np.asarray(share * (np.abs(origin) + np.abs(means)))
 
 
 def one_hot(labels: NDArray[np.integer], k: int) -> Floats:
