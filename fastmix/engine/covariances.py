@@ -345,14 +345,12 @@ def _whitening(covariance: Floats, component: int | None) -> Floats:
     try:
         L = np.linalg.cholesky(covariance)
     except np.linalg.LinAlgError:
-        raise CollapseError(component, "the covariance is not positive definite") from None
+        raise CollapseError(component, "its covariance is not positive definite") from None
     # a pivot that is rounding error only stands for zero
     pivots, variances = np.diagonal(L) ** 2, np.diagonal(covariance)
     if not np.all(pivots > len(L) * EPSILON * variances):
         smallest = float(np.min(pivots / variances))
-        raise CollapseError(
-            component, f"the smallest relative pivot of its Cholesky factor is {smallest:.3g}"
-        )
+        raise CollapseError(component, f"its smallest relative pivot is {smallest:.3g}")
     return np.asarray(lapack.dtrtri(L, lower=1)[0])
 
 

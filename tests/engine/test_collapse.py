@@ -34,10 +34,10 @@ def test_restarts_are_drawn_where_rows_are_poorly_explained(
 def test_a_run_that_collapses_in_the_middle_goes_on(
     rng, packed, parameters, covariance, covariance_type
 ):
-    """Component 2 starts so narrow at the last row that it holds nothing else."""
-    X = np.r_[rng.normal(size=(40, 2)), [[8.0, 8.0]]]
-    means = np.array([[-1.0, 0.0], [1.0, 0.0], [8.0, 8.0]])
-    sizes = np.array([1.0, 1.0, 1e-4])[:, None, None]
+    """Component 2 starts so narrow at a row that it holds nothing else."""
+    X = rng.normal(size=(41, 2))
+    means = np.array([[-1.0, 0.0], [1.0, 0.0], X[40]])
+    sizes = np.array([1.0, 1.0, 1e-8])[:, None, None]
     start = parameters(
         np.full(3, 1 / 3), means, naive.from_full(sizes * np.eye(2), np.ones(3), covariance_type)
     )
