@@ -12,10 +12,20 @@ from sklearn.exceptions import ConvergenceWarning
 
 from fastmix import _validation as validation
 from fastmix.engine import em, passes
+from fastmix.engine.collapse import ON_COLLAPSE
 from fastmix.engine.covariances import COVARIANCES
-from fastmix.engine.results import Floats, Frame, MixtureInit, MixtureResult, Parameters, Rows
+from fastmix.engine.results import (
+    Array,
+    Floats,
+    Frame,
+    MixtureInit,
+    MixtureResult,
+    Parameters,
+    Rows,
+)
 from fastmix.engine.rows import frame_of, measure, pack
 from fastmix.engine.runs import best_of
+from fastmix.engine.shares import mean_and_variances
 from fastmix.engine.starts import STARTS, start
 
 
@@ -29,17 +39,25 @@ class Mixture(DensityMixin, BaseEstimator):
         "reg_covar": [validation.Interval(Real, 0.0, None, closed="left")],
         "max_iter": [validation.Interval(Integral, 0, None, closed="left")],
         "n_init": [validation.Interval(Integral, 1, None, closed="left")],
-        "init_params": [validation.StrOptions(set(STARTS))],
+        "init_params": [validation.StrOptions(set(STARTS)), callable, "array-like"],
         "random_state": ["random_state"],
         "warm_start": ["boolean"],
         "verbose": ["verbose"],
         "verbose_interval": [validation.Interval(Integral, 1, None, closed="left")],
+        "on_collapse": [validation.StrOptions(set(ON_COLLAPSE))],
+        "relative_reg_covar": ["boolean"],
         "n_threads": validation.N_THREADS,
     }
 
     def _model(self, packed: Rows) -> em.Model:
         """What is fitted to these rows, from the parameters of the estimator."""
         raise NotImplementedError
+
+    def _reg_covar(self, packed: Rows) -> float:
+        """What is added to every variance, in squared units of X."""
+        if not self.relative_reg_covar:
+            return float(self.reg_covar)
+        return float(self.reg_covar * mean_and_variances(packed)[1].mean())
 
     def _parameters(self, frame: Frame) -> Parameters:
         """The fitted mixture in a frame, from the public attributes: they may have been set by hand."""
@@ -109,13 +127,15 @@ class Mixture(DensityMixin, BaseEstimator):
             going_on = self.warm_start and hasattr(self, "converged_")
             if going_on:
                 self._check_same_shape(array)
+            given = None if going_on else self._given_shares(len(array))
+            n_runs = 1 if going_on else self._runs(given is not None)
             frame = frame_of(array, measure(array, self.n_threads), normalise=False)
             packed = pack(array, frame, weight, self.n_threads)
             model = self._model(packed)
             random = validation.random_state(self.random_state)
             best, records = best_of(
-                1 if going_on else self.n_init,
-                lambda: self._run(packed, model, random, going_on),
+                n_runs,
+                lambda: self._run(array, packed, given, model, random, going_on),
                 self.verbose,
             )
             self._keep(packed, best, records)
@@ -134,14 +154,43 @@ class Mixture(DensityMixin, BaseEstimator):
                     f"to {new}. Set warm_start=False or fit a new estimator."
                 )
 
+    def _given_shares(self, n: int) -> Array | None:
+        """Labels or responsibilities of the caller, if that is what init_params is."""
+        if isinstance(self.init_params, str) or callable(self.init_params):
+            return None
+        return validation.shares(self.init_params, n, self.n_components)
+
+    def _runs(self, given: bool) -> int:
+        """Number of starts."""
+        if given and self.n_init != 1:
+            warnings.warn(
+                "Explicit labels or responsibilities passed as init_params: performing only one init "
+                f"in {type(self).__name__} instead of n_init={self.n_init}.",
+                RuntimeWarning,
+                stacklevel=5,
+            )
+            return 1
+        return int(self.n_init)
+
     def _run(
-        self, packed: Rows, model: em.Model, random: RandomState, going_on: bool
+        self,
+        X: NDArray[Any],
+        packed: Rows,
+        given: Array | None,
+        model: em.Model,
+        random: RandomState,
+        going_on: bool,
     ) -> MixtureResult:
         """One start and its EM steps."""
+        model = ON_COLLAPSE[self.on_collapse](model, packed, random)
         if going_on:
             first, bound = self._parameters(packed.frame), self.lower_bound_
         else:
-            first = start(packed, self.n_components, self.init_params, model, random)
+            how = self.init_params if given is None else given
+            if callable(how) and not model.complete:
+                answer = how(X, n_components=self.n_components, random_state=random)
+                how = validation.shares(answer, len(X), self.n_components)
+            first = start(packed, self.n_components, how, model, random)
             bound = -np.inf
         return em.run(
             packed,
@@ -156,6 +205,8 @@ class Mixture(DensityMixin, BaseEstimator):
 
     def _keep(self, packed: Rows, best: MixtureResult, records: list[MixtureInit]) -> None:
         """Set the fitted attributes."""
+        for event in best.events:
+            warnings.warn(event, RuntimeWarning, stacklevel=5)
         if not best.converged and self.max_iter > 0:
             warnings.warn(
                 "Best performing initialization did not converge. Try different init parameters, or "

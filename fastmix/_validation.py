@@ -24,6 +24,7 @@ __all__ = [
     "random_state",
     "rows",
     "shaped",
+    "shares",
     "weights",
 ]
 
@@ -106,6 +107,37 @@ def shaped(array: ArrayLike, shape: tuple[int, ...], name: str) -> NDArray[Any]:
     if checked.shape != shape:
         raise ValueError(
             f"The parameter '{name}' should have the shape of {shape}, but got {checked.shape}"
+        )
+    return checked
+
+
+def shares(init_params: ArrayLike, n: int, k: int) -> NDArray[Any]:
+    """Labels (n,) or responsibilities (n, k) to start a mixture from; never written to."""
+    options: dict[str, Any] = {"ensure_2d": False, "allow_nd": True, "input_name": "init_params"}
+    options |= {"ensure_min_samples": 0, "ensure_min_features": 0}
+    checked = check_array(init_params, dtype=None, **options)
+    allowed = (
+        f"An array must hold labels, whole numbers from 0 to {k - 1}, of shape ({n},), or "
+        f"responsibilities, not negative and of sum 1 in every row, of shape ({n}, {k}); or name a start."
+    )
+    if checked.shape == (n,):
+        if checked.dtype.kind not in "iu":
+            raise ValueError(f"init_params gives labels of dtype {checked.dtype}. {allowed}")
+        if checked.min() < 0 or checked.max() >= k:
+            raise ValueError(
+                f"init_params gives labels from {checked.min()} to {checked.max()}. {allowed}"
+            )
+        return checked
+    if checked.shape != (n, k):
+        raise ValueError(f"init_params gives an array of shape {checked.shape}. {allowed}")
+    checked = check_array(checked, dtype=FLOATS, **options)
+    if checked.min() < 0:
+        raise ValueError(f"init_params gives a responsibility of {checked.min():.5g}. {allowed}")
+    sums = checked.sum(axis=1, dtype=np.float64)
+    row = int(np.abs(sums - 1.0).argmax())
+    if not abs(sums[row] - 1.0) <= np.sqrt(np.finfo(checked.dtype).eps):
+        raise ValueError(
+            f"init_params gives responsibilities of sum {sums[row]:.5g} in row {row}. {allowed}"
         )
     return checked
 

@@ -1,5 +1,6 @@
 """Gaussian mixtures behind scikit-learn's API."""
 
+from collections.abc import Callable
 from numbers import Real
 from typing import Any
 
@@ -35,14 +36,28 @@ class GaussianMixture(Mixture):
     tol : float, default=1e-3
         EM stops when the mean log-likelihood moves by less than this.
     reg_covar : float, default=1e-6
-        Added to every variance, in squared units of X; keeps covariances positive.
+        Added to every variance, in squared units of X; keeps covariances positive. See
+        ``relative_reg_covar``.
     max_iter : int, default=100
         Most EM iterations of one run; with 0 the start is kept.
     n_init : int, default=1
         Number of starts, of which the best run is kept.
-    init_params : {'kmeans', 'k-means++', 'random', 'random_from_data'}, default='kmeans'
-        How rows are shared out at the start: by the clusters of k-means, one k-means++ seed each,
-        at random, or one random row each.
+    init_params : str, callable or array-like, default='kmeans'
+        How rows are shared out at the start:
+
+        - 'kmeans': by the clusters of k-means;
+        - 'kmeans-whitened': by the clusters of k-means among rows whitened by their own covariance
+          (unit variance along every principal axis). For data that are stretched, or whose features
+          have different units; it needs many more rows than features, and a whitened copy of X
+          while it runs;
+        - 'k-means++': one k-means++ seed each;
+        - 'random': at random;
+        - 'random_from_data': one random row each;
+        - a callable ``init_params(X, n_components=..., random_state=...)``, called once a start,
+          that returns labels or responsibilities;
+        - an array of labels, ints from 0 to n_components - 1 of shape (n_samples,), or of
+          responsibilities, not negative and of sum 1 in every row, of shape
+          (n_samples, n_components). There is one start only, then.
     weights_init : array-like of shape (n_components,), default=None
         Weights to start from; None leaves them to init_params.
     means_init : array-like of shape (n_components, n_features), default=None
@@ -57,6 +72,21 @@ class GaussianMixture(Mixture):
         1 prints iterations, 2 adds times and changes.
     verbose_interval : int, default=10
         Iterations between two such lines.
+    on_collapse : {'raise', 'reseed', 'regularize'}, default='raise'
+        What is done when a component loses its volume, as one that holds a single row does:
+
+        - 'raise': the run fails; if all do, so does fit, with the reason and what to do;
+        - 'reseed': the component restarts at a row that is poorly explained, drawn with
+          ``random_state``, with the covariance of the whole data and weight 1/k, at most three
+          times a run;
+        - 'regularize': just as much is added to the variances of that component that its covariance
+          has no eigenvalue below 1e-6 of the mean variance of the features.
+
+        The last two warn with a RuntimeWarning. A covariance that all components share cannot be
+        reseeded. The likelihood may fall at such an event.
+    relative_reg_covar : bool, default=False
+        Whether reg_covar is a fraction of the (weighted) mean variance of the features instead of
+        an absolute number. The fit then does not depend on the units of X.
     n_threads : int or None, default=None
         Most threads to use; None means all CPUs of the process. It never changes the result.
 
@@ -81,7 +111,9 @@ class GaussianMixture(Mixture):
     lower_bounds_ : list of float
         The same before every step.
     init_results_ : list
-        One record for every start: n_iter, converged, lower_bound, history, best, error.
+        One record for every start: n_iter, converged, lower_bound, history, best, error, and
+        events: what was done about collapses. A start that fails leaves its error here and does
+        not keep the others from being run.
     n_features_in_ : int
         Number of features.
     feature_names_in_ : ndarray of shape (n_features_in_,)
@@ -132,7 +164,7 @@ class GaussianMixture(Mixture):
         reg_covar: float = 1e-6,
         max_iter: int = 100,
         n_init: int = 1,
-        init_params: str = "kmeans",
+        init_params: str | Callable[..., ArrayLike] | ArrayLike = "kmeans",
         weights_init: ArrayLike | None = None,
         means_init: ArrayLike | None = None,
         precisions_init: ArrayLike | None = None,
@@ -140,6 +172,8 @@ class GaussianMixture(Mixture):
         warm_start: bool = False,
         verbose: int = 0,
         verbose_interval: int = 10,
+        on_collapse: str = "raise",
+        relative_reg_covar: bool = False,
         n_threads: int | None = None,
     ) -> None:
         self.n_components = n_components
@@ -156,11 +190,13 @@ class GaussianMixture(Mixture):
         self.warm_start = warm_start
         self.verbose = verbose
         self.verbose_interval = verbose_interval
+        self.on_collapse = on_collapse
+        self.relative_reg_covar = relative_reg_covar
         self.n_threads = n_threads
 
     def _model(self, packed: Rows) -> Likelihood:
         given = self._given(packed.tiles.shape[1], packed.frame)
-        return Likelihood(COVARIANCES[self.covariance_type], self.reg_covar, given)
+        return Likelihood(COVARIANCES[self.covariance_type], self._reg_covar(packed), given)
 
     def _given(self, d: int, frame: Frame) -> Given:
         """Check weights_init, means_init and precisions_init, and put them into the frame."""

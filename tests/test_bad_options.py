@@ -28,7 +28,7 @@ BAD_OPTIONS = {
         "reg_covar": [-1e-9, "small", None],
         "max_iter": [-1, 10.0, None],
         "n_init": [0, "auto", 2.0, None],
-        "init_params": ["k-means", "KMeans", None],
+        "init_params": ["k-means", "KMeans", None, 3],
         "weights_init": [3, "even"],
         "means_init": [3, "any"],
         "precisions_init": [3, "any"],
@@ -36,6 +36,8 @@ BAD_OPTIONS = {
         "warm_start": [1, 0, "yes", None],
         "verbose": [-1, "yes", None],
         "verbose_interval": [0, 2.0, None],
+        "on_collapse": ["Raise", "regularise", None],
+        "relative_reg_covar": [1, 0, "yes", None],
         "n_threads": [0, -1, 2.0, "all"],
     },
     BayesianGaussianMixture: {

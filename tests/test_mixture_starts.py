@@ -1,12 +1,14 @@
-"""GaussianMixture: the four inits, given parameters, several inits and warm starts."""
+"""GaussianMixture: the inits, by name or by the caller, given parameters, several inits and warm starts."""
 
 import naive
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.base import clone
 from sklearn.mixture import GaussianMixture as SklearnMixture
 
 from fastmix import GaussianMixture
+from fastmix.engine.starts import STARTS
 
 NOT_CONVERGED = "ignore:Best performing initialization did not converge"
 INITS = ["kmeans", "k-means++", "random", "random_from_data"]
@@ -98,6 +100,168 @@ def test_the_first_bound_is_of_weights_that_sum_to_one(blobs, init):
     assert start.score(X) == pytest.approx(first, rel=1e-12)
     log_norm, _ = naive.e_step(X, np.full(3, 1 / 3), start.means_, start.covariances_, "full")
     assert float(log_norm.mean()) == pytest.approx(first, rel=1e-9)
+
+
+# --- whitened k-means ------------------------------------------------------------------------
+
+
+def stretched(seed, n=400):
+    """Two long parallel clusters, side by side: (n, 2), and their labels."""
+    random = np.random.RandomState(seed)
+    truth = np.arange(n) % 2
+    X = np.c_[20 * random.normal(size=n), 2 * truth + 0.2 * random.normal(size=n)]
+    angle = np.pi / 6
+    turn = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
+    return X @ turn, truth
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_whitened_k_means_rescues_stretched_data(seed):
+    X, truth = stretched(seed)
+    plain = GaussianMixture(2, random_state=seed).fit(X)
+    rescued = GaussianMixture(2, init_params="kmeans-whitened", random_state=seed).fit(X)
+    labels = rescued.predict(X)
+    assert max(np.mean(labels == truth), np.mean(labels != truth)) == 1.0
+    assert rescued.lower_bound_ > plain.lower_bound_ + 0.5
+    theirs = SklearnMixture(2, random_state=seed).fit(X)
+    assert theirs.lower_bound_ == pytest.approx(plain.lower_bound_, abs=1e-6)
+
+
+def test_whitened_k_means_does_not_see_units(blobs):
+    X = blobs(n=90, gap=4.0).X
+    options = {"init_params": "kmeans-whitened", "random_state": 1, "reg_covar": 0.0}
+    here = GaussianMixture(3, **options).fit(X)
+    there = GaussianMixture(3, **options).fit(X * [2.0**-20, 2.0**20])
+    assert_array_equal(there.predict(X * [2.0**-20, 2.0**20]), here.predict(X))
+    assert_allclose(there.means_, here.means_ * [2.0**-20, 2.0**20], rtol=1e-7)
+
+
+# --- starts of the caller --------------------------------------------------------------------
+
+
+def shared(rng, form, n=60, k=3):
+    """Labels (n,) or responsibilities (n, k), and both as responsibilities."""
+    if form == "labels":
+        labels = rng.permutation(np.arange(n) % k)
+        return labels, naive.one_hot(labels, k)
+    resp = rng.dirichlet(np.ones(k), n)
+    return resp, resp
+
+
+@pytest.mark.parametrize("form", ["labels", "responsibilities"])
+@pytest.mark.parametrize("way", ["array", "list", "read-only", "callable"])
+def test_a_given_start_is_the_m_step_of_the_definition(
+    rng, blobs, covariance_type, form, way, unchanged
+):
+    X = blobs(n=60, gap=4.0).X + 100.0
+    given, resp = shared(rng, form)
+    init = {"array": given, "list": given.tolist(), "read-only": given.copy()}.get(way)
+    if way == "read-only":
+        init.setflags(write=False)
+    elif way == "callable":
+        init = lambda X, *, n_components, random_state: given  # noqa: E731
+    gm = GaussianMixture(3, covariance_type=covariance_type, init_params=init, max_iter=0)
+    with unchanged(given, X):
+        gm.fit(X)
+    expected = naive.m_step(X, resp, covariance_type)
+    assert_allclose(gm.weights_, expected[0], rtol=1e-12)
+    assert_allclose(gm.means_, expected[1], rtol=1e-12)
+    assert_allclose(gm.covariances_, expected[2], rtol=1e-9, atol=1e-9)
+    whole = gm.set_params(max_iter=300).fit(X)
+    run = naive.em(X, covariance_type, resp=resp, max_iter=300)
+    assert whole.n_iter_ == run.n_iter
+    assert_allclose(whole.means_, run.means, rtol=1e-7)
+
+
+def test_four_points_labelled_by_hand():
+    X = np.array([[0.0, 0.0], [0.0, 2.0], [10.0, 0.0], [10.0, 2.0]])
+    gm = GaussianMixture(2, init_params=[0, 1, 0, 1], max_iter=0, covariance_type="diag").fit(X)
+    assert_allclose(gm.means_, [[5, 0], [5, 2]], atol=1e-12)
+    assert_allclose(gm.covariances_, [[25 + 1e-6, 1e-6]] * 2, atol=1e-12)
+
+
+def test_a_callable_is_asked_once_a_start_with_x_and_the_random_state(blobs):
+    X, stream, seen = blobs(n=60).X + 1000.0, np.random.RandomState(3), []
+
+    def init(X, n_components, random_state):
+        seen.append((X.copy(), n_components, random_state))
+        return random_state.randint(n_components, size=len(X))
+
+    gm = GaussianMixture(3, init_params=init, n_init=4, random_state=stream).fit(X)
+    assert len(seen) == len(gm.init_results_) == 4
+    for rows, k, random in seen:
+        assert_array_equal(rows, X)
+        assert k == 3
+        assert random is stream
+    again = GaussianMixture(3, init_params=init, n_init=4, random_state=3).fit(X)
+    assert again.lower_bounds_ == gm.lower_bounds_
+
+
+def test_a_callable_is_not_asked_where_all_parameters_are_given(blobs, mixture_start):
+    X, truth, _ = blobs(n=60)
+    given = mixture_start(X, truth, "full")
+    gm = GaussianMixture(3, init_params=pytest.fail, **given).fit(X)
+    assert gm.n_iter_ >= 1
+    assert gm.set_params(warm_start=True).fit(X).n_iter_ == 1
+
+
+def test_a_given_start_is_made_once(rng, blobs):
+    X = blobs(n=60, gap=4.0).X
+    labels, _ = shared(rng, "labels")
+    message = "performing only one init in GaussianMixture instead of n_init=5"
+    with pytest.warns(RuntimeWarning, match=message) as caught:
+        gm = GaussianMixture(3, init_params=labels, n_init=5, max_iter=300).fit(X)
+    assert caught[0].filename == __file__
+    assert len(gm.init_results_) == 1
+    assert (
+        gm.lower_bounds_
+        == GaussianMixture(3, init_params=labels, max_iter=300).fit(X).lower_bounds_
+    )
+
+
+@pytest.mark.parametrize("form", ["labels", "responsibilities"])
+def test_a_clone_holds_the_given_start(rng, blobs, form, assert_same_fit):
+    X = blobs(n=60, gap=4.0).X
+    given, _ = shared(rng, form)
+    gm = GaussianMixture(3, init_params=given)
+    assert gm.get_params()["init_params"] is given
+    assert_same_fit(clone(gm).fit(X), gm.fit(X))
+
+
+BAD_SHARES = {
+    "too few labels": (np.zeros(5, int), r"array of shape \(5,\)"),
+    "floats": (np.zeros(6), "labels of dtype float64"),
+    "negative label": ([0, 1, -1, 0, 1, 0], "labels from -1 to 1"),
+    "label too great": ([0, 1, 2, 0, 1, 0], "labels from 0 to 2"),
+    "columns": (np.full((6, 3), 1 / 3), r"array of shape \(6, 3\)"),
+    "no array of rows": (np.zeros((6, 2, 1)), r"array of shape \(6, 2, 1\)"),
+    "empty": ([], r"array of shape \(0,\)"),
+    "negative": (np.tile([1.5, -0.5], (6, 1)), "responsibility of -0.5"),
+    "sum": (np.full((6, 2), 0.4), "responsibilities of sum 0.8 in row 0"),
+}
+
+
+@pytest.mark.parametrize(("value", "message"), BAD_SHARES.values(), ids=BAD_SHARES)
+@pytest.mark.parametrize("ask", [False, True], ids=["array", "callable"])
+def test_bad_given_starts_are_refused(rng, value, message, ask, unchanged):
+    X = rng.normal(size=(6, 2))
+    gm = GaussianMixture(2, init_params=(lambda X, **_: value) if ask else value)
+    with (
+        unchanged(gm, X),
+        pytest.raises(ValueError, match="init_params gives.*" + message) as error,
+    ):
+        gm.fit(X)
+    assert "labels, whole numbers from 0 to 1, of shape (6,)" in str(error.value)
+    assert "responsibilities, not negative and of sum 1 in every row, of shape (6, 2)" in str(
+        error.value
+    )
+
+
+def test_a_missing_responsibility_is_refused(rng):
+    resp = np.full((6, 2), 0.5)
+    resp[3, 1] = np.nan
+    with pytest.raises(ValueError, match="Input init_params contains NaN"):
+        GaussianMixture(2, init_params=resp).fit(rng.normal(size=(6, 2)))
 
 
 # --- given parameters ------------------------------------------------------------------------
@@ -192,6 +356,38 @@ def test_every_init_leaves_a_record_and_the_best_wins(rng):
     best = gm.init_results_[bounds.index(max(bounds))]
     assert list(best.history) == gm.lower_bounds_
     assert best.n_iter == gm.n_iter_
+
+
+@pytest.mark.parametrize("name", STARTS)
+def test_every_start_keeps_its_record(rng, name):
+    X = rng.normal(size=(80, 2))
+    gm = GaussianMixture(3, init_params=name, n_init=3, max_iter=300, random_state=0).fit(X)
+    bounds = [record.lower_bound for record in gm.init_results_]
+    assert gm.lower_bound_ == max(bounds)
+    assert gm.lower_bounds_ == gm.init_results_[bounds.index(max(bounds))].history
+    for record in gm.init_results_:
+        assert len(record.history) == record.n_iter
+        assert record.error is None
+        assert record.events == ()
+
+
+def test_a_failing_start_does_not_keep_the_others(rng):
+    X, asked = rng.normal(size=(60, 2)), []
+
+    def init(X, n_components, random_state):
+        asked.append(0)
+        labels = random_state.randint(n_components, size=len(X))
+        return labels if len(asked) == 2 else (np.arange(len(X)) == 0).astype(int)  # a single row
+
+    gm = GaussianMixture(2, init_params=init, n_init=3, reg_covar=0, max_iter=500, random_state=0)
+    gm.fit(X)
+    assert [record.best for record in gm.init_results_] == [False, True, False]
+    for failed in (gm.init_results_[0], gm.init_results_[2]):
+        assert "Component 1 (weight 0.0167) has collapsed" in failed.error
+        assert (failed.n_iter, failed.converged, failed.lower_bound) == (0, False, -np.inf)
+    assert gm.init_results_[1].error is None
+    with pytest.raises(ValueError, match="Component 1"):
+        gm.set_params(n_init=1, init_params=(np.arange(60) == 0).astype(int)).fit(X)
 
 
 # --- warm start ------------------------------------------------------------------------------

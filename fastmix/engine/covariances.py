@@ -24,13 +24,24 @@ from fastmix.kernels import diag, full, spherical, tied
 EPSILON = float(np.finfo(np.float64).eps)
 
 
-class CollapseError(ValueError):
+class RunError(ValueError):
+    """A run of EM cannot go on; from another start it may."""
+
+
+class CollapseError(RunError):
     """A component has lost its volume."""
 
-    def __init__(self, component: int | None, reason: str) -> None:
-        super().__init__(reason)
+    def __init__(
+        self,
+        component: int | None,
+        reason: str,
+        matrix: Floats | None = None,
+        text: str | None = None,
+    ) -> None:
+        super().__init__(reason if text is None else text)
         self.component = component  # None: the covariance that all components share
         self.reason = reason
+        self.matrix = matrix  # (d, d) its covariance, if known
 
 
 class Covariance(Protocol):
@@ -80,8 +91,14 @@ class Covariance(Protocol):
     def sq_distances(self, factor: Floats, scatter: Floats) -> float:
         """Sum of squared Mahalanobis distances of the rows, from their second moments."""
 
+    def widened(self, scatter: Floats, counts: Floats, c: int | None, amount: float) -> Floats:
+        """Second moments of components of weights counts, the variances of c raised by amount."""
+
     def factor(self, covariances: Floats) -> Floats:
         """Whitening of the covariances; CollapseError where there is none."""
+
+    def refuse_flat(self, covariances: Floats, least: Floats) -> None:
+        """CollapseError where variances are not above `least` (k, d)."""
 
     def log_det(self, factor: Floats, k: int, d: int) -> Floats:
         """Log-determinant of the whitening of every component, (k,)."""
@@ -158,8 +175,16 @@ class Full:
     def sq_distances(self, factor: Floats, scatter: Floats) -> float:
         return float((self.precisions(factor) * _symmetric(scatter)).sum())
 
+    def widened(self, scatter: Floats, counts: Floats, c: int | None, amount: float) -> Floats:
+        moved = scatter.copy()
+        moved[c] += counts[c] * amount * np.eye(scatter.shape[-1])
+        return moved
+
     def factor(self, covariances: Floats) -> Floats:
         return np.stack([_whitening(covariance, c) for c, covariance in enumerate(covariances)])
+
+    def refuse_flat(self, covariances: Floats, least: Floats) -> None:
+        _refuse_flat(np.diagonal(covariances, axis1=1, axis2=2), least)
 
     def log_det(self, factor: Floats, k: int, d: int) -> Floats:
         diagonal = np.diagonal(factor, axis1=-2, axis2=-1)
@@ -245,8 +270,17 @@ class Tied(Full):
         freedom = np.asarray(degrees_of_freedom + share)
         return covariances * (share / freedom) + (prior + gap.T @ gap / k) / freedom, freedom
 
+    def widened(self, scatter: Floats, counts: Floats, c: int | None, amount: float) -> Floats:
+        return scatter + counts.sum() * amount * np.eye(len(scatter))
+
     def factor(self, covariances: Floats) -> Floats:
         return _whitening(covariances, None)
+
+    def refuse_flat(self, covariances: Floats, least: Floats) -> None:
+        try:
+            _refuse_flat(np.diagonal(covariances)[None], least.max(0)[None])
+        except CollapseError as error:
+            raise CollapseError(None, error.reason) from None
 
     def whiten(self, factor: Floats, c: int, diff: Floats) -> Floats:
         return diff @ factor.T
@@ -298,12 +332,20 @@ class Diag:
     def sq_distances(self, factor: Floats, scatter: Floats) -> float:
         return float((self.precisions(factor) * scatter).sum())
 
+    def widened(self, scatter: Floats, counts: Floats, c: int | None, amount: float) -> Floats:
+        moved = scatter.copy()
+        moved[c] += counts[c] * amount
+        return moved
+
     def factor(self, covariances: Floats) -> Floats:
         least = covariances.reshape(len(covariances), -1).min(1)
         if not np.all(least > 0.0):
             c = int(np.argmin(least > 0.0))
             raise CollapseError(c, f"its smallest variance is {least[c]:.3g}")
         return 1.0 / np.sqrt(covariances)
+
+    def refuse_flat(self, covariances: Floats, least: Floats) -> None:
+        _refuse_flat(covariances, least)
 
     def log_det(self, factor: Floats, k: int, d: int) -> Floats:
         return np.log(factor).sum(1)
@@ -376,6 +418,9 @@ class Spherical(Diag):
     def sq_distances(self, factor: Floats, scatter: Floats) -> float:
         return super().sq_distances(factor[:, None], scatter)
 
+    def refuse_flat(self, covariances: Floats, least: Floats) -> None:
+        _refuse_flat(covariances[:, None], least.mean(1)[:, None])
+
     def log_det(self, factor: Floats, k: int, d: int) -> Floats:
         return d * np.log(factor)
 
@@ -386,6 +431,15 @@ class Spherical(Diag):
 def _symmetric(lower: Floats) -> Floats:
     """Symmetric matrices from their lower triangles."""
     return np.tril(lower) + np.swapaxes(np.tril(lower, -1), -1, -2)
+
+
+def _refuse_flat(variances: Floats, least: Floats) -> None:
+    """CollapseError of the first component (k, d) with a variance that is not above the least."""
+    flat = variances <= least
+    if flat.any():
+        c = int(np.argmax(flat.any(axis=1)))
+        smallest = float(variances[c][flat[c]].min())
+        raise CollapseError(c, f"a variance of {smallest:.3g} is rounding")
 
 
 def _whitening(covariance: Floats, component: int | None) -> Floats:

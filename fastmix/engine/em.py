@@ -5,7 +5,7 @@ from typing import Protocol
 
 import numpy as np
 
-from fastmix.engine.covariances import Covariance
+from fastmix.engine.covariances import Covariance, RunError
 from fastmix.engine.results import (
     MixtureResult,
     MixtureTotals,
@@ -60,26 +60,27 @@ def run(
     ------
     CollapseError
         If a component loses its volume.
-    ValueError
+    RunError
         If every component is too far from some row for float64.
     """
-    parameters, history, converged = start, [], False
+    parameters, history, converged, events = start, [], False, start.events
     clock = time.perf_counter()
     with Passes(rows, model.covariance) as passes:
         for n_iter in range(1, max_iter + 1):
             totals = passes.expect(parameters)
             if not np.isfinite(totals.objective):
-                raise ValueError(OUT_OF_REACH)
+                raise RunError(OUT_OF_REACH)
             moved = model.update(totals)
             before, bound = bound, model.bound(totals, parameters, moved)
             parameters, change = moved, bound - before
             history.append(bound)
+            events += moved.events
             if verbose and n_iter % verbose_interval == 0:
                 clock = _report(n_iter, change, clock, verbose)
-            if abs(change) < tol:
+            if abs(change) < tol and not moved.events:  # a mended component has yet to settle
                 converged = True
                 break
-    return MixtureResult(parameters, len(history), converged, history)
+    return MixtureResult(parameters, len(history), converged, history, events)
 
 
 def _report(n_iter: int, change: float, clock: float, verbose: int) -> float:

@@ -108,7 +108,7 @@ def factored(covariances: Floats, totals: MixtureTotals, covariance: Covariance)
     try:
         return covariance.factor(covariances)
     except CollapseError as error:
-        raise _explained(error, totals) from None
+        raise placed(error, covariances, totals, covariance) from None
 
 
 def log_const(weights: Floats, log_det: Floats, d: int) -> Floats:
@@ -121,12 +121,17 @@ def _shares(counts: Floats) -> Floats:
     return counts / counts.sum()
 
 
-def _explained(error: CollapseError, totals: MixtureTotals) -> CollapseError:
+def placed(
+    error: CollapseError, covariances: Floats, totals: MixtureTotals, covariance: Covariance
+) -> CollapseError:
+    """The error with the component's weight and covariance."""
     c = error.component
     where = (
         "The covariance that all components share"
         if c is None
-        else f"Component {c} (weight {_shares(totals.counts)[c]:.3g}, holding "
-        f"{totals.counts[c]:.3g} rows)"
+        else f"Component {c} (weight {_shares(totals.counts)[c]:.3g})"
     )
-    return CollapseError(c, f"{COLLAPSED} {where} has collapsed: {error.reason}.")
+    one = covariances if c is None else covariances[c : c + 1]
+    matrix = covariance.to_full(one, 1, totals.origin.shape[1])[0]
+    reason = f"{where} has collapsed: {error.reason}"
+    return CollapseError(c, reason, matrix, f"{COLLAPSED} {reason}.")

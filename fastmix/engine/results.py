@@ -76,6 +76,7 @@ class Parameters(NamedTuple):
     factor: Floats  # whitening: W lower triangular, or 1 / standard deviation
     log_const: Floats  # (k,) all of the log-probability but the Mahalanobis distance
     posterior: Posterior | None = None  # of a Bayesian mixture
+    events: tuple[str, ...] = ()  # what was done about components that collapsed in this step
 
 
 class MixtureResult(NamedTuple):
@@ -85,6 +86,7 @@ class MixtureResult(NamedTuple):
     n_iter: int  # EM steps done
     converged: bool  # the bound moved by less than tol
     history: list[float]  # bound before every step
+    events: tuple[str, ...] = ()  # what was done about components that collapsed
 
     @property
     def bound(self) -> float:
@@ -110,4 +112,5 @@ class MixtureInit(NamedTuple):
     lower_bound: float
     history: list[float]  # bound before every EM step
     best: bool  # the run that was kept
-    error: str | None  # why the run collapsed
+    error: str | None  # why the run failed
+    events: tuple[str, ...] = ()  # what was done about components that collapsed

@@ -81,22 +81,34 @@ def pack(X: Array, frame: Frame, weight: Floats | None, n_threads: int | None) -
     return Rows(X, tiles, padded, n, Frame(origin, frame.exponent), exponent, n_threads)
 
 
-def arrange(rows: Rows, order: NDArray[np.int64] | None) -> Rows:
-    """The rows in another order of X, packed into the same memory; None puts them back.
+def arrange(rows: Rows, order: NDArray[np.int64]) -> None:
+    """Pack the rows anew, in the same memory, in the order X[order[0]], X[order[1]], ...
 
-    Until then `rows` itself is void.
+    They still are the same rows with the same weights; only their numbers are no longer those of X.
     """
-    frame, n_tiles = rows.frame, len(rows.tiles)
-    n_threads, bounds = threads(rows.n_threads, rows_work(rows, 4)), shard_bounds(n_tiles)
-    scale = rows.X.dtype.type(math.ldexp(1.0, -frame.exponent))
-    if order is None:
-        kernels.pack(n_threads, bounds, writeable(rows.X), frame.origin, scale, rows.tiles)
-        return rows
-    packing = (order, frame.origin, scale, rows.tiles)
-    kernels.pack_in_order(n_threads, bounds, writeable(rows.X), *packing)
-    weight = np.zeros_like(rows.weight)
-    weight[: rows.n] = rows.weight[order]
-    return rows._replace(weight=weight)
+    weight = rows.weight[: rows.n].copy()
+    _pack_in_order(rows, order)
+    rows.weight[: rows.n] = weight[order]
+
+
+def put_back(rows: Rows, order: NDArray[np.int64]) -> None:
+    """Undo `arrange`."""
+    weight = rows.weight[: rows.n].copy()
+    _pack_in_order(rows, np.arange(rows.n))
+    rows.weight[order] = weight
+
+
+def _pack_in_order(rows: Rows, order: NDArray[np.int64]) -> None:
+    scale = rows.X.dtype.type(math.ldexp(1.0, -rows.frame.exponent))
+    kernels.pack_in_order(
+        threads(rows.n_threads, rows_work(rows, 4)),
+        shard_bounds(len(rows.tiles)),
+        writeable(rows.X),
+        order,
+        rows.frame.origin,
+        scale,
+        rows.tiles,
+    )
 
 
 class _Plain:

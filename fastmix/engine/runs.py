@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from fastmix.engine.covariances import CollapseError
+from fastmix.engine.covariances import RunError
 from fastmix.engine.results import MixtureInit, MixtureResult
 
 
@@ -16,33 +16,35 @@ def best_of(
 
     Raises
     ------
-    CollapseError
-        If every run collapsed: the error of the first.
+    RunError
+        If every run failed: the error of the first.
     """
     best: MixtureResult | None = None
     records: list[MixtureInit] = []
-    collapse: CollapseError | None = None
+    failure: RunError | None = None
     for number in range(n_runs):
         clock = time.perf_counter()
         if verbose:
             print(f"Initialization {number}")
         try:
             found = run()
-        except CollapseError as error:
-            collapse = collapse or error
+        except RunError as error:
+            failure = failure or error
             records.append(MixtureInit(0, False, -np.inf, [], False, str(error)))
             continue
         if verbose:
             _report(found, time.perf_counter() - clock, verbose)
         history = list(found.history)
         records.append(
-            MixtureInit(found.n_iter, found.converged, found.bound, history, False, None)
+            MixtureInit(
+                found.n_iter, found.converged, found.bound, history, False, None, found.events
+            )
         )
         if best is None or found.bound > best.bound:
             best, place = found, number
     if best is None:
-        assert collapse is not None  # n_runs >= 1
-        raise collapse
+        assert failure is not None  # n_runs >= 1
+        raise failure
     records[place] = records[place]._replace(best=True)
     return best, records
 

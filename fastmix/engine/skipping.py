@@ -15,7 +15,7 @@ from fastmix.engine import passes
 from fastmix.engine.covariances import Covariance
 from fastmix.engine.passes import Moved, Skips
 from fastmix.engine.results import Array, MixtureTotals, Parameters, Rows
-from fastmix.engine.rows import arrange
+from fastmix.engine.rows import arrange, put_back
 from fastmix.kernels.tiles import sort_rows
 
 LOOKS = (3, 6, 12, 24)  # iterations before which a sample of the rows is looked at
@@ -29,7 +29,7 @@ class Passes:
 
     def __init__(self, rows: Rows, covariance: Covariance) -> None:
         self.rows, self.covariance = rows, covariance
-        self._given = rows
+        self._order: NDArray[np.int64] | None = None  # where it is not that of X
         self._skips: Skips | None = None
         self._before: tuple[Array, Array] | None = None
         self._done = 0
@@ -38,8 +38,8 @@ class Passes:
         return self
 
     def __exit__(self, *error: object) -> None:
-        if self.rows is not self._given:
-            arrange(self._given, None)
+        if self._order is not None:
+            put_back(self.rows, self._order)
 
     def expect(self, parameters: Parameters) -> MixtureTotals:
         """E-step of all rows and totals for the M-step."""
@@ -62,7 +62,8 @@ class Passes:
         X = np.ascontiguousarray(some)
         resp = passes.infer(X, rows.frame, parameters, covariance, rows.n_threads, resp=True).resp
         if pays(resp, rows.tiles.shape[2]):
-            self.rows = in_order(rows, *passes.rank(rows, parameters, covariance), k)
+            self._order = order_of(rows, *passes.rank(rows, parameters, covariance), k)
+            arrange(rows, self._order)
             self._skips = nothing_known(len(rows.tiles), k)
 
 
@@ -110,8 +111,10 @@ def pays(resp: Array, R: int) -> bool:
     return bool(matters.mean() < WORTH)
 
 
-def in_order(rows: Rows, best: NDArray[np.int64], second: NDArray[np.int64], k: int) -> Rows:
-    """The rows, in the same memory, in the order of their two most probable components."""
+def order_of(
+    rows: Rows, best: NDArray[np.int64], second: NDArray[np.int64], k: int
+) -> NDArray[np.int64]:
+    """Order of rows by their two most probable components."""
     order = np.arange(rows.n)
     sort_rows(best[: rows.n], second[: rows.n], k, order)
-    return arrange(rows, order)
+    return order

@@ -1,26 +1,35 @@
-"""Starts of a mixture by name: how rows are shared out before the first M-step."""
+"""Starts of a mixture, by name or as given: how rows are shared out before the first M-step."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import numpy as np
 from numpy.random import RandomState
-from numpy.typing import NDArray
 
 from fastmix.engine import kmeans
 from fastmix.engine.algorithms import choose
-from fastmix.engine.covariances import Covariance
+from fastmix.engine.covariances import COVARIANCES, Covariance
 from fastmix.engine.em import Model
 from fastmix.engine.passes import accumulate
-from fastmix.engine.results import Array, Floats, Frame, MixtureTotals, Parameters, Rows
+from fastmix.engine.results import (
+    Array,
+    Floats,
+    Frame,
+    KMeansResult,
+    MixtureTotals,
+    Parameters,
+    Rows,
+)
 from fastmix.engine.rows import mean_variance, pack, take
 from fastmix.engine.seeds import plusplus
+from fastmix.engine.shares import blocks, constant_features, overall, share_out
 
-BLOCK_NUMBERS = 1 << 18  # responsibilities held at once
 KMEANS_ITERATIONS, KMEANS_TOL = 300, 1e-4  # the defaults of KMeans
 
 
-def start(rows: Rows, k: int, name: str, model: Model, random: RandomState) -> Parameters:
+def start(rows: Rows, k: int, how: str | Array, model: Model, random: RandomState) -> Parameters:
     """First parameters of a mixture with k components.
+
+    `how` is a name in STARTS, or labels (n,), or responsibilities (n, k).
 
     Raises
     ------
@@ -29,16 +38,22 @@ def start(rows: Rows, k: int, name: str, model: Model, random: RandomState) -> P
     """
     if model.complete:
         return model.first(None)
-    return model.first(STARTS[name](rows, k, model.covariance, random))
+    if isinstance(how, str):
+        return model.first(STARTS[how](rows, k, model.covariance, random))
+    return model.first(share_out(rows, k, how, model.covariance))
 
 
 def by_kmeans(rows: Rows, k: int, covariance: Covariance, random: RandomState) -> MixtureTotals:
     """Every row belongs to its cluster of one k-means run."""
-    seeds = take(rows, plusplus(rows, k, random))
-    tolerance = KMEANS_TOL * mean_variance(rows)
-    result = kmeans.run(rows, seeds, choose("auto"), KMEANS_ITERATIONS, tolerance)
-    blocks = (one_hot(result.labels[some], k) for some in _blocks(rows, k))
-    return accumulate(rows, blocks, result.centers.astype(np.float64), covariance)
+    result = _clusters(rows, k, random)
+    return share_out(rows, k, result.labels, covariance, result.centers.astype(np.float64))
+
+
+def by_whitened_kmeans(
+    rows: Rows, k: int, covariance: Covariance, random: RandomState
+) -> MixtureTotals:
+    """The same among whitened rows: clusters are told apart however stretched the data are."""
+    return share_out(rows, k, _clusters(whitened(rows), k, random).labels, covariance)
 
 
 def by_chance(rows: Rows, k: int, covariance: Covariance, random: RandomState) -> MixtureTotals:
@@ -48,8 +63,8 @@ def by_chance(rows: Rows, k: int, covariance: Covariance, random: RandomState) -
         resp = random.uniform(size=(some.stop - some.start, k))
         return resp / resp.sum(axis=1, keepdims=True)
 
-    blocks = (draw(some) for some in _blocks(rows, k))
-    return accumulate(rows, blocks, np.zeros((k, rows.tiles.shape[1])), covariance)
+    resp = (draw(some) for some in blocks(rows, k))
+    return accumulate(rows, resp, np.zeros((k, rows.tiles.shape[1])), covariance)
 
 
 def by_plusplus(rows: Rows, k: int, covariance: Covariance, random: RandomState) -> MixtureTotals:
@@ -67,17 +82,38 @@ def by_rows(rows: Rows, k: int, covariance: Covariance, random: RandomState) -> 
 
 STARTS: dict[str, Callable[[Rows, int, Covariance, RandomState], MixtureTotals]] = {
     "kmeans": by_kmeans,
+    "kmeans-whitened": by_whitened_kmeans,
     "k-means++": by_plusplus,
     "random": by_chance,
     "random_from_data": by_rows,
 }
 
 
-def one_hot(labels: NDArray[np.int32], k: int) -> Floats:
-    """Responsibilities (m, k) of rows that belong to one component each."""
-    resp = np.zeros((len(labels), k))
-    resp[np.arange(len(labels)), labels] = 1.0
-    return resp
+def whitened(rows: Rows) -> Rows:
+    """Copy of the rows along their principal axes, of variance 1 along each.
+
+    Directions in which the rows do not differ, but for rounding, are left out. The axes are those of
+    the rows in standard deviations of their features: the same whitening up to a rotation, which
+    k-means does not see, and features of any scale survive it.
+    """
+    _, means, covariances = overall(rows, COVARIANCES["full"])
+    matrix, variances = covariances[0], np.diagonal(covariances[0])
+    varying = ~constant_features(rows, means[0], variances)
+    inverse_std = 1.0 / np.sqrt(np.where(varying, variances, np.inf))
+    values, vectors = np.linalg.eigh(matrix * np.outer(inverse_std, inverse_std))
+    held = values > 10 * len(values) * np.finfo(rows.tiles.dtype).eps * values[-1]
+    axes = (vectors[:, held] / np.sqrt(values[held])).T * inverse_std
+    if not len(axes):
+        axes = np.zeros((1, len(matrix)))  # all rows are equal, and shall be so here
+    # no row is moved: padding stays zero
+    tiles = np.matmul(axes.astype(rows.tiles.dtype), rows.tiles)
+    return rows._replace(tiles=tiles, frame=Frame(np.zeros(len(axes), tiles.dtype), 0))
+
+
+def _clusters(rows: Rows, k: int, random: RandomState) -> KMeansResult:
+    seeds = take(rows, plusplus(rows, k, random))
+    tolerance = KMEANS_TOL * mean_variance(rows)
+    return kmeans.run(rows, seeds, choose("auto"), KMEANS_ITERATIONS, tolerance)
 
 
 def _one_row_each(rows: Rows, indices: Array, covariance: Covariance) -> MixtureTotals:
@@ -85,11 +121,3 @@ def _one_row_each(rows: Rows, indices: Array, covariance: Covariance) -> Mixture
     frame = Frame(np.zeros(points.shape[1], points.dtype), 0)
     own = pack(points, frame, None, n_threads=1)  # a seed counts once, whatever its weight
     return accumulate(own, [np.eye(len(points))], points.astype(np.float64), covariance)
-
-
-def _blocks(rows: Rows, k: int) -> Iterator[slice]:
-    """Runs of rows, whole tiles each, whose responsibilities are of bounded size."""
-    R = rows.tiles.shape[2]
-    step = R * max(1, BLOCK_NUMBERS // (R * k))
-    for first in range(0, rows.n, step):
-        yield slice(first, min(first + step, rows.n))

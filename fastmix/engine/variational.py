@@ -13,8 +13,8 @@ from scipy.special import digamma, gammaln
 
 from fastmix.engine.concentrations import WeightPrior
 from fastmix.engine.covariances import Covariance
-from fastmix.engine.em import accumulate
 from fastmix.engine.likelihood import SMALLEST_COUNT, estimate, factored
+from fastmix.engine.passes import accumulate
 from fastmix.engine.results import Floats, MixtureTotals, Parameters, Posterior, Rows
 
 LEAST_LOG = -1e30  # a component that is less likely takes no row; float32 still holds it

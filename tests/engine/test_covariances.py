@@ -9,7 +9,7 @@ from numpy.random import RandomState
 from numpy.testing import assert_allclose, assert_array_equal
 
 from fastmix.engine.covariances import COVARIANCES, CollapseError
-from fastmix.engine.em import accumulate
+from fastmix.engine.passes import accumulate
 
 EPS = np.finfo(np.float64).eps
 MATRICES = [name for name, each in COVARIANCES.items() if each.shape(7, 5)[-2:] == (5, 5)]

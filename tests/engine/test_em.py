@@ -9,8 +9,8 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from fastmix.engine import em
 from fastmix.engine.covariances import COVARIANCES
-from fastmix.engine.em import accumulate, expect, infer
 from fastmix.engine.likelihood import Likelihood
+from fastmix.engine.passes import accumulate, expect, infer
 
 EPS = np.finfo(np.float64).eps
 # the types in which components differ in their covariances

@@ -6,8 +6,8 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from fastmix.engine.covariances import CollapseError
-from fastmix.engine.em import accumulate
 from fastmix.engine.likelihood import SMALLEST_COUNT, Likelihood, estimate
+from fastmix.engine.passes import accumulate
 
 EPS = np.finfo(np.float64).eps
 K = 3
@@ -86,9 +86,7 @@ def test_a_collapse_names_the_component_and_ways_out(rng, packed, covariance):
     resp = np.zeros((40, K))
     resp[:2, 1], resp[2:20, 0], resp[20:, 2] = 1.0, 1.0, 1.0
     totals = accumulate(packed(X), [resp], np.zeros((K, 2)), covariance)
-    with pytest.raises(
-        CollapseError, match=r"Component 1 \(weight 0\.05, holding 2 rows\)"
-    ) as error:
+    with pytest.raises(CollapseError, match=r"Component 1 \(weight 0\.05\)") as error:
         Likelihood(covariance, 0.0).update(totals)
     assert error.value.component == 1
     for way_out in ("number of components", "reg_covar", "scale the input"):

@@ -6,11 +6,13 @@ import pytest
 from numpy.random import RandomState
 from numpy.testing import assert_allclose, assert_array_equal
 
-from fastmix.engine import starts
+from fastmix.engine import shares, starts
 from fastmix.engine.covariances import CollapseError
 from fastmix.engine.likelihood import Given, Likelihood, log_const
-from fastmix.engine.rows import take
-from fastmix.engine.starts import STARTS, one_hot, start
+from fastmix.engine.results import Frame
+from fastmix.engine.rows import pack, take
+from fastmix.engine.shares import blocks, mean_and_variances, one_hot, overall
+from fastmix.engine.starts import STARTS, start, whitened
 
 N, D, K = 150, 2, 4
 NOTHING = Given(None, None, None)
@@ -21,6 +23,12 @@ CLOSE = {"rtol": 1e-11, "atol": 1e-11}
 def clusters(X, random):
     seeds, _ = naive.kmeans_plusplus(X, K, None, random)
     return X, naive.one_hot(naive.kmeans(X, seeds).labels, K)
+
+
+def whitened_clusters(X, random):
+    values, vectors = np.linalg.eigh(np.cov(X.T, bias=True))
+    seeds, _ = naive.kmeans_plusplus(X @ (vectors / np.sqrt(values)), K, None, random)
+    return X, naive.one_hot(naive.kmeans(X @ (vectors / np.sqrt(values)), seeds).labels, K)
 
 
 def chance(X, random):
@@ -39,6 +47,7 @@ def any_rows(X, random):
 # The rows that every start shares out, and how, from the same random numbers.
 DEFINITIONS = {
     "kmeans": clusters,
+    "kmeans-whitened": whitened_clusters,
     "random": chance,
     "k-means++": seeds,
     "random_from_data": any_rows,
@@ -67,12 +76,12 @@ def test_every_start_has_a_definition():
 # --- totals ----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("numbers", [starts.BLOCK_NUMBERS, 32 * K, 70 * K, 1])
+@pytest.mark.parametrize("numbers", [shares.BLOCK_NUMBERS, 32 * K, 70 * K, 1])
 @pytest.mark.parametrize("seed", range(3))
 def test_a_start_shares_rows_out_as_its_definition_does(
     name, X, rows, covariance, covariance_type, numbers, seed, monkeypatch
 ):
-    monkeypatch.setattr(starts, "BLOCK_NUMBERS", numbers)  # rows come in blocks of 32 or 64 too
+    monkeypatch.setattr(shares, "BLOCK_NUMBERS", numbers)  # rows come in blocks of 32 or 64 too
     mine, naives = RandomState(seed), RandomState(seed)
     totals = STARTS[name](rows, K, covariance, mine)
     expected = naive.m_step(*DEFINITIONS[name](X, naives), covariance_type, 0.01)
@@ -93,9 +102,9 @@ def test_the_k_means_run_of_a_start_ends_within_its_tolerance(X, rows, covarianc
 
 def test_blocks_are_whole_tiles_of_bounded_size(packed, monkeypatch):
     rows = packed(np.zeros((200, 1), np.float32))
-    monkeypatch.setattr(starts, "BLOCK_NUMBERS", 64 * 2 * K + 1)
-    blocks = list(starts._blocks(rows, K))
-    assert [(each.start, each.stop) for each in blocks] == [(0, 128), (128, 200)]
+    monkeypatch.setattr(shares, "BLOCK_NUMBERS", 64 * 2 * K + 1)
+    found = list(blocks(rows, K))
+    assert [(each.start, each.stop) for each in found] == [(0, 128), (128, 200)]
 
 
 def test_weights_of_rows_count_among_clusters_but_not_among_single_rows(X, packed, covariance):
@@ -113,6 +122,90 @@ def test_weights_of_rows_count_among_clusters_but_not_among_single_rows(X, packe
 def test_one_hot_gives_every_row_to_its_label():
     labels = np.array([2, 0, 2, 1], np.int32)
     assert_array_equal(one_hot(labels, 4), naive.one_hot(labels, 4))
+
+
+# --- whitened rows ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_whitened_rows_have_unit_variance_along_every_direction(rng, packed, weighted):
+    X = rng.normal(size=(70, 3)) @ rng.normal(size=(3, 3)) + [5.0, 0.0, -3.0]
+    weight = rng.uniform(0, 3, 70) if weighted else None
+    found = whitened(packed(X, weight))
+    Z = take(found, np.arange(70))
+    assert_allclose(np.cov(Z.T, bias=True, aweights=weight), np.eye(3), atol=1e-12)
+    distances = ((X - X.mean(0)) @ np.linalg.inv(np.cov(X.T, bias=True, aweights=weight)))[0]
+    assert (Z[0] - Z.mean(0)) @ (Z[0] - Z.mean(0)) == pytest.approx(distances @ (X - X.mean(0))[0])
+    padding = found.tiles.transpose(0, 2, 1).reshape(-1, 3)[70:]
+    assert len(padding)
+    assert_array_equal(padding, 0)
+
+
+def test_four_points_whitened_by_hand(packed):
+    """A rectangle of 200 x 2 becomes a square of side 2."""
+    X = np.array([[0.0, 0.0], [0.0, 2.0], [200.0, 0.0], [200.0, 2.0]])
+    Z = take(whitened(packed(X)), np.arange(4))
+    sides = np.linalg.norm(Z - Z[0], axis=1)
+    assert_allclose(sides, [0, 2, 2, np.sqrt(8)], rtol=1e-14, atol=1e-14)
+
+
+def test_constant_and_dependent_directions_are_left_out(rng, packed, dtype):
+    x = rng.normal(size=50)
+    X = np.c_[x, np.full(50, 0.1), 3 * x + 1, rng.normal(size=50)].astype(dtype)
+    found = whitened(pack(X, Frame(X.mean(0), 0), None, 1))
+    assert found.tiles.shape[1] == 2
+    assert found.tiles.dtype == dtype
+    assert_allclose(take(found, np.arange(50)).var(0), 1, rtol=1e-5)
+
+
+def test_equal_rows_stay_equal_when_whitened(packed):
+    found = whitened(packed(np.full((9, 3), 7.0)))
+    assert_array_equal(found.tiles, 0)
+    assert found.tiles.shape[1] == 1
+
+
+def test_the_unit_of_a_feature_does_not_matter_to_whitened_rows(rng, packed):
+    X = rng.normal(size=(60, 3)) @ rng.normal(size=(3, 3))
+    near, far = (whitened(packed(X * scale)) for scale in (np.ones(3), [2.0**60, 1.0, 2.0**-60]))
+    assert_array_equal(near.tiles, far.tiles)
+
+
+# --- rows shared out as given ----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", [np.uint8, np.int64])
+@pytest.mark.parametrize("numbers", [shares.BLOCK_NUMBERS, 1])
+def test_labels_and_responsibilities_are_shared_out_alike(
+    rng, X, rows, covariance, covariance_type, kind, numbers, monkeypatch
+):
+    monkeypatch.setattr(shares, "BLOCK_NUMBERS", numbers)
+    labels = rng.randint(0, K, N).astype(kind)
+    resp = naive.one_hot(labels, K)
+    model = Likelihood(covariance, 0.01)
+    expected = naive.m_step(X, resp, covariance_type, 0.01)
+    for given in (labels, resp, np.asfortranarray(resp, np.float32)):
+        got = start(rows, K, given, model, None)
+        for part, other in zip(got[:3], expected, strict=True):
+            assert_allclose(part, other, **CLOSE)
+
+
+def test_second_moments_are_those_about_the_means(packed, covariance, covariance_type):
+    """A tight cluster far from the mean of the rows keeps its covariance."""
+    X = np.array([[0.0], [0.0], [2e8], [2e8 + 2]])
+    got = start(packed(X), 2, np.array([0, 0, 1, 1]), Likelihood(covariance, 1.0), None)
+    expected = naive.m_step(X, naive.one_hot([0, 0, 1, 1], 2), covariance_type, 1.0)
+    assert_allclose(got.covariances, expected[2], rtol=1e-6)
+
+
+def test_all_rows_as_one_component(rng, packed, covariance, covariance_type):
+    X, weight = rng.normal(size=(50, 3)), rng.uniform(0, 2, 50)
+    got = overall(packed(X, weight), covariance)
+    expected = naive.m_step(X, weight[:, None], covariance_type, 0.0)
+    assert_allclose(got.means, expected[1], atol=1e-13)
+    assert_allclose(got.covariances, expected[2], atol=1e-13)
+    mean, variances = mean_and_variances(packed(X, weight))
+    assert_allclose(mean, np.average(X, axis=0, weights=weight), atol=1e-13)
+    assert_allclose(variances, np.cov(X.T, bias=True, aweights=weight).diagonal())
 
 
 # --- start -----------------------------------------------------------------------------------

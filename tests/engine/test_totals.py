@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from fastmix.engine.em import accumulate
+from fastmix.engine.passes import accumulate
 from fastmix.engine.results import MixtureTotals
 from fastmix.engine.totals import add
 

@@ -11,7 +11,7 @@ from scipy import integrate, stats
 from fastmix.engine import em
 from fastmix.engine.concentrations import WEIGHT_PRIORS
 from fastmix.engine.covariances import COVARIANCES, CollapseError
-from fastmix.engine.em import accumulate, expect, infer
+from fastmix.engine.passes import accumulate, expect, infer
 from fastmix.engine.variational import LEAST_LOG, Priors, Variational, moments
 
 EPS = np.finfo(np.float64).eps
@@ -134,7 +134,9 @@ def test_responsibilities_are_those_of_the_definition(
     X, resp = 2 + rng.normal(size=(50, d)), rng.dirichlet(np.ones(K), 50)
     oracles, mine = prior(d)
     totals = accumulate(packed(X), [resp], np.zeros((K, d)), covariance)
-    found = infer(packed(X), Variational(covariance, 1e-3, mine).update(totals), covariance, True)
+    fitted = Variational(covariance, 1e-3, mine).update(totals)
+    frame = packed(X).frame
+    found = infer(X, frame, fitted, covariance, 1, log_norm=True, resp=True)
     belief = naive.believe(X, resp, covariance_type, oracles, 1e-3)
     log_norm, expected = naive.responsibilities(naive.log_rho(X, belief, covariance_type))
     assert_allclose(found.log_norm, log_norm.astype(np.float64), **CLOSE)

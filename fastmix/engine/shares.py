@@ -1,0 +1,77 @@
+"""Rows shared out among components by labels or by responsibilities: their totals.
+
+Nothing as large as rows times components is made: labels become responsibilities a block at a time.
+"""
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastmix.engine.covariances import COVARIANCES, EPSILON, Covariance
+from fastmix.engine.likelihood import Estimate, estimate
+from fastmix.engine.passes import accumulate
+from fastmix.engine.results import Array, Floats, MixtureTotals, Rows
+
+BLOCK_NUMBERS = 1 << 18  # responsibilities held at once
+
+
+def share_out(
+    rows: Rows, k: int, shares: Array, covariance: Covariance, origin: Floats | None = None
+) -> MixtureTotals:
+    """Totals for labels (n,) or responsibilities (n, k), about origin (k, d), or else about the means."""
+    if origin is None:  # second moments about a point far away would be lost to cancellation
+        far = np.zeros((k, rows.tiles.shape[1]))
+        plain = COVARIANCES["diag"]
+        rough = accumulate(rows, _responsibilities(rows, k, shares), far, plain)
+        origin = estimate(rough, plain, 0.0).means
+    return accumulate(rows, _responsibilities(rows, k, shares), origin, covariance)
+
+
+def overall(rows: Rows, covariance: Covariance) -> Estimate:
+    """All rows as one component: its mean (1, d) and its covariance."""
+    everyone = np.broadcast_to(0, rows.n)
+    return estimate(share_out(rows, 1, everyone, covariance), covariance, 0.0)
+
+
+def mean_and_variances(rows: Rows) -> tuple[Floats, Floats]:
+    """Weighted mean and variance of every feature, (d,) each, in the frame."""
+    _, means, variances = overall(rows, COVARIANCES["diag"])
+    return means[0], variances[0]
+
+
+def constant_features(rows: Rows, mean: Floats, variances: Floats) -> NDArray[np.bool_]:
+    """Which features differ by no more than the rounding of their numbers and of their mean?"""
+    return np.asarray(np.sqrt(variances) <= rounding(rows, mean))
+
+
+def rounding(rows: Rows, means: Floats) -> Floats:
+    """Standard deviations (..., d) about means (..., d) that rounding alone may give to equal rows."""
+    origin = np.ldexp(rows.frame.origin.astype(np.float64), -rows.frame.exponent)
+    # SMALLEST_COUNT moves the mean of one row by 10 epsilon
+    share = 2 * np.finfo(rows.tiles.dtype).eps + 16 * EPSILON
+    return np.asarray(share * (np.abs(origin) + np.abs(means)))
+
+
+def one_hot(labels: NDArray[np.integer], k: int) -> Floats:
+    """Responsibilities (m, k) of rows that belong to one component each."""
+    resp = np.zeros((len(labels), k))
+    resp[np.arange(len(labels)), labels] = 1.0
+    return resp
+
+
+def blocks(rows: Rows, k: int) -> Iterator[slice]:
+    """Runs of rows, whole tiles each, whose responsibilities are of bounded size."""
+    R = rows.tiles.shape[2]
+    step = R * max(1, BLOCK_NUMBERS // (R * k))
+    for first in range(0, rows.n, step):
+        yield slice(first, min(first + step, rows.n))
+
+
+def _responsibilities(rows: Rows, k: int, shares: Array) -> Iterator[Floats]:
+    """Blocks (m, k) of all rows in order; copies, as a caller's array may have any layout and dtype."""
+    for some in blocks(rows, k):
+        if shares.ndim == 1:
+            yield one_hot(shares[some], k)
+        else:
+            yield np.array(shares[some], np.float64, order="C")
