@@ -20,6 +20,7 @@ from fastmix.engine.results import (
     Rows,
 )
 from fastmix.engine.rows import writeable
+from fastmix.engine.squarem import Stepper, plainly
 from fastmix.engine.totals import add
 from fastmix.kernels.expectation import group_tiles
 from fastmix.kernels.shards import shard_bounds
@@ -65,12 +66,14 @@ def run(
     tol: float,
     max_iter: int,
     bound: float = -np.inf,
+    stepper: Stepper = plainly,
     verbose: int = 0,
     verbose_interval: int = 10,
 ) -> MixtureResult:
     """EM steps from `start` until the model's bound moves by less than tol.
 
-    `bound` is that of an earlier fit which is taken up again.
+    `bound` is that of an earlier fit which is taken up again. What `stepper` gives in place of the
+    parameters of the last step is taken where the bound does not fall.
 
     Raises
     ------
@@ -79,25 +82,39 @@ def run(
     ValueError
         If every component is too far from some row for float64.
     """
-    parameters, history, converged = start, [], False
+    parameters, history, converged, n_iter = start, list[float](), False, 0
     clock = time.perf_counter()
     for n_iter in range(1, max_iter + 1):
-        totals = expect(rows, parameters, model.covariance)
-        if not np.isfinite(totals.objective):
-            raise ValueError(
-                "Some rows are so far from every component that their distance, in standard deviations, "
-                "overflows. Rescale X, increase reg_covar, or check means_init and precisions_init."
-            )
-        moved = model.update(totals)
-        before, bound = bound, model.bound(totals, parameters, moved)
-        parameters, change = moved, bound - before
+        tried = stepper(parameters)
+        leap = tried is not parameters
+        try:
+            moved, reached = _step(rows, tried, model)
+        except ValueError:
+            if leap:
+                continue
+            raise
+        if leap and reached < bound:
+            continue
+        parameters, change, bound = moved, reached - bound, reached
         history.append(bound)
         if verbose and n_iter % verbose_interval == 0:
             clock = _report(n_iter, change, clock, verbose)
-        if abs(change) < tol:
+        if not leap and abs(change) < tol:
             converged = True
             break
-    return MixtureResult(parameters, len(history), converged, history)
+    return MixtureResult(parameters, n_iter, converged, history)
+
+
+def _step(rows: Rows, parameters: Parameters, model: Model) -> tuple[Parameters, float]:
+    """One EM step, and the bound before it."""
+    totals = expect(rows, parameters, model.covariance)
+    if not np.isfinite(totals.objective):
+        raise ValueError(
+            "Some rows are so far from every component that their distance, in standard deviations, "
+            "overflows. Rescale X, increase reg_covar, or check means_init and precisions_init."
+        )
+    moved = model.update(totals)
+    return moved, model.bound(totals, parameters, moved)
 
 
 def _report(n_iter: int, change: float, clock: float, verbose: int) -> float:
