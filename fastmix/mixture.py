@@ -381,9 +381,9 @@ class GaussianMixture(Mixture):
         """
         validation.check_is_fitted(self)
         chosen = validation.columns(self, dims, np.shape(self.means_)[1])
-        fitted, origin = self._in_own_frame()
+        fitted = self._parameters(Frame(self._fitted_means()[0], 0))
         covariances = COVARIANCES[self.covariance_type].marginal(fitted.covariances, chosen)
-        means = fitted.means[:, chosen] + origin[chosen]
+        means = np.asarray(self.means_, np.float64)[:, chosen]
         return self._of_features(chosen, fitted.weights, means, covariances)
 
     def condition(self, dims: ArrayLike, values: ArrayLike) -> Self:
@@ -427,16 +427,13 @@ class GaussianMixture(Mixture):
                 "the density of whole rows call score_samples."
             )
         point = validation.shaped(np.atleast_1d(values), known.shape, "values")
-        fitted, origin = self._in_own_frame()
+        origin = self._fitted_means()[0]
+        fitted, origin = self._parameters(Frame(origin, 0)), origin.astype(np.float64)
+        covariance = COVARIANCES[self.covariance_type]
         weights, means, covariances = condition(
-            fitted, COVARIANCES[self.covariance_type], known, rest, point - origin[known]
+            fitted, covariance, known, rest, point - origin[known]
         )
         return self._of_features(rest, weights, means + origin[rest], covariances)
-
-    def _in_own_frame(self) -> tuple[Parameters, Floats]:
-        """The mixture about an origin near its means, and the origin."""
-        origin = self._fitted_means()[0]
-        return self._parameters(Frame(origin, 0)), origin.astype(np.float64)
 
     def _of_features(
         self, chosen: NDArray[np.int64], weights: Floats, means: Floats, covariances: Floats

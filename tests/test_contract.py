@@ -28,7 +28,8 @@ KMEANS = (
 MIXTURE = (
     "n_components=1, *, covariance_type='full', tol=0.001, reg_covar=1e-06, max_iter=100, "
     "n_init=1, init_params='kmeans', weights_init=None, means_init=None, precisions_init=None, "
-    "random_state=None, warm_start=False, verbose=0, verbose_interval=10, n_threads=None"
+    "random_state=None, warm_start=False, verbose=0, verbose_interval=10, accelerate=None, "
+    "n_threads=None"
 )
 
 WEIGHTS = ", sample_weight=None"
@@ -55,11 +56,13 @@ def test_constructors_have_the_promised_signature(Estimator, expected):
 
 
 @pairs
-def test_only_two_things_differ_from_the_constructor_of_scikit_learn(ours, theirs):
+def test_only_three_things_differ_from_the_constructor_of_scikit_learn(ours, theirs):
     mine = dict(inspect.signature(ours).parameters)
     his = dict(inspect.signature(theirs).parameters)
     assert list(mine)[-1] == "n_threads"
     assert mine.pop("n_threads").kind is inspect.Parameter.KEYWORD_ONLY
+    if ours is GaussianMixture:
+        assert mine.pop("accelerate").kind is inspect.Parameter.KEYWORD_ONLY
     assert list(mine) == list(his)
     for name, parameter in mine.items():
         assert parameter.kind == his[name].kind, name
