@@ -1,5 +1,6 @@
 """Everything that can be wrong with an input is refused here, by scikit-learn's own checks."""
 
+import operator
 from collections.abc import Iterator
 from contextlib import contextmanager
 from numbers import Integral
@@ -10,17 +11,25 @@ from numpy.random import RandomState
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, _fit_context
 from sklearn.utils import check_array, check_random_state
-from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils._param_validation import (
+    Interval,
+    InvalidParameterError,
+    StrOptions,
+    validate_parameter_constraints,
+)
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 __all__ = [
     "N_THREADS",
     "Interval",
     "StrOptions",
+    "accepts",
     "all_or_nothing",
     "check_is_fitted",
     "checked_fit",
+    "columns",
     "initial",
+    "matrix",
     "random_state",
     "rows",
     "shaped",
@@ -46,6 +55,18 @@ def all_or_nothing(estimator: BaseEstimator) -> Iterator[None]:
         attributes.clear()
         attributes.update(before)
         raise
+
+
+def accepts(cls: Any, name: str, value: Any) -> bool:
+    """Is this a value that the class of an estimator knows for the parameter?"""
+    constraints = cls._parameter_constraints
+    if name not in constraints:
+        return True
+    try:
+        validate_parameter_constraints({name: constraints[name]}, {name: value}, cls.__name__)
+    except InvalidParameterError:
+        return False
+    return True
 
 
 def rows(
@@ -140,6 +161,34 @@ def shares(init_params: ArrayLike, n: int, k: int) -> NDArray[Any]:
             f"init_params gives responsibilities of sum {sums[row]:.5g} in row {row}. {allowed}"
         )
     return checked
+
+
+def matrix(array: ArrayLike, name: str) -> NDArray[Any]:
+    """A parameter with a row for every component, as floats."""
+    return check_array(array, dtype=FLOATS, input_name=name)
+
+
+def columns(estimator: BaseEstimator, dims: ArrayLike, n_features: int) -> NDArray[np.int64]:
+    """Numbers (m,) of features that are given by number or name: at least one, none twice."""
+    names = list(getattr(estimator, "feature_names_in_", ()))
+    found = []
+    for each in np.atleast_1d(np.asarray(dims, dtype=object)).ravel():
+        number = isinstance(each, Integral) and not isinstance(each, bool)
+        if isinstance(each, str) and each in names:
+            found.append(names.index(each))
+        elif number and 0 <= operator.index(each) < n_features:
+            found.append(operator.index(each))
+        else:
+            by_name = f", or of the names {names}" if names else ""
+            raise ValueError(
+                f"The parameter 'dims' should be made of numbers of features from 0 to "
+                f"{n_features - 1}{by_name}, but got {each!r}"
+            )
+    if not found or len(set(found)) < len(found):
+        raise ValueError(
+            f"The parameter 'dims' should name at least one feature and none twice, but got {dims!r}"
+        )
+    return np.array(found, np.int64)
 
 
 def random_state(seed: int | RandomState | None) -> RandomState:

@@ -7,15 +7,12 @@ from typing import Any, Self
 import numpy as np
 from numpy.random import RandomState
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import (
-    BaseEstimator,
-    ClassNamePrefixFeaturesOutMixin,
-    ClusterMixin,
-    TransformerMixin,
-)
+from sklearn.base import ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMixin
 from sklearn.exceptions import ConvergenceWarning
 
 from fastmix import _validation as validation
+from fastmix._conversion import Convertible
+from fastmix._numba import ANY_WORK, threads
 from fastmix.engine import kmeans
 from fastmix.engine.algorithms import ALGORITHMS, SYNONYMS, choose, distances, nearest
 from fastmix.engine.results import Frame, KMeansInit, KMeansResult, Rows
@@ -34,7 +31,7 @@ from fastmix.engine.seeds import SEEDINGS
 RUNS_BY_CHANCE = 10  # n_init='auto' where the start is not k-means++ or an array
 
 
-class KMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseEstimator):
+class KMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Convertible):
     """k-means clustering, compiled and parallel.
 
     Drop-in for :class:`sklearn.cluster.KMeans`: the same parameters, attributes and, from the same
@@ -119,6 +116,8 @@ default='k-means++'
            [ 1.,  2.]])
     """
 
+    _counterpart = "sklearn.cluster.KMeans"
+    _only_here = Convertible._only_here | {"inertia_history_"}
     _parameter_constraints = {
         "n_clusters": [validation.Interval(Integral, 1, None, closed="left")],
         "init": [validation.StrOptions(set(SEEDINGS)), callable, "array-like"],
@@ -409,6 +408,17 @@ default='k-means++'
         origin = centers.mean(0)
         frame = Frame(origin, power_of_two(float(np.abs(centers - origin).max()), centers.dtype))
         return frame, to_frame(centers, frame)
+
+    def _private_there(self) -> dict[str, Any]:
+        return {
+            "_n_threads": threads(self.n_threads, ANY_WORK),
+            "_n_features_out": len(self.cluster_centers_),
+        }
+
+    def _complete(self) -> None:
+        self._n_features_out = len(self.cluster_centers_)
+        self.inertia_history_ = np.empty(0)
+        self.init_results_ = []
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

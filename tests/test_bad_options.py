@@ -36,6 +36,7 @@ BAD_OPTIONS = {
         "warm_start": [1, 0, "yes", None],
         "verbose": [-1, "yes", None],
         "verbose_interval": [0, 2.0, None],
+        "accelerate": ["SQUAREM", True, 1],
         "on_collapse": ["Raise", "regularise", None],
         "relative_reg_covar": [1, 0, "yes", None],
         "n_threads": [0, -1, 2.0, "all"],

@@ -33,7 +33,8 @@ KMEANS = (
 MIXTURE = (
     "n_components=1, *, covariance_type='full', tol=0.001, reg_covar=1e-06, max_iter=100, "
     "n_init=1, init_params='kmeans', weights_init=None, means_init=None, precisions_init=None, "
-    "random_state=None, warm_start=False, verbose=0, verbose_interval=10, on_collapse='raise', "
+    "random_state=None, warm_start=False, verbose=0, verbose_interval=10, accelerate=None, "
+    "on_collapse='raise', "
     "relative_reg_covar=False, n_threads=None"
 )
 BAYESIAN = (
@@ -41,7 +42,8 @@ BAYESIAN = (
     "n_init=1, init_params='kmeans', weight_concentration_prior_type='dirichlet_process', "
     "weight_concentration_prior=None, mean_precision_prior=None, mean_prior=None, "
     "degrees_of_freedom_prior=None, covariance_prior=None, random_state=None, "
-    "warm_start=False, verbose=0, verbose_interval=10, n_threads=None"
+    "warm_start=False, verbose=0, verbose_interval=10, on_collapse='raise', "
+    "relative_reg_covar=False, n_threads=None"
 )
 
 WEIGHTS = ", sample_weight=None"
@@ -74,7 +76,11 @@ def test_constructors_have_the_promised_signature(Estimator, expected):
 def test_what_differs_from_the_constructor_of_scikit_learn(ours, theirs):
     mine = dict(inspect.signature(ours).parameters)
     his = dict(inspect.signature(theirs).parameters)
-    own = ["n_threads"] if ours is KMeans else ["on_collapse", "relative_reg_covar", "n_threads"]
+    own = {
+        KMeans: ["n_threads"],
+        GaussianMixture: ["accelerate", "on_collapse", "relative_reg_covar", "n_threads"],
+        BayesianGaussianMixture: ["on_collapse", "relative_reg_covar", "n_threads"],
+    }[ours]
     assert list(mine)[-len(own) :] == own
     for name in own:
         assert mine.pop(name).kind is inspect.Parameter.KEYWORD_ONLY

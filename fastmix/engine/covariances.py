@@ -16,7 +16,8 @@ from typing import Any, Protocol
 
 import numpy as np
 from numpy.random import RandomState
-from scipy.linalg import lapack
+from numpy.typing import NDArray
+from scipy.linalg import lapack, solve_triangular
 
 from fastmix.engine.results import Array, Floats
 from fastmix.kernels import diag, full, spherical, tied
@@ -49,6 +50,7 @@ class Covariance(Protocol):
 
     kernels: Any  # a module with the passes expect, infer and accumulate
     precision_name: str  # in messages
+    covariance_kind: str  # what covariances have to be
 
     def shape(self, k: int, d: int) -> tuple[int, ...]:
         """Shape of the covariances, and of the precisions."""
@@ -112,6 +114,9 @@ class Covariance(Protocol):
     def from_precisions(self, precisions: Floats) -> Floats:
         """Whitening from precisions; ValueError where they are none."""
 
+    def from_covariances(self, covariances: Floats) -> Floats:
+        """Whitening from covariances of the caller's; ValueError where they are none."""
+
     def whiten(self, factor: Floats, c: int, diff: Floats) -> Floats:
         """Rows (m, d) less the mean of component c, in its standard deviations."""
 
@@ -127,6 +132,30 @@ class Covariance(Protocol):
     def to_full(self, covariances: Floats, k: int, d: int) -> Floats:
         """Covariances as matrices, (k, d, d)."""
 
+    def least_variance(self, covariances: Floats) -> float:
+        """Smallest variance of any component in any direction."""
+
+    def to_vector(self, covariances: Floats) -> Floats:
+        """Free numbers that give covariances whatever they are: log-Cholesky, flat (p,)."""
+
+    def from_vector(self, vector: Floats, k: int, d: int) -> Floats:
+        """Covariances from their free numbers."""
+
+    def marginal(self, covariances: Floats, dims: NDArray[np.int64]) -> Floats:
+        """Covariances of the features dims (m,) alone."""
+
+    def conditional(
+        self,
+        covariances: Floats,
+        known: NDArray[np.int64],
+        rest: NDArray[np.int64],
+        diff: Floats,
+    ) -> tuple[Floats, Floats]:
+        """How far the means of the rest move, (k, len(rest)), and its covariances.
+
+        diff (k, len(known)) is the known features' distance from the means.
+        """
+
     def draw(self, random: RandomState, means: Array, covariances: Array, counts: Array) -> Array:
         """counts[c] random rows of every component c, (sum, d), in scikit-learn's order of draws."""
 
@@ -136,6 +165,7 @@ class Full:
 
     kernels: Any = full
     precision_name = "full precision"
+    covariance_kind = "symmetric, positive-definite"
 
     def shape(self, k: int, d: int) -> tuple[int, ...]:
         return (k, d, d)
@@ -209,6 +239,11 @@ class Full:
         factor: Floats = np.swapaxes(turned[..., ::-1, ::-1], -1, -2)
         return factor
 
+    def from_covariances(self, covariances: Floats) -> Floats:
+        if not np.allclose(covariances, np.swapaxes(covariances, -1, -2)):
+            raise ValueError("got a matrix that is not symmetric")
+        return _factor_given(self, covariances)
+
     def whiten(self, factor: Floats, c: int, diff: Floats) -> Floats:
         return diff @ factor[c].T
 
@@ -228,6 +263,36 @@ class Full:
 
     def to_full(self, covariances: Floats, k: int, d: int) -> Floats:
         return covariances
+
+    def least_variance(self, covariances: Floats) -> float:
+        return float(np.linalg.eigvalsh(covariances).min())
+
+    def to_vector(self, covariances: Floats) -> Floats:
+        L = np.linalg.cholesky(covariances)
+        lower, diagonal = np.tril_indices(L.shape[-1], -1), np.diagonal(L, axis1=-2, axis2=-1)
+        return np.concatenate([np.log(diagonal).ravel(), L[..., lower[0], lower[1]].ravel()])
+
+    def from_vector(self, vector: Floats, k: int, d: int) -> Floats:
+        L = np.zeros(self.shape(k, d))
+        n_diagonal, lower, each = L.size // d, np.tril_indices(d, -1), np.arange(d)
+        L[..., each, each] = np.exp(vector[:n_diagonal]).reshape(*L.shape[:-2], d)
+        L[..., lower[0], lower[1]] = vector[n_diagonal:].reshape(*L.shape[:-2], -1)
+        return np.asarray(L @ np.swapaxes(L, -1, -2))
+
+    def marginal(self, covariances: Floats, dims: NDArray[np.int64]) -> Floats:
+        return covariances[..., dims[:, None], dims]
+
+    def conditional(
+        self,
+        covariances: Floats,
+        known: NDArray[np.int64],
+        rest: NDArray[np.int64],
+        diff: Floats,
+    ) -> tuple[Floats, Floats]:
+        parts = [
+            _schur(matrix, known, rest, diff[c : c + 1], c) for c, matrix in enumerate(covariances)
+        ]
+        return np.concatenate([shift for shift, _ in parts]), np.stack([cov for _, cov in parts])
 
     def draw(self, random: RandomState, means: Array, covariances: Array, counts: Array) -> Array:
         matrices = self.to_full(covariances, *means.shape)
@@ -288,12 +353,22 @@ class Tied(Full):
     def to_full(self, covariances: Floats, k: int, d: int) -> Floats:
         return np.broadcast_to(covariances, (k, d, d))
 
+    def conditional(
+        self,
+        covariances: Floats,
+        known: NDArray[np.int64],
+        rest: NDArray[np.int64],
+        diff: Floats,
+    ) -> tuple[Floats, Floats]:
+        return _schur(covariances, known, rest, diff, None)
+
 
 class Diag:
     """Features are uncorrelated within a component."""
 
     kernels: Any = diag
     precision_name = "diag precision"
+    covariance_kind = "positive"
 
     def shape(self, k: int, d: int) -> tuple[int, ...]:
         return (k, d)
@@ -361,6 +436,9 @@ class Diag:
             raise ValueError(f"'{self.precision_name}' should be positive")
         return np.sqrt(precisions)
 
+    def from_covariances(self, covariances: Floats) -> Floats:
+        return _factor_given(self, covariances)
+
     def whiten(self, factor: Floats, c: int, diff: Floats) -> Floats:
         return diff * factor[c]
 
@@ -376,6 +454,27 @@ class Diag:
 
     def to_full(self, covariances: Floats, k: int, d: int) -> Floats:
         return covariances[:, :, None] * np.eye(d)
+
+    def least_variance(self, covariances: Floats) -> float:
+        return float(covariances.min())
+
+    def to_vector(self, covariances: Floats) -> Floats:
+        return 0.5 * np.log(covariances).ravel()
+
+    def from_vector(self, vector: Floats, k: int, d: int) -> Floats:
+        return np.exp(2.0 * vector).reshape(self.shape(k, d))
+
+    def marginal(self, covariances: Floats, dims: NDArray[np.int64]) -> Floats:
+        return covariances[:, dims]
+
+    def conditional(
+        self,
+        covariances: Floats,
+        known: NDArray[np.int64],
+        rest: NDArray[np.int64],
+        diff: Floats,
+    ) -> tuple[Floats, Floats]:
+        return np.zeros((len(diff), len(rest))), self.marginal(covariances, rest)
 
     def draw(self, random: RandomState, means: Array, covariances: Array, counts: Array) -> Array:
         parts = [
@@ -427,6 +526,9 @@ class Spherical(Diag):
     def to_full(self, covariances: Floats, k: int, d: int) -> Floats:
         return covariances[:, None, None] * np.eye(d)
 
+    def marginal(self, covariances: Floats, dims: NDArray[np.int64]) -> Floats:
+        return covariances
+
 
 def _symmetric(lower: Floats) -> Floats:
     """Symmetric matrices from their lower triangles."""
@@ -444,16 +546,47 @@ def _refuse_flat(variances: Floats, least: Floats) -> None:
 
 def _whitening(covariance: Floats, component: int | None) -> Floats:
     """The inverse of the Cholesky factor of one matrix."""
-    try:
-        L = np.linalg.cholesky(covariance)
-    except np.linalg.LinAlgError:
-        raise CollapseError(component, "its covariance is not positive definite") from None
+    L = _cholesky(covariance, component)
     # a pivot that is rounding error only stands for zero
     pivots, variances = np.diagonal(L) ** 2, np.diagonal(covariance)
     if not np.all(pivots > len(L) * EPSILON * variances):
         smallest = float(np.min(pivots / variances))
         raise CollapseError(component, f"its smallest relative pivot is {smallest:.3g}")
     return np.asarray(lapack.dtrtri(L, lower=1)[0])
+
+
+def _factor_given(covariance: Covariance, covariances: Floats) -> Floats:
+    """Whitening of covariances of the caller's; the error says which of them has none."""
+    try:
+        return covariance.factor(covariances)
+    except CollapseError as error:
+        which = "" if error.component is None else f"of component {error.component} "
+        raise ValueError(f"what is given {which}is not: {error.reason}") from None
+
+
+def _cholesky(covariance: Floats, component: int | None) -> Floats:
+    try:
+        return np.asarray(np.linalg.cholesky(covariance), np.float64)
+    except np.linalg.LinAlgError:
+        raise CollapseError(component, "its covariance is not positive definite") from None
+
+
+def _schur(
+    matrix: Floats,
+    known: NDArray[np.int64],
+    rest: NDArray[np.int64],
+    diff: Floats,
+    component: int | None,
+) -> tuple[Floats, Floats]:
+    """Regression of the rest on the known features diff (m, p): its shift (m, r) and what is left.
+
+    With the known features first, the last block of the Cholesky factor is that of the Schur
+    complement, which so cannot lose its sign to rounding.
+    """
+    order, p = np.concatenate([known, rest]), len(known)
+    L = _cholesky(matrix[np.ix_(order, order)], component)
+    shift = L[p:, :p] @ solve_triangular(L[:p, :p], diff.T, lower=True)
+    return shift.T, L[p:, p:] @ L[p:, p:].T
 
 
 COVARIANCES: dict[str, Covariance] = {

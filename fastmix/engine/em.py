@@ -13,6 +13,7 @@ from fastmix.engine.results import (
     Rows,
 )
 from fastmix.engine.skipping import Passes
+from fastmix.engine.squarem import Stepper, plainly
 
 OUT_OF_REACH = (
     "Some rows are so far from every component that their distance, in standard deviations, "
@@ -49,12 +50,14 @@ def run(
     tol: float,
     max_iter: int,
     bound: float = -np.inf,
+    stepper: Stepper = plainly,
     verbose: int = 0,
     verbose_interval: int = 10,
 ) -> MixtureResult:
     """EM steps from `start` until the model's bound moves by less than tol.
 
-    `bound` is that of an earlier fit which is taken up again.
+    `bound` is that of an earlier fit which is taken up again. What `stepper` gives in place of the
+    parameters of the last step is taken where the bound does not fall.
 
     Raises
     ------
@@ -63,24 +66,40 @@ def run(
     RunError
         If every component is too far from some row for float64.
     """
-    parameters, history, converged, events = start, [], False, start.events
+    parameters, history, converged, n_iter = start, list[float](), False, 0
+    events = start.events
     clock = time.perf_counter()
     with Passes(rows, model.covariance) as passes:
         for n_iter in range(1, max_iter + 1):
-            totals = passes.expect(parameters)
-            if not np.isfinite(totals.objective):
-                raise RunError(OUT_OF_REACH)
-            moved = model.update(totals)
-            before, bound = bound, model.bound(totals, parameters, moved)
-            parameters, change = moved, bound - before
+            tried = stepper(parameters)
+            leap = tried is not parameters
+            try:
+                moved, reached = _step(passes, tried, model)
+            except RunError:
+                if leap:
+                    continue
+                raise
+            if leap and reached < bound:
+                continue
+            parameters, change, bound = moved, reached - bound, reached
             history.append(bound)
             events += moved.events
             if verbose and n_iter % verbose_interval == 0:
                 clock = _report(n_iter, change, clock, verbose)
-            if abs(change) < tol and not moved.events:  # a mended component has yet to settle
+            settled = not leap and not moved.events  # a mended component has yet to settle
+            if settled and abs(change) < tol:
                 converged = True
                 break
-    return MixtureResult(parameters, len(history), converged, history, events)
+    return MixtureResult(parameters, n_iter, converged, history, events)
+
+
+def _step(passes: Passes, parameters: Parameters, model: Model) -> tuple[Parameters, float]:
+    """One EM step, and the bound before it."""
+    totals = passes.expect(parameters)
+    if not np.isfinite(totals.objective):
+        raise RunError(OUT_OF_REACH)
+    moved = model.update(totals)
+    return moved, model.bound(totals, parameters, moved)
 
 
 def _report(n_iter: int, change: float, clock: float, verbose: int) -> float:

@@ -83,9 +83,9 @@ class MixtureResult(NamedTuple):
     """One finished run of EM."""
 
     parameters: Parameters
-    n_iter: int  # EM steps done
+    n_iter: int  # passes over the rows
     converged: bool  # the bound moved by less than tol
-    history: list[float]  # bound before every step
+    history: list[float]  # bound before every step; a pass whose leap was refused has none
     events: tuple[str, ...] = ()  # what was done about components that collapsed
 
     @property

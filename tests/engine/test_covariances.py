@@ -142,6 +142,55 @@ def test_numbers_that_are_no_precisions_are_refused(covariance, covariance_type,
         covariance.from_precisions(precisions)
 
 
+# --- free numbers ----------------------------------------------------------------------------
+
+
+def test_free_numbers_are_as_many_as_parameters_and_lead_back(covariance, covariances):
+    vector = covariance.to_vector(covariances)
+    assert vector.shape == (covariance.n_parameters(K, D),)
+    assert_allclose(covariance.from_vector(vector, K, D), covariances, **CLOSE)
+
+
+def test_any_free_numbers_are_covariances(rng, covariance):
+    vector = 2 * rng.normal(size=covariance.n_parameters(K, D))
+    got = covariance.from_vector(vector, K, D)
+    assert got.shape == covariance.shape(K, D)
+    assert np.isfinite(covariance.factor(got)).all()
+    assert_allclose(covariance.to_vector(got), vector, rtol=1e-9, atol=1e-9)
+
+
+def test_the_least_variance_is_the_smallest_eigenvalue(covariance, covariance_type, covariances):
+    eigenvalues = np.linalg.eigvalsh(naive.to_full(covariances, covariance_type, K, D))
+    assert covariance.least_variance(covariances) == pytest.approx(eigenvalues.min(), rel=1e-12)
+
+
+def test_covariances_of_the_caller_lead_to_the_factor(covariance, covariances, factor):
+    assert_array_equal(covariance.from_covariances(covariances), factor)
+
+
+# --- some of the features --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dims", [[0], [2, 0], [1, 2, 0]])
+def test_a_marginal_leaves_the_other_features_out(covariance, covariance_type, covariances, dims):
+    got = covariance.marginal(covariances, np.array(dims))
+    full = naive.to_full(covariances, covariance_type, K, D)
+    expected = full[:, dims][:, :, dims]
+    assert_array_equal(covariance.to_full(got, K, len(dims)), expected)
+
+
+@pytest.mark.parametrize(("known", "rest"), [([0], [1, 2]), ([2, 0], [1]), ([1], [0, 2])])
+def test_what_is_left_is_a_regression(rng, covariance, covariance_type, covariances, known, rest):
+    diff = rng.normal(size=(K, len(known)))
+    shift, left = covariance.conditional(covariances, np.array(known), np.array(rest), diff)
+    full = naive.to_full(covariances, covariance_type, K, D)
+    for c, matrix in enumerate(covariance.to_full(left, K, len(rest))):
+        cross = full[c][np.ix_(rest, known)]
+        slope = cross @ np.linalg.inv(full[c][np.ix_(known, known)])
+        assert_allclose(shift[c], slope @ diff[c], **CLOSE)
+        assert_allclose(matrix, full[c][np.ix_(rest, rest)] - slope @ cross.T, **CLOSE)
+
+
 # --- collapse --------------------------------------------------------------------------------
 
 

@@ -6,14 +6,16 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.random import RandomState
-from numpy.typing import ArrayLike, NDArray
-from sklearn.base import BaseEstimator, DensityMixin
+from numpy.typing import ArrayLike, DTypeLike, NDArray
+from sklearn.base import DensityMixin
 from sklearn.exceptions import ConvergenceWarning
 
 from fastmix import _validation as validation
+from fastmix._conversion import Convertible
 from fastmix.engine import em, passes
 from fastmix.engine.collapse import ON_COLLAPSE
 from fastmix.engine.covariances import COVARIANCES
+from fastmix.engine.mahalanobis import mahalanobis
 from fastmix.engine.results import (
     Array,
     Floats,
@@ -26,10 +28,11 @@ from fastmix.engine.results import (
 from fastmix.engine.rows import frame_of, measure, pack
 from fastmix.engine.runs import best_of
 from fastmix.engine.shares import mean_and_variances
+from fastmix.engine.squarem import Stepper, plainly
 from fastmix.engine.starts import STARTS, start
 
 
-class Mixture(DensityMixin, BaseEstimator):
+class Mixture(DensityMixin, Convertible):
     """Base of the mixtures. A subclass gives the model that is fitted and keeps what is its own."""
 
     _parameter_constraints: dict[str, list[Any]] = {
@@ -62,6 +65,10 @@ class Mixture(DensityMixin, BaseEstimator):
     def _parameters(self, frame: Frame) -> Parameters:
         """The fitted mixture in a frame, from the public attributes: they may have been set by hand."""
         raise NotImplementedError
+
+    def _stepper(self, model: Any) -> Stepper:
+        """What one run of EM tries next."""
+        return plainly
 
     @validation.checked_fit
     def fit(self, X: ArrayLike, y: object = None, sample_weight: ArrayLike | None = None) -> Self:
@@ -199,6 +206,7 @@ class Mixture(DensityMixin, BaseEstimator):
             tol=self.tol,
             max_iter=self.max_iter,
             bound=bound,
+            stepper=self._stepper(model),
             verbose=self.verbose,
             verbose_interval=self.verbose_interval,
         )
@@ -214,26 +222,14 @@ class Mixture(DensityMixin, BaseEstimator):
                 ConvergenceWarning,
                 stacklevel=5,
             )
-        covariance, dtype = COVARIANCES[self.covariance_type], packed.tiles.dtype
-        found = best.parameters
-
-        def public(values: Floats) -> NDArray[Any]:
-            with np.errstate(over="ignore"):  # float32 precisions of tiny variances are infinite
-                return np.array(values, dtype, order="C")
-
-        self._frame, self._frame_means = packed.frame, found.means
-        self._fitted_type = self.covariance_type
-        self.weights_ = public(found.weights)
-        self.means_ = public(found.means + packed.frame.origin)
-        self.covariances_ = public(found.covariances)
-        self.precisions_ = public(covariance.precisions(found.factor))
-        self.precisions_cholesky_ = public(covariance.to_chol(found.factor))
+        self._frame, self._frame_means = packed.frame, best.parameters.means
+        self._publish(best.parameters, packed.frame.origin, packed.tiles.dtype)
         self.converged_ = best.converged
         self.n_iter_ = best.n_iter
         self.lower_bounds_ = best.history
         self.lower_bound_ = best.bound
         self.init_results_ = records
-        self._keep_posterior(found, dtype)
+        self._keep_posterior(best.parameters, packed.tiles.dtype)
 
     def _keep_posterior(self, found: Parameters, dtype: np.dtype[Any]) -> None:
         """Set the fitted attributes that only a Bayesian mixture has."""
@@ -255,6 +251,26 @@ class Mixture(DensityMixin, BaseEstimator):
         known = getattr(self, "covariances_", None)  # not among what predict needs, if set by hand
         covariances = covariance.invert(factor) if known is None else np.asarray(known, np.float64)
         return means, covariances, factor
+
+    def _publish(self, found: Parameters, origin: NDArray[Any], dtype: DTypeLike) -> None:
+        """Set the attributes that make up the mixture, from means relative to the origin."""
+        covariance = COVARIANCES[self.covariance_type]
+
+        def public(values: Floats) -> NDArray[Any]:
+            with np.errstate(over="ignore"):  # float32 precisions of tiny variances are infinite
+                return np.array(values, dtype, order="C")
+
+        self._fitted_type = self.covariance_type
+        self.weights_ = public(found.weights)
+        self.means_ = public(found.means + origin)
+        self.covariances_ = public(found.covariances)
+        self.precisions_ = public(covariance.precisions(found.factor))
+        self.precisions_cholesky_ = public(covariance.to_chol(found.factor))
+
+    def _complete(self) -> None:
+        self._fitted_type = self.covariance_type
+        self.init_results_ = []
+        self.lower_bounds_ = list(getattr(self, "lower_bounds_", ()))
 
     def _fitted_means(self) -> tuple[NDArray[Any], Floats]:
         """Origin and means relative to it: of the fit, or of means_ where somebody has set them since."""
@@ -305,6 +321,46 @@ class Mixture(DensityMixin, BaseEstimator):
         array = validation.rows(self, X, reset=False)
         resp = self._infer(array, resp=True).resp
         return resp.astype(np.result_type(array, self.means_), copy=False)
+
+    def uncertainty(self, X: ArrayLike) -> NDArray[Any]:
+        """Probability that a row is not of the component that :meth:`predict` names.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows.
+
+        Returns
+        -------
+        uncertainty : ndarray of shape (n_samples,)
+            1 - max of :meth:`predict_proba`, between 0 and 1 - 1 / n_components. It is the sum of
+            the other components' probabilities, so tiny values are not lost in the difference.
+        """
+        array = validation.rows(self, X, reset=False)
+        found = self._infer(array, labels=True, resp=True)
+        np.put_along_axis(found.resp, found.labels[:, None], 0.0, axis=1)
+        return found.resp.sum(1).astype(np.result_type(array, self.means_), copy=False)
+
+    def mahalanobis(self, X: ArrayLike) -> NDArray[Any]:
+        """Distance of every row to every component, in the component's standard deviations.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows.
+
+        Returns
+        -------
+        distances : ndarray of shape (n_samples, n_components)
+            sqrt((x - mean)' precision (x - mean)): not squared, without unit (Mahalanobis 1936, On
+            the generalized distance in statistics).
+        """
+        array = validation.rows(self, X, reset=False)
+        origin, _ = self._fitted_means()
+        fitted = self._parameters(Frame(origin, 0))
+        covariance = COVARIANCES[self.covariance_type]
+        distances = mahalanobis(array, origin, fitted.means, fitted.factor, covariance)
+        return distances.astype(np.result_type(array, self.means_), copy=False)
 
     def score_samples(self, X: ArrayLike) -> NDArray[Any]:
         """Log-likelihood of every row.
