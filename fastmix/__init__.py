@@ -1,7 +1,14 @@
 """k-means and Gaussian mixtures on the CPU, compiled, behind scikit-learn's API."""
 
-from fastmix.cluster import KMeans
+from fastmix.cluster import KMeans, MiniBatchKMeans, k_means, kmeans_plusplus
 from fastmix.mixture import GaussianMixture
 
-__all__ = ["GaussianMixture", "KMeans", "__version__"]
+__all__ = [
+    "GaussianMixture",
+    "KMeans",
+    "MiniBatchKMeans",
+    "__version__",
+    "k_means",
+    "kmeans_plusplus",
+]
 __version__ = "0.1.0"

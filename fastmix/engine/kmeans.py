@@ -114,14 +114,18 @@ def scaled(objective: float, rows: AnyRows) -> float:
 
 
 def to_inertia(objective: float, rows: AnyRows) -> float:
-    """The same, where it has to be a number.
+    """The same, where it has to be a number: else ValueError."""
+    return finite(scaled(objective, rows))
+
+
+def finite(inertia: float) -> float:
+    """The inertia, which has to be a number.
 
     Raises
     ------
     ValueError
         If it is beyond float64.
     """
-    inertia = scaled(objective, rows)
     if not math.isfinite(inertia):
         raise ValueError(
             "Input X or sample_weight is too large: the weighted sum of squared distances overflows "
