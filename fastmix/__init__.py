@@ -1,9 +1,10 @@
 """k-means and Gaussian mixtures on the CPU, compiled, behind scikit-learn's API."""
 
-from fastmix.cluster import KMeans, MiniBatchKMeans, k_means, kmeans_plusplus
+from fastmix.cluster import BisectingKMeans, KMeans, MiniBatchKMeans, k_means, kmeans_plusplus
 from fastmix.mixture import GaussianMixture
 
 __all__ = [
+    "BisectingKMeans",
     "GaussianMixture",
     "KMeans",
     "MiniBatchKMeans",

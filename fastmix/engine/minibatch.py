@@ -141,4 +141,12 @@ def drawer(
     """
     running = np.cumsum(weight / weight.sum())
     running /= running[-1]
-    return lambda: running.searchsorted(random.random_sample(batch_size), side="right")
+
+    def draw() -> Array:
+        shares = random.random_sample(batch_size)
+        order = shares.argsort()  # ascending, the searches walk through memory in one direction
+        numbers = np.empty(batch_size, np.intp)
+        numbers[order] = running.searchsorted(shares[order], side="right")
+        return numbers
+
+    return draw
