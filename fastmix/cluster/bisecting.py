@@ -14,7 +14,7 @@ from fastmix.cluster._base import KMeansFamily
 from fastmix.cluster._callbacks import Task, with_callbacks
 from fastmix.engine import bisecting, kmeans
 from fastmix.engine.algorithms import ALGORITHMS, SYNONYMS, nearest
-from fastmix.engine.results import AnyRows, Array, Frame, KMeansInit, KMeansResult
+from fastmix.engine.results import AnyRows, Array, Frame, KMeansInit, KMeansResult, Rows
 from fastmix.engine.rows import frame_of, measure, pack, to_frame
 from fastmix.engine.seeds import SEEDINGS
 
@@ -93,7 +93,9 @@ class BisectingKMeans(KMeansFamily):
     --------
     >>> import numpy as np
     >>> from fastmix import BisectingKMeans
-    >>> X = np.array([[1, 1], [10, 1], [3, 1], [10, 0], [2, 1], [10, 2], [10, 8], [10, 9], [10, 10]])
+    >>> X = np.array(
+    ...     [[1, 1], [10, 1], [3, 1], [10, 0], [2, 1], [10, 2], [10, 8], [10, 9], [10, 10]]
+    ... )
     >>> model = BisectingKMeans(n_clusters=3, random_state=0).fit(X)
     >>> model.labels_
     array([0, 2, 0, 2, 0, 2, 1, 1, 1], dtype=int32)
@@ -249,7 +251,7 @@ class BisectingKMeans(KMeansFamily):
             found = kmeans.run(
                 packed,
                 centers,
-                self._algorithm(packed),
+                bisecting.HALVES if isinstance(packed, Rows) else self._algorithm(packed),
                 self.max_iter,
                 tolerance,
                 bool(self.verbose),

@@ -1,7 +1,6 @@
 """k-means on batches of rows."""
 
 import math
-from collections.abc import Callable
 from numbers import Integral, Real
 from typing import Any, Self
 

@@ -6,7 +6,30 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from fastmix.engine.results import Array, Floats, KMeansResult
+from fastmix._numba import threads
+from fastmix.engine.algorithms import Algorithm, LloydState, move_lloyd, start_lloyd
+from fastmix.engine.results import Array, Floats, KMeansResult, KMeansTotals, Rows
+from fastmix.engine.rows import rows_work
+from fastmix.kernels import halves
+from fastmix.kernels.shards import shard_bounds
+
+
+def assign(rows: Rows, centers: Array, state: LloydState) -> KMeansTotals:
+    """One pass of 2-means, the labels of Lloyd's algorithm with the sums taken in lanes."""
+    bounds = shard_bounds(len(rows.tiles))
+    S, d = len(bounds) - 1, centers.shape[1]
+    counts, sums = np.zeros((S, 2)), np.zeros((S, 2, d))
+    objective, changed = np.zeros(S), np.zeros(S, np.int64)
+    halves.assign(
+        threads(rows.n_threads, rows_work(rows, 8)),
+        bounds,
+        *(rows.tiles, rows.n, rows.weight, centers),
+        *(state.labels, state.sq_dist, counts, sums, objective, changed),
+    )
+    return KMeansTotals(counts.sum(0), sums.sum(0), float(objective.sum()), int(changed.sum()))
+
+
+HALVES = Algorithm(start_lloyd, assign, move_lloyd)
 
 
 class Node:

@@ -131,9 +131,7 @@ def run(
     return Course(history, smoothed if len(history) > 1 else history[-1], converged)
 
 
-def drawer(
-    weight: Floats, batch_size: int, random: RandomState
-) -> Callable[[], Array]:
+def drawer(weight: Floats, batch_size: int, random: RandomState) -> Callable[[], Array]:
     """Draws the numbers of `batch_size` rows in proportion to weight (n,), with replacement.
 
     The stream and the numbers are those of ``random.choice(n, batch_size, p=weight / weight.sum())``,
