@@ -244,7 +244,7 @@ def test_first_portion_needs_a_row_for_every_cluster():
 
 def test_a_start_among_rows_without_weight_is_refused():
     X, _ = data(0, 1000, 2, False)
-    with pytest.raises(ValueError, match="sample_weight 0. Raise init_size"):
+    with pytest.raises(ValueError, match=r"sample_weight 0\. Raise init_size"):
         MiniBatchKMeans(2, init_size=3, random_state=0).fit(X, sample_weight=np.eye(1000)[0])
 
 

@@ -82,7 +82,7 @@ class BisectingKMeans(KMeansFamily):
     Notes
     -----
     The divisive method of Steinbach, Karypis and Kumar [1]_, with Lloyd's algorithm for the splits.
-    Time O(n d) an iteration of a split of n rows. Memory: two copies of X while the first split is made.
+    Time O(n d) an iteration of a split of n rows. Memory: two copies of X and 40 bytes a row.
 
     References
     ----------
@@ -175,47 +175,45 @@ class BisectingKMeans(KMeansFamily):
             weight = validation.weights(sample_weight, array)
             self._n_init = self.n_init
             frame = frame_of(array, measure(array, self.n_threads), normalise=True)
-            self._grow(array, weight, frame, task)
+            self._grow(array, pack(array, frame, weight, self.n_threads), task)
         return self
 
-    def _grow(self, X: Any, weight: NDArray[Any] | None, frame: Frame, task: Task) -> None:
+    def _grow(self, X: Any, packed: AnyRows, task: Task) -> None:
         """Split leaves until there are enough, and set the fitted attributes."""
-        n, random = X.shape[0], validation.random_state(self.random_state)
-        whole = pack(X, frame, weight, self.n_threads)
-        unit = None if weight is None else np.ldexp(weight, -whole.weight_exponent)
-        root = self._root(X, whole)
+        random = validation.random_state(self.random_state)
+        root = self._root(X, packed)
+        ready = partial(self._ready_tree, root, packed.frame)
         records: list[KMeansInit] = []
         objectives = [root.objective]
         for _ in range(self.n_clusters - 1):
-            leaf = bisecting.next_leaf(root, n, self.bisecting_strategy)
+            leaf = bisecting.next_leaf(root, self.bisecting_strategy)
             part = task.part("split", self.n_init)
-            ready = partial(self._ready_tree, root, frame)
-            best, its_records = self._best_split(X, weight, leaf.rows, whole, random, part, ready)
-            its_unit = unit if unit is None or leaf.rows is None else unit[leaf.rows]
-            bisecting.split(leaf, n, best, its_unit)
+            best, its_records = self._best_split(X, leaf, random, part, ready)
+            leaf.split(best)
             records += its_records
             objectives.append(math.fsum(leaf.objective for leaf in root.leaves()))
             if self.verbose:
-                print(f"New centroids from bisection: {np.ldexp(best.centers, frame.exponent)}")
+                centers = np.ldexp(best.centers, packed.frame.exponent)
+                print(f"New centroids from bisection: {centers}")
             if part.end(ready):
                 break
-        self.inertia_ = kmeans.to_inertia(objectives[-1], whole)
-        self.inertia_history_ = np.array([kmeans.scaled(v, whole) for v in objectives[1:]])
+        self.inertia_ = kmeans.to_inertia(objectives[-1], packed)
+        self.inertia_history_ = np.array([kmeans.scaled(v, packed) for v in objectives[1:]])
         self.init_results_ = records
-        self.labels_ = bisecting.labels(root, n)
+        self.labels_ = bisecting.labels(root, packed.n)
         for leaf in root.leaves():
-            leaf.rows = None
-        for name, value in self._ready_tree(root, frame).items():
+            leaf.forget()
+        for name, value in ready().items():
             setattr(self, name, value)
         self.cluster_sizes_ = np.bincount(self.labels_, minlength=len(self.cluster_centers_))
 
-    def _root(self, X: Any, whole: AnyRows) -> bisecting.Node:
+    def _root(self, X: Any, packed: AnyRows) -> bisecting.Node:
         """All rows around their mean, which matters only if they are never split."""
+        numbers = np.arange(packed.n)
         if self.n_clusters > 1:
-            return bisecting.Node(whole.frame.origin, None, 0.0)
-        mean = np.asarray(X.mean(axis=0)).reshape(1, -1)
-        center = to_frame(mean, whole.frame)
-        return bisecting.Node(center[0], None, nearest(whole, center)[0])
+            return bisecting.Node(packed.frame.origin, packed, numbers, 0.0)
+        center = to_frame(np.asarray(X.mean(axis=0)).reshape(1, -1), packed.frame)
+        return bisecting.Node(center[0], packed, numbers, nearest(packed, center)[0])
 
     def _ready_tree(self, root: bisecting.Node, frame: Frame, *_: object) -> dict[str, Any]:
         """Attributes with which the estimator can predict."""
@@ -225,40 +223,36 @@ class BisectingKMeans(KMeansFamily):
     def _best_split(
         self,
         X: Any,
-        weight: NDArray[Any] | None,
-        some: NDArray[np.int64] | None,
-        whole: AnyRows,
+        leaf: bisecting.Node,
         random: RandomState,
         task: Task,
         ready: Callable[..., dict[str, Any]],
     ) -> tuple[KMeansResult, list[KMeansInit]]:
-        """The best of all runs of 2-means on some rows of X (None for all), and a record of each."""
-        packed = whole
-        if some is not None:
-            X, weight = X[some], None if weight is None else weight[some]
-            if weight is not None and not weight.any():
-                raise ValueError(
-                    f"A cluster of {len(some)} rows is to be split, but 0 of them have a positive "
-                    "sample_weight. Lower n_clusters or use bisecting_strategy='biggest_inertia'."
-                )
-            packed = pack(X, whole.frame, weight, self.n_threads)
-        tolerance = math.ldexp(self.tol, -2 * packed.frame.exponent)
+        """The best of all runs of 2-means on the rows of a leaf, and a record of each."""
+        rows = leaf.rows
+        if not rows.weight.any():
+            raise ValueError(
+                f"A cluster of {rows.n} rows is to be split, but 0 of them have a positive "
+                "sample_weight. Lower n_clusters or use bisecting_strategy='biggest_inertia'."
+            )
+        shown = X[leaf.numbers] if callable(self.init) else None
+        tolerance = math.ldexp(self.tol, -2 * rows.frame.exponent)
         records: list[KMeansInit] = []
         best: KMeansResult | None = None
         for run in range(self.n_init):
             part = task.part("start", self.max_iter)
-            centers, seeds = self._start(X, packed, 2, random, centred=True)
+            centers, seeds = self._start(shown, rows, 2, random, centred=True)
             found = kmeans.run(
-                packed,
+                rows,
                 centers,
-                bisecting.HALVES if isinstance(packed, Rows) else self._algorithm(packed),
+                bisecting.HALVES if isinstance(rows, Rows) else self._algorithm(rows),
                 self.max_iter,
                 tolerance,
                 bool(self.verbose),
                 part.iterations(ready),
             )
-            seeds = seeds if seeds is None or some is None else some[seeds]
-            records.append(kmeans.record(found, packed, seeds))
+            seeds = None if seeds is None else leaf.numbers[seeds]
+            records.append(kmeans.record(found, rows, seeds))
             if best is None or found.objective < BETTER * best.objective:
                 best, place = found, run
             if part.end(ready):

@@ -127,7 +127,7 @@ default='k-means++'
     prefer_skip_nested_validation=True,
 )
 def kmeans_plusplus(
-    X: ArrayLike,
+    X: Any,
     n_clusters: int,
     *,
     sample_weight: ArrayLike | None = None,

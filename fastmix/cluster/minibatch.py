@@ -387,4 +387,5 @@ default='k-means++'
     def _forget(self) -> None:
         """Drop what an earlier fit has left."""
         for name in ("labels_", "cluster_sizes_", "inertia_", "_random_state"):
-            vars(self).pop(name, None)
+            if hasattr(self, name):
+                delattr(self, name)

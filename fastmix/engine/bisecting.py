@@ -1,15 +1,17 @@
 """Bisecting k-means: a tree whose leaves are split in two, one after the other, by 2-means."""
 
 from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
+from functools import singledispatch
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fastmix._numba import threads
 from fastmix.engine.algorithms import Algorithm, LloydState, move_lloyd, start_lloyd
-from fastmix.engine.results import Array, Floats, KMeansResult, KMeansTotals, Rows
+from fastmix.engine.results import AnyRows, Array, KMeansResult, KMeansTotals, Rows, SparseRows
 from fastmix.engine.rows import rows_work
+from fastmix.engine.sparse import some
 from fastmix.kernels import halves
 from fastmix.kernels.shards import shard_bounds
 
@@ -35,9 +37,12 @@ HALVES = Algorithm(start_lloyd, assign, move_lloyd)
 class Node:
     """A cluster: a leaf with its rows, or a node with two children."""
 
-    def __init__(self, center: Array, rows: NDArray[np.int64] | None, objective: float) -> None:
+    def __init__(
+        self, center: Array, rows: AnyRows, numbers: NDArray[np.int64], objective: float
+    ) -> None:
         self.center = center  # (d,) in the frame
-        self.rows = rows  # (m,) numbers of its rows, ascending, while the tree grows; None for all
+        self.rows = rows  # of a leaf, while the tree grows
+        self.numbers = numbers  # (m,) of its rows among all, ascending
         self.objective = objective  # weighted squared distances of its rows to the center
         self.children: tuple[Node, Node] | None = None
 
@@ -51,50 +56,72 @@ class Node:
             else:
                 waiting.extend(reversed(node.children))
 
+    def split(self, found: KMeansResult) -> None:
+        """Two children in place of the rows."""
+        weight = self.rows.weight[: len(self.numbers)]
+        far = np.zeros(len(weight))
+        np.multiply(weight, found.sq_dist, out=far, where=weight > 0)  # it may be infinite
+        objectives = np.bincount(found.labels, far, 2)
+        halves = (half(self.rows, self.numbers, found.labels, c) for c in range(2))
+        left, right = (
+            Node(found.centers[c], *its, float(objectives[c])) for c, its in enumerate(halves)
+        )
+        self.children = left, right
+        self.forget()
 
-class Leaf(NamedTuple):
-    """What a strategy chooses by."""
-
-    n_rows: int
-    objective: float
+    def forget(self) -> None:
+        """Drop the rows."""
+        self.rows, self.numbers = None, self.numbers[:0]
 
 
-STRATEGIES: dict[str, Callable[[Leaf], float]] = {
+@singledispatch
+def half(
+    rows: AnyRows, numbers: NDArray[np.int64], labels: NDArray[np.int32], side: int
+) -> tuple[AnyRows, NDArray[np.int64]]:
+    """The rows of one label, and their numbers."""
+    bounds = shard_bounds(len(rows.tiles))
+    wanted = np.concatenate([[0], np.cumsum(labels == side)])
+    _, d, R = rows.tiles.shape
+    begin = wanted[np.minimum(bounds * R, rows.n)]
+    m = int(wanted[-1])
+    tiles = np.empty((-(-m // R), d, R), rows.tiles.dtype)
+    if m % R:
+        tiles[-1, :, m % R :] = 0
+    weight, its = np.zeros(len(tiles) * R), np.empty(m, np.int64)
+    halves.gather(
+        threads(rows.n_threads, rows_work(rows, 4)),
+        bounds,
+        *(rows.tiles, rows.weight, numbers, labels, side, begin, tiles, weight, its),
+    )
+    return rows._replace(tiles=tiles, weight=weight, n=m), its
+
+
+@half.register
+def sparse_half(
+    rows: SparseRows, numbers: NDArray[np.int64], labels: NDArray[np.int32], side: int
+) -> tuple[SparseRows, NDArray[np.int64]]:
+    """The same of sparse rows."""
+    wanted = labels == side
+    return some(rows, wanted), numbers[wanted]
+
+
+STRATEGIES: dict[str, Callable[[Node], float]] = {
     "biggest_inertia": lambda leaf: leaf.objective,
-    "largest_cluster": lambda leaf: leaf.n_rows,
+    "largest_cluster": lambda leaf: len(leaf.numbers),
 }
 
 
-def next_leaf(root: Node, n: int, strategy: str) -> Node:
+def next_leaf(root: Node, strategy: str) -> Node:
     """The leaf to split: of the largest score, the leftmost among equals, of at least two rows."""
-    score = STRATEGIES[strategy]
-    best, most = root, -np.inf
-    for node in root.leaves():
-        leaf = Leaf(n if node.rows is None else len(node.rows), node.objective)
-        if leaf.n_rows > 1 and score(leaf) > most:
-            best, most = node, score(leaf)
-    return best
-
-
-def split(node: Node, n: int, found: KMeansResult, weight: Floats | None) -> None:
-    """Give a leaf its two children; weight (m,) of its rows, None for 1."""
-    rows = np.arange(n) if node.rows is None else node.rows
-    far = found.sq_dist.astype(np.float64)
-    if weight is not None:
-        far[weight == 0] = 0.0  # the distance may be infinite
-        far *= weight
-    objectives = np.bincount(found.labels, far, 2)
-    left, right = (
-        Node(found.centers[c], rows[found.labels == c], float(objectives[c])) for c in range(2)
-    )
-    node.children, node.rows = (left, right), None
+    leaves = [leaf for leaf in root.leaves() if len(leaf.numbers) > 1]
+    return max(leaves, key=STRATEGIES[strategy])
 
 
 def labels(root: Node, n: int) -> NDArray[np.int32]:
     """Number of the leaf, from left to right, of every row (n,)."""
-    found = np.zeros(n, np.int32)
+    found = np.empty(n, np.int32)
     for number, leaf in enumerate(root.leaves()):
-        found[slice(None) if leaf.rows is None else leaf.rows] = number
+        found[leaf.numbers] = number
     return found
 
 

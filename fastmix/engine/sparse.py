@@ -51,6 +51,15 @@ def take(rows: SparseRows, indices: Array) -> Array:
     return _csr(rows)[indices].toarray()
 
 
+def some(rows: SparseRows, wanted: NDArray[np.bool_]) -> SparseRows:
+    """The wanted rows (n,)."""
+    few = _csr(rows)[np.flatnonzero(wanted)]
+    weight = rows.weight[wanted]
+    return rows._replace(
+        data=few.data, indices=few.indices, indptr=few.indptr, weight=weight, n=len(weight)
+    )
+
+
 @dense.mean_variance.register
 def mean_variance(rows: SparseRows) -> float:
     """Unweighted variance of the rows, averaged over features, in the frame."""

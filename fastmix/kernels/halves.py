@@ -52,3 +52,35 @@ def assign(
             counts[shard, c] += count[c, r]
             for j in range(d):
                 sums[shard, c, j] += total[c * d + j, r]
+
+
+@parallel_kernel
+def gather(
+    shard,
+    start,
+    stop,  # in   tiles of this shard
+    tiles,  # in   (n_tiles, d, R)
+    weight,  # in   (n_tiles * R,) float64
+    numbers,  # in   (n,) int64, of the rows
+    labels,  # in   (n,) int32
+    side,  # in   the label of the rows that are wanted
+    begin,  # in   (n_shards,) int64, wanted rows before this shard
+    half,  # out  (m_tiles, d, R)
+    its_weight,  # out  (m_tiles * R,) float64
+    its_numbers,  # out  (m,) int64
+):
+    """Copy the rows of one half to tiles of their own, in their order."""
+    d, R = tiles.shape[1], tiles.shape[2]
+    to = begin[shard]
+    t_to, lane = to // R, to % R
+    for t in range(start, stop):
+        first = t * R
+        for r in range(min(R, numbers.size - first)):
+            if labels[first + r] == side:
+                for j in range(d):
+                    half[t_to, j, lane] = tiles[t, j, r]
+                its_weight[to], its_numbers[to] = weight[first + r], numbers[first + r]
+                to += 1
+                lane += 1
+                if lane == R:
+                    t_to, lane = t_to + 1, 0
