@@ -1,7 +1,16 @@
 """k-means and Gaussian mixtures on the CPU, compiled, behind scikit-learn's API."""
 
-from fastmix.cluster import KMeans
+from fastmix.cluster import BisectingKMeans, KMeans, MiniBatchKMeans, k_means, kmeans_plusplus
 from fastmix.mixture import BayesianGaussianMixture, GaussianMixture
 
-__all__ = ["BayesianGaussianMixture", "GaussianMixture", "KMeans", "__version__"]
+__all__ = [
+    "BayesianGaussianMixture",
+    "BisectingKMeans",
+    "GaussianMixture",
+    "KMeans",
+    "MiniBatchKMeans",
+    "__version__",
+    "k_means",
+    "kmeans_plusplus",
+]
 __version__ = "0.1.0"

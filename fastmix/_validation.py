@@ -1,14 +1,19 @@
 """Everything that can be wrong with an input is refused here, by scikit-learn's own checks."""
 
 import operator
+import sys
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from numbers import Integral
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import sklearn
 from numpy.random import RandomState
 from numpy.typing import ArrayLike, NDArray
+from scipy.sparse import issparse
 from sklearn.base import BaseEstimator, _fit_context
 from sklearn.utils import check_array, check_random_state
 from sklearn.utils._param_validation import (
@@ -16,6 +21,7 @@ from sklearn.utils._param_validation import (
     InvalidParameterError,
     StrOptions,
     validate_parameter_constraints,
+    validate_params,
 )
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
@@ -30,10 +36,14 @@ __all__ = [
     "columns",
     "initial",
     "matrix",
+    "plain_rows",
     "random_state",
     "rows",
     "shaped",
     "shares",
+    "squared_norms",
+    "validate_params",
+    "warn",
     "weights",
 ]
 
@@ -42,6 +52,16 @@ N_THREADS = [Interval(Integral, 1, None, closed="left"), None]
 
 checked_fit = _fit_context(prefer_skip_nested_validation=True)
 """Decorates fit: wrong parameters are refused before anything else happens."""
+
+LIBRARIES = tuple(str(Path(file).parent) for file in (__file__, sklearn.__file__))
+
+
+def warn(message: str, category: type[Warning]) -> None:
+    """Warn the first caller outside fastmix and scikit-learn."""
+    level, frame = 1, sys._getframe()
+    while frame.f_back and frame.f_code.co_filename.startswith(LIBRARIES):
+        level, frame = level + 1, frame.f_back
+    warnings.warn(message, category, stacklevel=level)
 
 
 @contextmanager
@@ -70,20 +90,67 @@ def accepts(cls: Any, name: str, value: Any) -> bool:
 
 
 def rows(
-    estimator: BaseEstimator, X: ArrayLike, *, reset: bool, min_samples: int = 1
-) -> NDArray[Any]:
+    estimator: BaseEstimator,
+    X: ArrayLike,
+    *,
+    reset: bool,
+    min_samples: int = 1,
+    sparse: bool = False,
+) -> Any:
     """X as a C-ordered (n, d) array of float64 or float32, finite and never written to.
 
-    With reset=False its features must be those of the fit.
+    With reset=False its features must be those of the fit. With sparse=True sparse X comes as CSR
+    with sorted features, each at most once a row.
     """
     if not reset:
         check_is_fitted(estimator)
-    return validate_data(
-        estimator, X, reset=reset, dtype=FLOATS, order="C", ensure_min_samples=min_samples
+    return canonical(
+        validate_data(
+            estimator,
+            X,
+            reset=reset,
+            dtype=FLOATS,
+            order="C",
+            accept_sparse="csr" if sparse else False,
+            accept_large_sparse=False,
+            ensure_min_samples=min_samples,
+        )
     )
 
 
-def weights(sample_weight: ArrayLike | None, X: NDArray[Any]) -> NDArray[np.float64] | None:
+def plain_rows(X: ArrayLike) -> Any:
+    """The same of X that belongs to no estimator."""
+    return canonical(
+        check_array(
+            X,
+            dtype=FLOATS,
+            order="C",
+            accept_sparse="csr",
+            accept_large_sparse=False,
+            input_name="X",
+        )
+    )
+
+
+def squared_norms(norms: ArrayLike, X: Any) -> None:
+    """Refuse squared norms that are not one number a row."""
+    checked = check_array(norms, dtype=X.dtype, ensure_2d=False, input_name="x_squared_norms")
+    if checked.shape[0] != X.shape[0]:
+        raise ValueError(
+            f"The length of x_squared_norms {checked.shape[0]} should be equal to the length of "
+            f"n_samples {X.shape[0]}."
+        )
+
+
+def canonical(X: Any) -> Any:
+    """CSR with sorted features, each at most once a row; a dense array as it is."""
+    if issparse(X) and not X.has_canonical_format:
+        X = X.copy()
+        X.sum_duplicates()
+    return X
+
+
+def weights(sample_weight: ArrayLike | None, X: Any) -> NDArray[np.float64] | None:
     """Row weights (n,) as float64, finite, not negative and not all zero; None stays None."""
     if sample_weight is None:
         return None
@@ -99,7 +166,7 @@ def weights(sample_weight: ArrayLike | None, X: NDArray[Any]) -> NDArray[np.floa
     return checked
 
 
-def initial(centers: ArrayLike, X: NDArray[Any], n_clusters: int) -> NDArray[Any]:
+def initial(centers: ArrayLike, X: Any, n_clusters: int) -> NDArray[Any]:
     """Initial centers (n_clusters, d) in the dtype of X."""
     checked = check_array(centers, dtype=X.dtype, order="C", copy=True, input_name="init")
     for size, wanted, of in zip(

@@ -8,9 +8,15 @@ import pytest
 from scipy import sparse
 from sklearn.exceptions import NotFittedError
 
-from fastmix import BayesianGaussianMixture, GaussianMixture, KMeans
+from fastmix import (
+    BayesianGaussianMixture,
+    BisectingKMeans,
+    GaussianMixture,
+    KMeans,
+    MiniBatchKMeans,
+)
 
-ESTIMATORS = [KMeans, GaussianMixture, BayesianGaussianMixture]
+ESTIMATORS = [KMeans, MiniBatchKMeans, BisectingKMeans, GaussianMixture, BayesianGaussianMixture]
 both = pytest.mark.parametrize("Estimator", ESTIMATORS, ids=lambda cls: cls.__name__)
 
 
@@ -41,8 +47,8 @@ BAD_ROWS = {
     "None": (None, ValueError, ""),
     "no rows": (np.ones((0, 2)), ValueError, "Found array with 0 sample(s)"),
     "no columns": (np.ones((12, 0)), ValueError, "Found array with 0 feature(s)"),
-    "csr": (sparse.csr_array(with_one(0)), TypeError, "dense data is required"),
-    "csc": (sparse.csc_matrix(with_one(0)), TypeError, "dense data is required"),
+    "csr NaN": (sparse.csr_array(with_one(np.nan)), (TypeError, ValueError), ""),
+    "csc inf": (sparse.csc_matrix(with_one(np.inf)), (TypeError, ValueError), ""),
     "object": (np.array([[object()] * 2] * 12), TypeError, ""),
 }
 rows = pytest.mark.parametrize(("X", "error", "message"), BAD_ROWS.values(), ids=BAD_ROWS)
@@ -70,6 +76,14 @@ def test_bad_rows_are_refused_after_the_fit(Estimator, X, error, message, blobs,
         with unchanged(estimator), pytest.raises(error) as caught:
             getattr(estimator, name)(X)
         assert message in str(caught.value), name
+
+
+@pytest.mark.parametrize("kind", [sparse.csr_array, sparse.csc_matrix])
+def test_mixtures_refuse_sparse_rows(kind, blobs, unchanged):
+    estimator = GaussianMixture(3, random_state=0).fit(blobs(n=12).X)
+    for name in ("fit", "fit_predict", "predict", "score"):
+        with unchanged(estimator), pytest.raises(TypeError, match="dense data is required"):
+            getattr(estimator, name)(kind(with_one(0)))
 
 
 @both

@@ -10,25 +10,44 @@ from sklearn.base import (
     DensityMixin,
     TransformerMixin,
 )
+from sklearn.cluster import BisectingKMeans as SklearnBisecting
 from sklearn.cluster import KMeans as SklearnKMeans
+from sklearn.cluster import MiniBatchKMeans as SklearnMiniBatch
 from sklearn.mixture import BayesianGaussianMixture as SklearnBayesian
 from sklearn.mixture import GaussianMixture as SklearnMixture
 from sklearn.utils import get_tags
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import fastmix
-from fastmix import BayesianGaussianMixture, GaussianMixture, KMeans
+from fastmix import (
+    BayesianGaussianMixture,
+    BisectingKMeans,
+    GaussianMixture,
+    KMeans,
+    MiniBatchKMeans,
+)
 
-PAIRS = [
-    (KMeans, SklearnKMeans),
-    (GaussianMixture, SklearnMixture),
-    (BayesianGaussianMixture, SklearnBayesian),
-]
-pairs = pytest.mark.parametrize(("ours", "theirs"), PAIRS, ids=[ours.__name__ for ours, _ in PAIRS])
+FAMILY = {
+    KMeans: SklearnKMeans,
+    MiniBatchKMeans: SklearnMiniBatch,
+    BisectingKMeans: SklearnBisecting,
+}
+MIXTURES = {GaussianMixture: SklearnMixture, BayesianGaussianMixture: SklearnBayesian}
+PAIRS = [*FAMILY.items(), *MIXTURES.items()]
+pairs = pytest.mark.parametrize(("ours", "theirs"), PAIRS, ids=lambda cls: cls.__name__)
 
 KMEANS = (
     "n_clusters=8, *, init='k-means++', n_init='auto', max_iter=300, tol=0.0001, verbose=0, "
     "random_state=None, copy_x=True, algorithm='auto', n_threads=None"
+)
+MINI_BATCH = (
+    "n_clusters=8, *, init='k-means++', max_iter=100, batch_size=1024, verbose=0, "
+    "compute_labels=True, random_state=None, tol=0.0, max_no_improvement=10, init_size=None, "
+    "n_init='auto', reassignment_ratio=0.01, n_threads=None"
+)
+BISECTING = (
+    "n_clusters=8, *, init='random', n_init=1, random_state=None, max_iter=300, verbose=0, "
+    "tol=0.0001, copy_x=True, algorithm='auto', bisecting_strategy='biggest_inertia', n_threads=None"
 )
 MIXTURE = (
     "n_components=1, *, covariance_type='full', tol=0.001, reg_covar=1e-06, max_iter=100, "
@@ -66,7 +85,13 @@ def bare(function):
 
 @pytest.mark.parametrize(
     ("Estimator", "expected"),
-    [(KMeans, KMEANS), (GaussianMixture, MIXTURE), (BayesianGaussianMixture, BAYESIAN)],
+    [
+        (KMeans, KMEANS),
+        (MiniBatchKMeans, MINI_BATCH),
+        (BisectingKMeans, BISECTING),
+        (GaussianMixture, MIXTURE),
+        (BayesianGaussianMixture, BAYESIAN),
+    ],
 )
 def test_constructors_have_the_promised_signature(Estimator, expected):
     assert bare(Estimator) == expected
@@ -96,7 +121,7 @@ def test_public_methods_have_the_signatures_of_scikit_learn(ours, theirs):
     names = [
         name
         for name, _ in inspect.getmembers(theirs, callable)
-        if not name.startswith("_") and name not in ("set_fit_request", "set_score_request")
+        if not name.startswith("_") and not name.endswith("_request")
     ]
     assert "fit_predict" in names
     for name in names:
@@ -123,27 +148,31 @@ def test_bases_stand_in_the_promised_order():
         ClusterMixin,
         BaseEstimator,
     ]
-    assert [base for base in KMeans.__mro__ if base in family] == family
+    for Estimator in FAMILY:
+        assert [base for base in Estimator.__mro__ if base in family] == family
     family = [DensityMixin, BaseEstimator]
     for mixture in (GaussianMixture, BayesianGaussianMixture):
         assert [base for base in mixture.__mro__ if base in family] == family
 
 
 def test_tags_tell_the_truth():
-    tags = get_tags(KMeans())
-    assert tags.estimator_type == "clusterer"
-    assert tags.transformer_tags.preserves_dtype == ["float64", "float32"]
-    assert not tags.input_tags.sparse
-    assert not tags.input_tags.allow_nan
-    for mixture in (GaussianMixture(), BayesianGaussianMixture()):
-        tags = get_tags(mixture)
+    for Estimator in FAMILY:
+        tags = get_tags(Estimator())
+        assert tags.estimator_type == "clusterer"
+        assert tags.transformer_tags.preserves_dtype == ["float64", "float32"]
+        assert tags.input_tags.sparse
+        assert not tags.input_tags.allow_nan
+    for mixture in MIXTURES:
+        tags = get_tags(mixture())
         assert tags.estimator_type == "density_estimator"
         assert not tags.input_tags.sparse
         assert not tags.input_tags.allow_nan
 
 
 def test_public_names_are_declared():
-    assert {"KMeans", "GaussianMixture", "BayesianGaussianMixture"} <= set(fastmix.__all__)
+    assert {cls.__name__ for cls, _ in PAIRS} | {"k_means", "kmeans_plusplus"} <= set(
+        fastmix.__all__
+    )
     assert isinstance(fastmix.__version__, str)
     for name in fastmix.__all__:
         assert hasattr(fastmix, name), name
@@ -163,21 +192,22 @@ def test_weights_can_be_routed_to_the_fit_of_kmeans():
 
 
 def expected_failures(estimator):
-    """The checks that scikit-learn expects its own class to fail, less those of sparse rows."""
-    if not isinstance(estimator, KMeans):
+    """The checks that scikit-learn expects its own class to fail."""
+    theirs = FAMILY.get(type(estimator))
+    if theirs is None:
         return {}
     try:
         from sklearn.utils._test_common.instance_generator import PER_ESTIMATOR_XFAIL_CHECKS
     except ImportError:
         why = "a weighted and a repeated fit consume the random stream differently"
-        return {"check_sample_weight_equivalence_on_dense_data": why}
-    failures = PER_ESTIMATOR_XFAIL_CHECKS[SklearnKMeans]
-    return {name: why for name, why in failures.items() if "sparse" not in name}
+        kinds = ("dense", "sparse")
+        return {f"check_sample_weight_equivalence_on_{kind}_data": why for kind in kinds}
+    return PER_ESTIMATOR_XFAIL_CHECKS.get(theirs, {})
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 @parametrize_with_checks(
-    [KMeans(), GaussianMixture(), BayesianGaussianMixture()],
+    [*(Estimator() for Estimator in FAMILY), *(Estimator() for Estimator in MIXTURES)],
     expected_failed_checks=expected_failures,
 )
 def test_scikit_learns_estimator_checks(estimator, check):

@@ -11,13 +11,14 @@ center. All algorithms give Lloyd's labels, centers and n_iter_, bit for bit.
 """
 
 from collections.abc import Callable
+from functools import singledispatch
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fastmix._numba import threads
-from fastmix.engine.results import Array, Floats, KMeansTotals, Rows
+from fastmix.engine.results import AnyRows, Array, Floats, KMeansTotals, Rows
 from fastmix.engine.rows import rows_work, take
 from fastmix.kernels import lloyd
 from fastmix.kernels.shards import shard_bounds
@@ -26,8 +27,8 @@ from fastmix.kernels.shards import shard_bounds
 class Algorithm(NamedTuple):
     """The three verbs."""
 
-    start: Callable[[Rows, Array], Any]
-    assign: Callable[[Rows, Array, Any], KMeansTotals]
+    start: Callable[[AnyRows, Array], Any]
+    assign: Callable[[AnyRows, Array, Any], KMeansTotals]
     move: Callable[[Any, Floats], None]
 
 
@@ -83,7 +84,8 @@ def choose(name: str) -> Algorithm:
     return ALGORITHMS[SYNONYMS.get(name, name)]
 
 
-def distances(rows: Rows, centers: Array) -> Array:
+@singledispatch
+def distances(rows: AnyRows, centers: Array) -> Array:
     """Distances of all rows to all centers in the frame, (n, k); finite wherever the dtype can hold them."""
     dist = np.empty((rows.n, len(centers)), rows.tiles.dtype)
     n_threads = threads(rows.n_threads, rows_work(rows, 3 * len(centers)))
@@ -95,7 +97,8 @@ def distances(rows: Rows, centers: Array) -> Array:
     return dist
 
 
-def nearest(rows: Rows, centers: Array) -> tuple[float, NDArray[np.int32]]:
+@singledispatch
+def nearest(rows: AnyRows, centers: Array) -> tuple[float, NDArray[np.int32]]:
     """Objective, and the number of the nearest center of every row (n,)."""
     labels, sq_dist = start_lloyd(rows, centers)
     bounds = shard_bounds(len(rows.tiles))

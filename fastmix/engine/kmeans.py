@@ -6,23 +6,30 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastmix.engine.algorithms import Algorithm
-from fastmix.engine.results import Array, Floats, KMeansResult, KMeansTotals, Rows
+from fastmix.engine.results import AnyRows, Array, Floats, KMeansInit, KMeansResult, KMeansTotals
 from fastmix.engine.rows import take
+from fastmix.engine.watch import Watcher
 
 
 def run(
-    rows: Rows,
+    rows: AnyRows,
     centers: Array,
     algorithm: Algorithm,
     max_iter: int,
     tolerance: float,
     verbose: bool = False,
+    watcher: Watcher | None = None,
 ) -> KMeansResult:
-    """Move centers (k, d) until no label changes, or Σ|shift|² <= tolerance, or max_iter passes are done."""
+    """Move centers (k, d) until no label changes, or Σ|shift|² <= tolerance, or max_iter passes are done.
+
+    The watcher may end the run after any pass.
+    """
+    watcher = watcher or Watcher()
     state = algorithm.start(rows, centers)
     history: list[float] = []
     at_rest = settled = refilled = False
     for iteration in range(max_iter):
+        watcher.begin()
         totals = algorithm.assign(rows, centers, state)
         history.append(totals.objective)
         totals, refilled = refill(rows, totals, state.labels, state.sq_dist)
@@ -43,17 +50,19 @@ def run(
                 f"Converged at iteration {iteration}: center shift {total} "
                 f"within tolerance {limit}."
             )
-        if at_rest or settled:
+        stopped = watcher.end(centers)
+        if at_rest or settled or stopped:
             break
     objective = history[-1]
     if not at_rest or refilled:
         objective = algorithm.assign(rows, centers, state).objective
-    labels = state.labels[: rows.n]
-    return KMeansResult(centers, labels, objective, len(history), at_rest or settled, history)
+    labels, sq_dist = state.labels[: rows.n], state.sq_dist[: rows.n]
+    converged = at_rest or settled
+    return KMeansResult(centers, labels, objective, len(history), converged, history, sq_dist)
 
 
 def refill(
-    rows: Rows, totals: KMeansTotals, labels: NDArray[np.int32], sq_dist: Array
+    rows: AnyRows, totals: KMeansTotals, labels: NDArray[np.int32], sq_dist: Array
 ) -> tuple[KMeansTotals, bool]:
     """Give every empty cluster one of the rows that are farthest from their centers.
 
@@ -90,7 +99,13 @@ def means(totals: KMeansTotals, centers: Array) -> Array:
     return moved.astype(centers.dtype)
 
 
-def scaled(objective: float, rows: Rows) -> float:
+def record(found: KMeansResult, rows: AnyRows, seeds: NDArray[np.int64] | None) -> KMeansInit:
+    """A run in the units of X, for `init_results_`."""
+    inertia, *history = (scaled(value, rows) for value in (found.objective, *found.history))
+    return KMeansInit(found.n_iter, found.converged, inertia, history, False, seeds)
+
+
+def scaled(objective: float, rows: AnyRows) -> float:
     """The objective of the frame in the units of X and of the caller's weights; may be infinite."""
     try:
         return math.ldexp(objective, 2 * rows.frame.exponent + rows.weight_exponent)
@@ -98,15 +113,19 @@ def scaled(objective: float, rows: Rows) -> float:
         return math.inf
 
 
-def to_inertia(objective: float, rows: Rows) -> float:
-    """The same, where it has to be a number.
+def to_inertia(objective: float, rows: AnyRows) -> float:
+    """The same, where it has to be a number: else ValueError."""
+    return finite(scaled(objective, rows))
+
+
+def finite(inertia: float) -> float:
+    """The inertia, which has to be a number.
 
     Raises
     ------
     ValueError
         If it is beyond float64.
     """
-    inertia = scaled(objective, rows)
     if not math.isfinite(inertia):
         raise ValueError(
             "Input X or sample_weight is too large: the weighted sum of squared distances overflows "

@@ -28,6 +28,22 @@ class Rows(NamedTuple):
     n_threads: int | None  # as asked for by the caller
 
 
+class SparseRows(NamedTuple):
+    """Rows in compressed form, CSR; their frame has its origin at zero."""
+
+    data: Array  # (nnz,) values in the frame
+    indices: NDArray[np.int32]  # (nnz,) their features, ascending within a row
+    indptr: NDArray[np.int32]  # (n + 1,) where every row begins
+    weight: Floats  # (n,) row weights / 2**weight_exponent
+    n: int  # number of rows
+    frame: Frame
+    weight_exponent: int  # of the weights
+    n_threads: int | None  # as asked for by the caller
+
+
+AnyRows = Any  # Rows or SparseRows: what takes these looks at their type (functools.singledispatch)
+
+
 class KMeansTotals(NamedTuple):
     """What one pass of k-means adds up."""
 
@@ -46,6 +62,7 @@ class KMeansResult(NamedTuple):
     n_iter: int  # passes that moved centers
     converged: bool  # labels or centers came to rest before max_iter
     history: list[float]  # objective of every pass
+    sq_dist: Array  # (n,) to the centers of the labels
 
 
 class MixtureTotals(NamedTuple):
@@ -102,6 +119,9 @@ class KMeansInit(NamedTuple):
     inertia: float
     history: list[float]  # inertia of every pass
     best: bool  # the run that was kept
+    seeds: NDArray[np.int64] | None = (
+        None  # (k,) rows it started from; None where centers were given
+    )
 
 
 class MixtureInit(NamedTuple):

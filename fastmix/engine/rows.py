@@ -1,13 +1,14 @@
 """Rows of an array, measured and packed into tiles."""
 
 import math
+from functools import singledispatch
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from fastmix._numba import threads
-from fastmix.engine.results import Array, Floats, Frame, Rows
+from fastmix.engine.results import AnyRows, Array, Floats, Frame, Rows
 from fastmix.kernels import tiles as kernels
 from fastmix.kernels.shards import shard_bounds
 
@@ -24,6 +25,7 @@ class Columns(NamedTuple):
     high: Floats  # (d,)
 
 
+@singledispatch
 def measure(X: Array, n_threads: int | None) -> Columns:
     """Mean, least and greatest value of every column of X (n, d)."""
     n, d = X.shape
@@ -66,6 +68,7 @@ def power_of_two(largest: float, dtype: DTypeLike = np.float64) -> int:
     return int(np.clip(math.frexp(largest)[1] - 1, -most, most)) if largest > 0 else 0
 
 
+@singledispatch
 def pack(X: Array, frame: Frame, weight: Floats | None, n_threads: int | None) -> Rows:
     """Pack X (n, d) in a frame; weight (n,) is None for weight 1 everywhere."""
     n, d = X.shape
@@ -152,7 +155,8 @@ def rows_work(rows: Rows, per_value: float) -> float:
     return per_value * rows.n * rows.tiles.shape[1]
 
 
-def mean_variance(rows: Rows) -> float:
+@singledispatch
+def mean_variance(rows: AnyRows) -> float:
     """Unweighted variance of the rows, averaged over features, in the frame."""
     bounds = shard_bounds(len(rows.tiles))
     squares = np.zeros((len(bounds) - 1, rows.tiles.shape[1]))
@@ -160,6 +164,7 @@ def mean_variance(rows: Rows) -> float:
     return float(squares.sum(0).mean()) / rows.n
 
 
-def take(rows: Rows, indices: Array) -> Array:
+@singledispatch
+def take(rows: AnyRows, indices: Array) -> Array:
     """Rows of the frame by number, (len(indices), d)."""
     return np.ascontiguousarray(kernels.take_rows(rows.tiles, np.asarray(indices)))

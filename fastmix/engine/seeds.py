@@ -4,18 +4,70 @@ Random numbers are drawn in scikit-learn's order, so the same seed starts at the
 """
 
 from collections.abc import Callable
+from functools import singledispatch
+from typing import Any
 
 import numpy as np
 from numpy.random import RandomState
 
 from fastmix._numba import threads
-from fastmix.engine.results import Array, Floats, Rows
+from fastmix.engine.results import AnyRows, Array, Floats, Rows
 from fastmix.engine.rows import rows_work, take
 from fastmix.kernels import seeding
 from fastmix.kernels.shards import shard_bounds
 
 
-def plusplus(rows: Rows, k: int, random: RandomState, n_trials: int | None = None) -> Array:
+class TileSeeding:
+    """Squared distances of packed rows to their nearest seed."""
+
+    def __init__(self, rows: Rows) -> None:
+        self.rows, self.bounds = rows, shard_bounds(len(rows.tiles))
+        self.closest = np.full(rows.weight.size, np.inf, rows.tiles.dtype)
+        self.tile_potential = np.empty(len(rows.tiles))
+
+    def add(self, row: int) -> None:
+        """One more seed."""
+        rows, seed = self.rows, take(self.rows, np.array([row]))[0]
+        n_threads = threads(rows.n_threads, rows_work(rows, 3))
+        given = rows.tiles, rows.weight, seed
+        seeding.add_seed(n_threads, self.bounds, *given, self.closest, self.tile_potential)
+
+    def draw(self, shares: Floats) -> Array:
+        """The first rows whose running sums of weight * closest reach these shares of the total."""
+        cumulative = np.cumsum(self.tile_potential)
+        return np.array([self._draw(cumulative, u) for u in shares * cumulative[-1]])
+
+    def _draw(self, cumulative: Floats, u: float) -> int:
+        """First its tile, then its lane."""
+        rows, R = self.rows, self.rows.tiles.shape[2]
+        tile = min(int(np.searchsorted(cumulative, u)), len(cumulative) - 1)
+        before = cumulative[tile - 1] if tile else 0.0
+        lanes = slice(tile * R, (tile + 1) * R)
+        running = before + np.cumsum(rows.weight[lanes] * self.closest[lanes])
+        return allowed(rows, min(tile * R + int(np.searchsorted(running, u)), rows.n - 1))
+
+    def potentials(self, candidates: Array) -> Floats:
+        """What would be left of the total with each candidate as one more seed, (len(candidates),)."""
+        rows, left = self.rows, np.zeros((len(self.bounds) - 1, len(candidates)))
+        seeding.potential(
+            threads(rows.n_threads, rows_work(rows, 3 * len(candidates))),
+            self.bounds,
+            rows.tiles,
+            rows.weight,
+            take(rows, candidates),
+            self.closest,
+            left,
+        )
+        return left.sum(0)
+
+
+@singledispatch
+def begin(rows: AnyRows) -> Any:
+    """No seeds yet."""
+    return TileSeeding(rows)
+
+
+def plusplus(rows: AnyRows, k: int, random: RandomState, n_trials: int | None = None) -> Array:
     """Greedy k-means++: numbers of the rows that become centers, (k,).
 
     Each further seed is the best of `n_trials` (2 + floor(ln k)) rows drawn in proportion to weight
@@ -24,52 +76,29 @@ def plusplus(rows: Rows, k: int, random: RandomState, n_trials: int | None = Non
     Cost 2 k n_trials n d operations; memory one number a row.
     """
     n_trials = n_trials or 2 + int(np.log(k))
-    bounds = shard_bounds(len(rows.tiles))
-    closest = np.full(rows.weight.size, np.inf, rows.tiles.dtype)
-    tile_potential = np.empty(len(rows.tiles))
     chosen = np.empty(k, np.int64)
-
-    def add(position: int, row: int) -> None:
-        chosen[position] = row
-        seed = take(rows, np.array([row]))[0]
-        n_threads = threads(rows.n_threads, rows_work(rows, 3))
-        seeding.add_seed(n_threads, bounds, rows.tiles, rows.weight, seed, closest, tile_potential)
-
-    add(0, int(random.choice(rows.n, p=_probabilities(rows))))
+    chosen[0] = random.choice(rows.n, p=_probabilities(rows))
+    state = begin(rows)
+    state.add(int(chosen[0]))
     for position in range(1, k):
-        cumulative = np.cumsum(tile_potential)
-        draws = random.uniform(size=n_trials) * cumulative[-1]
-        candidates = np.array([_draw(rows, closest, cumulative, u) for u in draws])
-        left = np.zeros((len(bounds) - 1, n_trials))
-        seeding.potential(
-            threads(rows.n_threads, rows_work(rows, 3 * n_trials)),
-            bounds,
-            rows.tiles,
-            rows.weight,
-            take(rows, candidates),
-            closest,
-            left,
-        )
-        add(position, int(candidates[left.sum(0).argmin()]))
+        candidates = state.draw(random.uniform(size=n_trials))
+        chosen[position] = candidates[state.potentials(candidates).argmin()]
+        state.add(int(chosen[position]))
     return chosen
 
 
-def _draw(rows: Rows, closest: Array, cumulative: Floats, u: float) -> int:
-    """The first row whose running sum of weight * closest reaches u: first its tile, then its lane."""
-    R = rows.tiles.shape[2]
-    tile = min(int(np.searchsorted(cumulative, u)), len(cumulative) - 1)
-    before = cumulative[tile - 1] if tile else 0.0
-    lanes = slice(tile * R, (tile + 1) * R)
-    running = before + np.cumsum(rows.weight[lanes] * closest[lanes])
-    row = min(tile * R + int(np.searchsorted(running, u)), rows.n - 1)
+def allowed(rows: AnyRows, row: int) -> int:
+    """The row that was drawn, or the next one that may be a seed.
+
+    At u = 0, or by rounding at a tile's end, a row without weight may be drawn.
+    """
     if rows.weight[row] > 0:
         return row
-    # u = 0, or rounding at a tile's end: the next row that may be a seed
-    allowed = np.flatnonzero(rows.weight)
-    return int(allowed[min(int(np.searchsorted(allowed, row)), len(allowed) - 1)])
+    weighted = np.flatnonzero(rows.weight)
+    return int(weighted[min(int(np.searchsorted(weighted, row)), len(weighted) - 1)])
 
 
-def uniform(rows: Rows, k: int, random: RandomState) -> Array:
+def uniform(rows: AnyRows, k: int, random: RandomState) -> Array:
     """k distinct rows in proportion to their weights, (k,).
 
     Raises
@@ -86,12 +115,12 @@ def uniform(rows: Rows, k: int, random: RandomState) -> Array:
     return random.choice(rows.n, size=k, replace=False, p=_probabilities(rows))
 
 
-def _probabilities(rows: Rows) -> Floats:
+def _probabilities(rows: AnyRows) -> Floats:
     weight = rows.weight[: rows.n]
     return weight / weight.sum()
 
 
-SEEDINGS: dict[str, Callable[[Rows, int, RandomState], Array]] = {
+SEEDINGS: dict[str, Callable[[AnyRows, int, RandomState], Array]] = {
     "k-means++": plusplus,
     "random": uniform,
 }

@@ -179,6 +179,7 @@ default='dirichlet_process'
     array([0, 1])
     """
 
+    _counterpart = "sklearn.mixture.BayesianGaussianMixture"
     _parameter_constraints = {
         **Mixture._parameter_constraints,
         "weight_concentration_prior_type": [validation.StrOptions(set(WEIGHT_PRIORS))],

@@ -1,0 +1,282 @@
+"""What all k-means share: where they start, prediction, distances."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from numbers import Integral, Real
+from typing import Any
+
+import numpy as np
+from numpy.random import RandomState
+from numpy.typing import ArrayLike, NDArray
+from scipy import sparse
+from sklearn.base import (
+    ClassNamePrefixFeaturesOutMixin,
+    ClusterMixin,
+    TransformerMixin,
+)
+
+from fastmix import _validation as validation
+from fastmix._conversion import Convertible
+from fastmix._numba import ANY_WORK, threads
+from fastmix.cluster._callbacks import CallbackSupport, Task, first_task
+from fastmix.engine import kmeans
+from fastmix.engine.algorithms import Algorithm, choose, distances, nearest
+from fastmix.engine.results import AnyRows, Array, Frame, SparseRows
+from fastmix.engine.rows import from_frame, pack, power_of_two, take, to_frame
+from fastmix.engine.seeds import SEEDINGS
+from fastmix.engine.sparse import LLOYD as SPARSE_LLOYD
+
+
+class KMeansFamily(
+    CallbackSupport,
+    ClassNamePrefixFeaturesOutMixin,
+    TransformerMixin,
+    ClusterMixin,
+    Convertible,
+):
+    """Base of the k-means estimators. A subclass fits, and keeps what it found by `_keep_centers`."""
+
+    _parameter_constraints: dict[str, list[Any]] = {
+        "n_clusters": [validation.Interval(Integral, 1, None, closed="left")],
+        "init": [validation.StrOptions(set(SEEDINGS)), callable, "array-like"],
+        "n_init": [
+            validation.StrOptions({"auto"}),
+            validation.Interval(Integral, 1, None, closed="left"),
+        ],
+        "max_iter": [validation.Interval(Integral, 1, None, closed="left")],
+        "tol": [validation.Interval(Real, 0, None, closed="left")],
+        "verbose": ["verbose"],
+        "random_state": ["random_state"],
+        "n_threads": validation.N_THREADS,
+    }
+    _only_here = Convertible._only_here | {"cluster_sizes_", "inertia_history_"}
+    _runs_by_chance: int  # n_init='auto' where the start is not k-means++ or an array
+
+    # --- conversion ----------------------------------------------------------------------------
+
+    def _private_there(self) -> dict[str, Any]:
+        return {
+            "_n_threads": threads(self.n_threads, ANY_WORK),
+            "_n_features_out": len(self.cluster_centers_),
+        }
+
+    def _complete(self) -> None:
+        self._n_features_out = len(self.cluster_centers_)
+        self.init_results_ = []
+        if hasattr(self, "labels_"):
+            self.cluster_sizes_ = np.bincount(self.labels_, minlength=len(self.cluster_centers_))
+
+    # --- fitting, in parts ---------------------------------------------------------------------
+
+    @contextmanager
+    def _fitting(
+        self, X: ArrayLike, sample_weight: ArrayLike | None, n_parts: int | None
+    ) -> Iterator[Task]:
+        """The task of a fit that leaves the estimator as it was, should it fail."""
+        task = first_task(self, X, sample_weight, n_parts)
+        with validation.all_or_nothing(self):
+            yield task
+            task.end()
+
+    def _check_enough(self, X: Any) -> None:
+        if X.shape[0] < self.n_clusters:
+            raise ValueError(f"n_samples={X.shape[0]} should be >= n_clusters={self.n_clusters}.")
+
+    @property
+    def _init_is_given(self) -> bool:
+        return not isinstance(self.init, str) and not callable(self.init)
+
+    def _given(self, X: Any) -> NDArray[Any] | None:
+        """The parameter init, where it is an array of centers."""
+        return validation.initial(self.init, X, self.n_clusters) if self._init_is_given else None
+
+    def _runs(self) -> int:
+        """Number of starts."""
+        if self._init_is_given:
+            return 1
+        if self.n_init != "auto":
+            return int(self.n_init)
+        return 1 if self.init == "k-means++" else self._runs_by_chance
+
+    def _warn_of_one_run(self) -> None:
+        if self._init_is_given and self.n_init not in ("auto", 1):
+            validation.warn(
+                "Explicit initial center position passed: performing only one init in "
+                f"{type(self).__name__} instead of n_init={self.n_init}.",
+                RuntimeWarning,
+            )
+
+    def _start(
+        self, X: Any, packed: AnyRows, k: int, random: RandomState, centred: bool
+    ) -> tuple[NDArray[Any], NDArray[np.int64] | None]:
+        """k centers in the frame of the rows, and the rows they sit on, if any; init is not an array.
+
+        A callable is shown X (n, d), `centred` or as it is, as scikit-learn does.
+        """
+        if isinstance(self.init, str):
+            seeds = SEEDINGS[self.init](packed, k, random)
+            return take(packed, seeds), seeds.astype(np.int64)
+        frame = packed.frame
+        if centred and not sparse.issparse(X):
+            X, frame = X - frame.origin, frame._replace(origin=np.zeros_like(frame.origin))
+        answer = self.init(X, k, random_state=random)
+        return to_frame(validation.initial(answer, X, k), frame), None
+
+    def _algorithm(self, rows: AnyRows) -> Algorithm:
+        if isinstance(rows, SparseRows):
+            return SPARSE_LLOYD
+        return choose(getattr(self, "algorithm", "auto"))
+
+    def _keep_centers(self, centers: Array, frame: Frame) -> None:
+        """Set the attributes that prediction needs."""
+        for name, value in self._ready(centers, frame).items():
+            setattr(self, name, value)
+
+    def _ready(self, centers: Array, frame: Frame) -> dict[str, Any]:
+        """Attributes with which the estimator can predict."""
+        return {
+            "_frame": frame,
+            "_frame_centers": centers,
+            "cluster_centers_": from_frame(centers, frame),
+            "_n_features_out": len(centers),
+        }
+
+    # --- after the fit ---------------------------------------------------------------------------
+
+    def fit_predict(
+        self, X: ArrayLike, y: object = None, sample_weight: ArrayLike | None = None
+    ) -> NDArray[np.int32]:
+        """Fit, and give the cluster of every row.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows to cluster.
+        y : object
+            Ignored.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weight of every row.
+
+        Returns
+        -------
+        labels : ndarray of shape (n_samples,), int32
+            ``labels_``.
+        """
+        return self.fit(X, sample_weight=sample_weight).labels_
+
+    def fit_transform(
+        self, X: ArrayLike, y: object = None, sample_weight: ArrayLike | None = None
+    ) -> NDArray[Any]:
+        """Fit, and give the distance of every row to every center.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows to cluster.
+        y : object
+            Ignored.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weight of every row.
+
+        Returns
+        -------
+        distances : ndarray of shape (n_samples, n_clusters)
+            As of :meth:`transform`.
+        """
+        return self.fit(X, sample_weight=sample_weight).transform(X)
+
+    def predict(self, X: ArrayLike) -> NDArray[np.int32]:
+        """Nearest center of every row.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows.
+
+        Returns
+        -------
+        labels : ndarray of shape (n_samples,), int32
+            Number of the nearest center; the lowest one among equals.
+        """
+        packed, centers = self._packed(X)
+        return nearest(packed, centers)[1]
+
+    def transform(self, X: ArrayLike) -> NDArray[Any]:
+        """Distance of every row to every center.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows.
+
+        Returns
+        -------
+        distances : ndarray of shape (n_samples, n_clusters)
+            In the units of X.
+        """
+        packed, centers = self._packed(X)
+        with np.errstate(over="ignore"):
+            return np.ldexp(distances(packed, centers), packed.frame.exponent)
+
+    def score(
+        self, X: ArrayLike, y: object = None, sample_weight: ArrayLike | None = None
+    ) -> float:
+        """Minus the inertia of X.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows.
+        y : object
+            Ignored.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weight of every row.
+
+        Returns
+        -------
+        score : float
+            Minus the weighted sum of squared distances to the nearest centers.
+        """
+        packed, centers = self._packed(X, sample_weight)
+        return -kmeans.to_inertia(nearest(packed, centers)[0], packed)
+
+    def _packed(
+        self, X: ArrayLike, sample_weight: ArrayLike | None = None
+    ) -> tuple[AnyRows, NDArray[Any]]:
+        """Rows and centers in the frame of the fit, in their common dtype."""
+        array = validation.rows(self, X, reset=False, sparse=True)
+        weight = validation.weights(sample_weight, array)
+        return self._in_frame(array, weight, *self._fitted_frame())
+
+    def _in_frame(
+        self, X: Any, weight: NDArray[Any] | None, frame: Frame, centers: Array
+    ) -> tuple[AnyRows, NDArray[Any]]:
+        """Rows and centers (k, d) of this frame, in one that the rows can be held in."""
+        if X.shape[1] != centers.shape[1]:  # centers set by hand: nobody has counted features
+            raise ValueError(
+                f"X has {X.shape[1]} features, but cluster_centers_ has {centers.shape[1]}."
+            )
+        X = X.astype(np.result_type(X, centers), copy=False)
+        if sparse.issparse(X) and frame.origin.any():  # centred sparse rows would be dense
+            at_zero = frame._replace(origin=np.zeros_like(frame.origin))
+            frame, centers = at_zero, to_frame(from_frame(centers, frame), at_zero)
+        packed = pack(X, frame, weight, self.n_threads)
+        return packed, np.array(centers, X.dtype, order="C")
+
+    def _fitted_frame(self) -> tuple[Frame, NDArray[Any]]:
+        """Frame and centers of the fit, or of cluster_centers_ where somebody has set them since."""
+        if hasattr(self, "_frame") and np.array_equal(
+            from_frame(self._frame_centers, self._frame), self.cluster_centers_
+        ):
+            return self._frame, self._frame_centers
+        centers = np.asarray(self.cluster_centers_)
+        centers = centers.astype(np.result_type(centers, np.float32), copy=False)
+        origin = centers.mean(0)
+        frame = Frame(origin, power_of_two(float(np.abs(centers - origin).max()), centers.dtype))
+        return frame, to_frame(centers, frame)
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        return tags

@@ -1,0 +1,246 @@
+"""k-means behind scikit-learn's API."""
+
+from functools import partial
+from typing import Any, Self
+
+import numpy as np
+from numpy.random import RandomState
+from numpy.typing import ArrayLike, NDArray
+from sklearn.exceptions import ConvergenceWarning
+
+from fastmix import _validation as validation
+from fastmix.cluster._base import KMeansFamily
+from fastmix.cluster._callbacks import Task, with_callbacks
+from fastmix.engine import kmeans
+from fastmix.engine.algorithms import ALGORITHMS, SYNONYMS
+from fastmix.engine.results import AnyRows, KMeansInit, KMeansResult
+from fastmix.engine.rows import frame_of, mean_variance, measure, pack, to_frame
+
+
+class KMeans(KMeansFamily):
+    """k-means clustering, compiled and parallel.
+
+    Drop-in for :class:`sklearn.cluster.KMeans`: the same parameters, attributes and, from the same
+    start, the same labels, centers and number of iterations. The bits of the result do not depend on
+    the number of threads.
+
+    Parameters
+    ----------
+    n_clusters : int, default=8
+        Number of clusters, k.
+    init : {'k-means++', 'random'}, callable or array-like of shape (n_clusters, n_features), \
+default='k-means++'
+        Where the centers start: at rows spread out by greedy k-means++ [1]_, at random rows, at the
+        answer of ``init(X, n_clusters, random_state=...)`` for centred rows, or as given.
+    n_init : 'auto' or int, default='auto'
+        Number of starts, of which the best run is kept. 'auto' is 1 for 'k-means++' and arrays,
+        10 for 'random' and callables.
+    max_iter : int, default=300
+        Most iterations of one run.
+    tol : float, default=1e-4
+        A run stops when the squared shifts of all centers sum up to at most ``tol`` times the mean
+        variance of the features.
+    verbose : int, default=0
+        Whether to print the inertia of every iteration.
+    random_state : int, RandomState instance or None, default=None
+        Seed of the starts. In float64 the same integer starts where scikit-learn starts.
+    copy_x : bool, default=True
+        Accepted for compatibility: X is never written to.
+    algorithm : {'auto', 'lloyd', 'elkan'}, default='auto'
+        All give the same result; 'auto' takes the fastest, 'elkan' is a synonym.
+    n_threads : int or None, default=None
+        Most threads to use; None means all CPUs of the process. It never changes the result.
+
+    Attributes
+    ----------
+    cluster_centers_ : ndarray of shape (n_clusters, n_features)
+        Centers, in the dtype of X.
+    labels_ : ndarray of shape (n_samples,), int32
+        Cluster of every row; equal to ``predict(X)``.
+    inertia_ : float
+        Weighted sum of squared distances to the nearest centers.
+    n_iter_ : int
+        Iterations of the best run.
+    inertia_history_ : ndarray of shape (n_iter_,)
+        Inertia before every iteration of the best run moved the centers.
+    init_results_ : list
+        One record for every start: n_iter, converged, inertia, history, best, and seeds, the numbers
+        of the rows it started from (None where centers were given).
+    cluster_sizes_ : ndarray of shape (n_clusters,), int64
+        Number of rows in every cluster.
+    n_features_in_ : int
+        Number of features.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the features, where all of them are strings.
+
+    See Also
+    --------
+    GaussianMixture : Clusters of any elliptical shape, with probabilities.
+
+    Notes
+    -----
+    Lloyd's algorithm [2]_ on rows centred at their mean and scaled by a power of two, so that neither
+    an offset nor the unit of the data costs accuracy; sparse rows are scaled only. Time O(n k d) an
+    iteration. Memory: one copy of X (two where X is not a C-ordered array of floats) and 28 bytes a
+    row.
+
+    References
+    ----------
+    .. [1] Arthur, D. and Vassilvitskii, S. (2007). k-means++: the advantages of careful seeding.
+       SODA 2007, 1027-1035. doi:10.5555/1283383.1283494
+    .. [2] Lloyd, S. P. (1982). Least squares quantization in PCM. IEEE Transactions on Information
+       Theory 28(2), 129-137. doi:10.1109/TIT.1982.1056489
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastmix import KMeans
+    >>> X = np.array([[1, 2], [1, 4], [1, 0], [10, 2], [10, 4], [10, 0]])
+    >>> model = KMeans(n_clusters=2, random_state=0).fit(X)
+    >>> model.labels_
+    array([1, 1, 1, 0, 0, 0], dtype=int32)
+    >>> model.predict([[0, 0], [12, 3]])
+    array([1, 0], dtype=int32)
+    >>> model.cluster_centers_
+    array([[10.,  2.],
+           [ 1.,  2.]])
+    """
+
+    _counterpart = "sklearn.cluster.KMeans"
+    _parameter_constraints = {
+        **KMeansFamily._parameter_constraints,
+        "copy_x": ["boolean"],
+        "algorithm": [validation.StrOptions({*ALGORITHMS, *SYNONYMS})],
+    }
+    _runs_by_chance = 10
+
+    def __init__(
+        self,
+        n_clusters: int = 8,
+        *,
+        init: Any = "k-means++",
+        n_init: int | str = "auto",
+        max_iter: int = 300,
+        tol: float = 1e-4,
+        verbose: int = 0,
+        random_state: int | RandomState | None = None,
+        copy_x: bool = True,
+        algorithm: str = "auto",
+        n_threads: int | None = None,
+    ) -> None:
+        self.n_clusters = n_clusters
+        self.init = init
+        self.n_init = n_init
+        self.max_iter = max_iter
+        self.tol = tol
+        self.verbose = verbose
+        self.random_state = random_state
+        self.copy_x = copy_x
+        self.algorithm = algorithm
+        self.n_threads = n_threads
+
+    @with_callbacks
+    @validation.checked_fit
+    def fit(self, X: ArrayLike, y: object = None, sample_weight: ArrayLike | None = None) -> Self:
+        """Find the centers.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows to cluster, sparse ones in CSR form; float32 stays float32, everything else becomes float64.
+        y : object
+            Ignored.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weight of every row, not negative; None means 1. Scaling all weights changes only
+            ``inertia_``.
+
+        Returns
+        -------
+        self : KMeans
+            The fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            If X or a parameter is not as described; the estimator is then as it was before.
+        """
+        with self._fitting(X, sample_weight, self._runs()) as task:
+            array = validation.rows(self, X, reset=True, sparse=True)
+            self._check_enough(array)
+            weight = validation.weights(sample_weight, array)
+            given = self._given(array)
+            self._n_init = self._runs()
+            self._warn_of_one_run()
+            self._warn_of_elkan()
+            frame = frame_of(array, measure(array, self.n_threads), normalise=True)
+            packed = pack(array, frame, weight, self.n_threads)
+            self._keep(packed, *self._best_run(array, packed, given, task))
+        return self
+
+    def _warn_of_elkan(self) -> None:
+        if self.algorithm == "elkan" and self.n_clusters == 1:
+            validation.warn(
+                "algorithm='elkan' doesn't make sense for a single cluster. Using 'lloyd' instead.",
+                RuntimeWarning,
+            )
+
+    def _best_run(
+        self, X: Any, packed: AnyRows, given: NDArray[Any] | None, task: Task
+    ) -> tuple[KMeansResult, list[KMeansInit]]:
+        """The best of all runs, and a record of each."""
+        random = validation.random_state(self.random_state)
+        tolerance = self.tol * mean_variance(packed) if self.tol > 0 else 0.0
+        algorithm = self._algorithm(packed)
+        records: list[KMeansInit] = []
+        best: KMeansResult | None = None
+        for run in range(self._n_init):
+            part = task.part("start", self.max_iter)
+            if given is not None:
+                centers, seeds = to_frame(given, packed.frame), None
+            else:
+                centers, seeds = self._start(X, packed, self.n_clusters, random, centred=True)
+            if self.verbose:
+                print("Initialization complete")
+            found = kmeans.run(
+                packed,
+                centers,
+                algorithm,
+                self.max_iter,
+                tolerance,
+                bool(self.verbose),
+                part.iterations(lambda centers: self._ready(centers, packed.frame)),
+            )
+            records.append(kmeans.record(found, packed, seeds))
+            if best is None or (
+                found.objective < best.objective
+                and not kmeans.same_partition(found.labels, best.labels, self.n_clusters)
+            ):
+                best, place = found, run
+            if part.end(partial(self._ready, found.centers, packed.frame)):
+                break
+        assert best is not None  # n_init >= 1
+        records[place] = records[place]._replace(best=True)
+        return best, records
+
+    def _keep(self, packed: AnyRows, best: KMeansResult, records: list[KMeansInit]) -> None:
+        """Set the fitted attributes."""
+        sizes = np.bincount(best.labels, minlength=self.n_clusters)
+        found = np.count_nonzero(sizes)
+        if found < self.n_clusters:
+            validation.warn(
+                f"Number of distinct clusters ({found}) found smaller than n_clusters "
+                f"({self.n_clusters}). Possibly due to duplicate points in X.",
+                ConvergenceWarning,
+            )
+        kept = next(record for record in records if record.best)
+        self._keep_centers(best.centers, packed.frame)
+        self.labels_ = best.labels.copy()
+        self.cluster_sizes_ = sizes
+        self.inertia_ = kmeans.to_inertia(best.objective, packed)
+        self.inertia_history_ = np.array(kept.history)
+        self.init_results_ = records
+        self.n_iter_ = best.n_iter
+
+    def _complete(self) -> None:
+        super()._complete()
+        self.inertia_history_ = np.empty(0)

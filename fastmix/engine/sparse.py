@@ -1,0 +1,185 @@
+"""Sparse rows: what the rest of the engine asks of rows, answered for CSR.
+
+They are scaled like dense rows but not centred, which would make them dense; so an offset costs
+accuracy. Time O(nnz k) a pass, memory a copy of the values and k d numbers.
+"""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+from fastmix._numba import threads
+from fastmix.engine import algorithms, seeds
+from fastmix.engine import rows as dense
+from fastmix.engine.algorithms import Algorithm, move_lloyd
+from fastmix.engine.results import Array, Floats, Frame, KMeansTotals, SparseRows
+from fastmix.kernels import sparse as kernels
+from fastmix.kernels.shards import MOST_SHARDS, SLOT_BYTES, shard_bounds
+
+
+@dense.measure.register(sparse.csr_matrix)
+@dense.measure.register(sparse.csr_array)
+def measure(X: Any, n_threads: int | None) -> dense.Columns:
+    """Zero for the mean, because the rows stay where they are, and how far columns reach from it."""
+    d = X.shape[1]
+    low, high = X.data.min(initial=0.0), X.data.max(initial=0.0)
+    return dense.Columns(np.zeros(d), np.full(d, low, np.float64), np.full(d, high, np.float64))
+
+
+@dense.pack.register(sparse.csr_matrix)
+@dense.pack.register(sparse.csr_array)
+def pack(X: Any, frame: Frame, weight: Floats | None, n_threads: int | None) -> SparseRows:
+    """Rows X (n, d) in a frame whose origin is zero; weight (n,) is None for weight 1 everywhere."""
+    n = X.shape[0]
+    exponent = 0 if weight is None else dense.weight_exponent(weight)
+    scaled = np.ones(n) if weight is None else np.ldexp(weight, -exponent)
+    data = np.ldexp(X.data, -frame.exponent)
+    # for Numba a read-only array is another type: every kernel would be compiled again
+    indices, indptr = (
+        np.require(X.indices, requirements="W"),
+        np.require(X.indptr, requirements="W"),
+    )
+    frame = Frame(frame.origin.astype(X.dtype), frame.exponent)
+    return SparseRows(data, indices, indptr, scaled, n, frame, exponent, n_threads)
+
+
+@dense.take.register
+def take(rows: SparseRows, indices: Array) -> Array:
+    """Rows of the frame by number, dense (len(indices), d)."""
+    return _csr(rows)[indices].toarray()
+
+
+def some(rows: SparseRows, wanted: NDArray[np.bool_]) -> SparseRows:
+    """The wanted rows (n,)."""
+    few = _csr(rows)[np.flatnonzero(wanted)]
+    weight = rows.weight[wanted]
+    return rows._replace(
+        data=few.data, indices=few.indices, indptr=few.indptr, weight=weight, n=len(weight)
+    )
+
+
+@dense.mean_variance.register
+def mean_variance(rows: SparseRows) -> float:
+    """Unweighted variance of the rows, averaged over features, in the frame."""
+    d = rows.frame.origin.size
+    held = np.bincount(rows.indices, minlength=d)
+    mean = np.bincount(rows.indices, rows.data, d) / rows.n
+    gap = rows.data - mean[rows.indices]
+    squares = np.bincount(rows.indices, np.square(gap), d) + (rows.n - held) * np.square(mean)
+    return float(squares.mean()) / rows.n
+
+
+class Labelled(NamedTuple):
+    """The state of Lloyd's algorithm."""
+
+    labels: NDArray[np.int32]  # (n,) -1 before the first pass
+    sq_dist: Floats  # (n,)
+
+
+def start(rows: SparseRows, centers: Array) -> Labelled:
+    """Memory: 12 bytes a row."""
+    return Labelled(np.full(rows.n, -1, np.int32), np.empty(rows.n))
+
+
+def assign(rows: SparseRows, centers: Array, state: Labelled) -> KMeansTotals:
+    """One pass of Lloyd's algorithm."""
+    k, d = centers.shape
+    before = state.labels.copy()
+    objective = _label(rows, centers, state)
+    # totals of few shards fit into memory where d is large, and adding is but 1/k of the work
+    most = max(1, min(MOST_SHARDS, SLOT_BYTES // (8 * k * (d + 1)), rows.n))
+    counts, sums = np.zeros((most, k)), np.zeros((most, k, d))
+    kernels.add(
+        threads(rows.n_threads, 4 * rows.data.size),
+        np.linspace(0, rows.n, most + 1).astype(np.int64),
+        *(rows.data, rows.indices, rows.indptr, rows.weight),
+        *(state.labels, counts, sums),
+    )
+    changed = int(np.count_nonzero(before != state.labels))
+    return KMeansTotals(counts.sum(0), sums.sum(0), objective, changed)
+
+
+LLOYD = Algorithm(start, assign, move_lloyd)
+
+
+@algorithms.nearest.register
+def nearest(rows: SparseRows, centers: Array) -> tuple[float, NDArray[np.int32]]:
+    """Objective, and the number of the nearest center of every row (n,)."""
+    state = start(rows, centers)
+    return _label(rows, centers, state), state.labels
+
+
+@algorithms.distances.register
+def distances(rows: SparseRows, centers: Array) -> Array:
+    """Distances of all rows to all centers in the frame, (n, k)."""
+    return np.sqrt(_sq_distances(rows, centers)).astype(rows.data.dtype, copy=False)
+
+
+class SparseSeeding:
+    """Squared distances of sparse rows to their nearest seed. Memory: one number a row and candidate."""
+
+    def __init__(self, rows: SparseRows) -> None:
+        self.rows, self.closest = rows, np.full(rows.n, np.inf)
+
+    def add(self, row: int) -> None:
+        """One more seed."""
+        self.closest = self._closer(np.array([row]))[:, 0]
+
+    def draw(self, shares: Floats) -> Array:
+        """The first rows whose running sums of weight * closest reach these shares of the total."""
+        running = np.cumsum(self.rows.weight * self.closest)
+        drawn = np.searchsorted(running, shares * running[-1]).clip(max=self.rows.n - 1)
+        return np.array([seeds.allowed(self.rows, int(row)) for row in drawn])
+
+    def potentials(self, candidates: Array) -> Floats:
+        """What would be left of the total with each candidate as one more seed, (len(candidates),)."""
+        return self.rows.weight @ self._closer(candidates)
+
+    def _closer(self, candidates: Array) -> Floats:
+        sq_dist = _sq_distances(self.rows, take(self.rows, candidates))
+        return np.minimum(self.closest[:, None], sq_dist)
+
+
+seeds.begin.register(SparseRows, SparseSeeding)
+
+
+def _csr(rows: SparseRows) -> Any:
+    shape = (rows.n, rows.frame.origin.size)
+    return sparse.csr_array((rows.data, rows.indices, rows.indptr), shape=shape)
+
+
+def _by_feature(centers: Array) -> tuple[Floats, Floats]:
+    """Centers (d, k) and their squared norms (k,), as the kernels want them."""
+    turned = np.ascontiguousarray(centers.T, np.float64)
+    norms = np.empty(len(centers))
+    kernels.sq_norms(turned, norms)
+    return turned, norms
+
+
+def _label(rows: SparseRows, centers: Array, state: Labelled) -> float:
+    """Nearest centers into the state; the objective."""
+    bounds = shard_bounds(rows.n)
+    objective = np.zeros(len(bounds) - 1)
+    kernels.label(
+        threads(rows.n_threads, 5 * rows.data.size * len(centers)),
+        bounds,
+        *(rows.data, rows.indices, rows.indptr, rows.weight),
+        *_by_feature(centers),
+        *(state.labels, state.sq_dist, objective),
+    )
+    return float(objective.sum())
+
+
+def _sq_distances(rows: SparseRows, centers: Array) -> Floats:
+    """Squared distances of all rows to all centers, (n, k)."""
+    sq_dist = np.empty((rows.n, len(centers)))
+    kernels.sq_distances(
+        threads(rows.n_threads, 5 * rows.data.size * len(centers)),
+        shard_bounds(rows.n),
+        *(rows.data, rows.indices, rows.indptr),
+        *_by_feature(centers),
+        sq_dist,
+    )
+    return sq_dist

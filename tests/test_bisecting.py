@@ -1,0 +1,193 @@
+"""BisectingKMeans: scikit-learn's tree from the same seed, its labels, weights, edges and messages."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.cluster import BisectingKMeans as SklearnBisecting
+
+from fastmix import BisectingKMeans
+
+
+def data(seed, n, d, weighted=False):
+    random = np.random.RandomState(seed)
+    X = 5 * random.normal(size=(n, d)) + random.choice(3, size=(n, 1)) * 10.0
+    return X, random.uniform(0.1, 2, n) if weighted else None
+
+
+def first_two(X, k, random_state):
+    return X[:k].copy()
+
+
+# --- the same as scikit-learn ----------------------------------------------------------------
+
+
+@given(
+    seed=st.integers(0, 10_000),
+    n=st.integers(30, 400),
+    d=st.integers(1, 5),
+    k=st.integers(1, 15),
+    weighted=st.booleans(),
+    init=st.sampled_from(["k-means++", "random", first_two]),
+    n_init=st.sampled_from([1, 3]),
+    strategy=st.sampled_from(["biggest_inertia", "largest_cluster"]),
+    max_iter=st.sampled_from([1, 300]),
+)
+def test_the_same_seed_gives_the_tree_of_scikit_learn(
+    seed, n, d, k, weighted, init, n_init, strategy, max_iter
+):
+    X, weight = data(seed, n, d, weighted)
+    options = {
+        "init": init,
+        "n_init": n_init,
+        "bisecting_strategy": strategy,
+        "max_iter": max_iter,
+        "random_state": seed,
+    }
+    ours = BisectingKMeans(k, **options).fit(X, sample_weight=weight)
+    theirs = SklearnBisecting(k, **options).fit(X, sample_weight=weight)
+    assert_array_equal(ours.labels_, theirs.labels_)
+    assert ours.labels_.dtype == np.int32
+    assert_allclose(ours.cluster_centers_, theirs.cluster_centers_, atol=1e-8)
+    assert ours.inertia_ == pytest.approx(theirs.inertia_, rel=1e-9, abs=1e-9)
+    assert type(ours.inertia_) is float
+    assert_array_equal(ours.predict(X), ours.labels_)
+    new = 9 * np.random.RandomState(1).normal(size=(50, d)) + 5
+    assert_array_equal(ours.predict(new), theirs.predict(new))
+    assert ours.score(new) == pytest.approx(theirs.score(new))
+    assert_allclose(ours.transform(new), theirs.transform(new))
+
+
+def test_history_and_records_follow_the_splits():
+    X, weight = data(0, 300, 3, weighted=True)
+    model = BisectingKMeans(6, n_init=4, random_state=0).fit(X, sample_weight=weight)
+    assert model.inertia_history_.shape == (5,)
+    assert np.all(np.diff(model.inertia_history_) < 0)
+    assert model.inertia_history_[-1] == pytest.approx(model.inertia_)
+    assert len(model.init_results_) == 5 * 4
+    assert sum(record.best for record in model.init_results_) == 5
+    first = min(record.inertia for record in model.init_results_[:4])
+    assert model.inertia_history_[0] == pytest.approx(first)
+    assert_array_equal(model.cluster_sizes_, np.bincount(model.labels_))
+    assert all(record.seeds.shape == (2,) for record in model.init_results_)
+    assert not hasattr(model, "n_iter_")
+
+
+# --- by hand ---------------------------------------------------------------------------------
+
+
+def test_four_rows_by_hand():
+    X = np.array([[0.0], [1.0], [10.0], [14.0]])
+    model = BisectingKMeans(3, init="k-means++", random_state=0).fit(X)
+    assert sorted(model.cluster_centers_.ravel()) == [0.5, 10.0, 14.0]
+    assert model.inertia_ == 0.5
+    assert model.labels_[0] == model.labels_[1]
+
+
+def test_one_cluster_is_the_mean():
+    X = np.array([[0.0], [1.0], [10.0], [14.0]])
+    model = BisectingKMeans(1).fit(X, sample_weight=[1, 1, 1, 3])
+    assert model.cluster_centers_ == [[6.25]]
+    assert_array_equal(model.labels_, [0, 0, 0, 0])
+    assert model.inertia_ == pytest.approx(((X.ravel() - 6.25) ** 2) @ [1, 1, 1, 3])
+    assert len(model.inertia_history_) == len(model.init_results_) == 0
+
+
+def test_equal_rows_leave_clusters_empty():
+    model = BisectingKMeans(3, random_state=0).fit(np.ones((5, 2)))
+    assert model.inertia_ == 0
+    assert_array_equal(np.sort(model.cluster_sizes_), [0, 0, 5])
+    assert_array_equal(model.predict(np.ones((2, 2))), model.labels_[:2])
+
+
+def test_as_many_clusters_as_rows():
+    X = np.random.RandomState(0).normal(size=(20, 2))
+    model = BisectingKMeans(20, random_state=0).fit(X)
+    assert model.inertia_ == pytest.approx(0, abs=1e-20)
+    assert_array_equal(model.cluster_sizes_, np.ones(20))
+
+
+# --- precision, threads, weights -------------------------------------------------------------
+
+
+def test_float32_stays(blobs):
+    X = blobs(n=200, k=4, dtype="float32").X
+    model = BisectingKMeans(4, random_state=0).fit(X)
+    assert model.cluster_centers_.dtype == model.transform(X).dtype == np.float32
+    assert_array_equal(model.predict(X), model.labels_)
+    wide = BisectingKMeans(4, init="k-means++", random_state=0).fit(X.astype(np.float64))
+    assert_array_equal(wide.predict(X), wide.labels_)
+
+
+def test_weights_may_have_any_unit(assert_same_bits):
+    X, weight = data(0, 200, 2, weighted=True)
+    one = BisectingKMeans(5, random_state=0).fit(X, sample_weight=weight)
+    for unit in (2.0**-900, 2.0**900):
+        other = BisectingKMeans(5, random_state=0).fit(X, sample_weight=weight * unit)
+        assert_same_bits(other.labels_, one.labels_)
+        assert_same_bits(other.cluster_centers_, one.cluster_centers_)
+        assert other.inertia_ == one.inertia_ * unit
+
+
+@pytest.mark.compiled
+@pytest.mark.parametrize("n_threads", [2, 3])
+def test_the_number_of_threads_never_shows(n_threads, assert_same_bits):
+    X, _ = data(0, 20_000, 8)
+    alone = BisectingKMeans(8, random_state=0, n_threads=1).fit(X)
+    other = BisectingKMeans(8, random_state=0, n_threads=n_threads).fit(X)
+    for name in ("labels_", "cluster_centers_", "inertia_", "inertia_history_"):
+        assert_same_bits(getattr(other, name), getattr(alone, name), name)
+
+
+def test_sums_in_lanes_are_those_of_lloyd(blobs, dtype):
+    from fastmix.engine import algorithms, bisecting
+    from fastmix.engine.rows import frame_of, measure, pack
+
+    X = blobs(n=333, d=5, k=2, gap=2.0, dtype=dtype).X
+    weight = np.random.RandomState(0).choice([0.0, 0.5, 2.0], 333)
+    rows = pack(X, frame_of(X, measure(X, 1), normalise=True), weight, 1)
+    centers = np.array([[0.1] * 5, [-0.2] * 5], dtype)
+    answers = []
+    for algorithm in (algorithms.ALGORITHMS["lloyd"], bisecting.HALVES):
+        state = algorithm.start(rows, centers)
+        first = algorithm.assign(rows, centers, state)
+        assert first.changed == 333
+        assert algorithm.assign(rows, centers, state).changed == 0
+        answers.append((state.labels[:333], state.sq_dist[:333], first))
+    (labels, sq_dist, ours), (their_labels, their_sq_dist, theirs) = answers
+    assert_array_equal(labels, their_labels)
+    assert_array_equal(sq_dist, their_sq_dist)
+    assert_allclose(ours.counts, theirs.counts)
+    assert_allclose(ours.sums, theirs.sums, atol=1e-9)
+    assert ours.objective == pytest.approx(theirs.objective)
+
+
+# --- messages --------------------------------------------------------------------------------
+
+
+def test_an_array_of_centers_is_refused():
+    with pytest.raises(ValueError, match="The 'init' parameter of BisectingKMeans must be"):
+        BisectingKMeans(2, init=np.eye(2)).fit(np.eye(4))
+
+
+def test_automatic_n_init_is_refused():
+    with pytest.raises(ValueError, match="The 'n_init' parameter of BisectingKMeans must be"):
+        BisectingKMeans(2, n_init="auto").fit(np.eye(4))
+
+
+def test_too_few_weighted_rows_are_refused(unchanged):
+    model = BisectingKMeans(2, random_state=0)
+    with unchanged(model), pytest.raises(ValueError, match="only 1 rows have a positive"):
+        model.fit(np.eye(4), sample_weight=[0, 0, 1, 0])
+
+
+def test_verbose_prints_the_lines_of_scikit_learn(capsys):
+    X, _ = data(0, 100, 2)
+    printed = []
+    for cls in (BisectingKMeans, SklearnBisecting):
+        cls(3, verbose=1, random_state=0).fit(X)
+        lines = capsys.readouterr().out.splitlines()
+        assert any(line.startswith("New centroids from bisection: [[") for line in lines)
+        printed.append([line.split()[:2] for line in lines if "inertia" in line])
+    assert printed[0] == printed[1]
