@@ -12,6 +12,7 @@ from .rivals import load
 from .task import CannotRun, task_of
 
 BRIEF = 0.05  # seconds: shorter calls are repeated for so long
+LONG = 3.0  # seconds: whatever a longer first call compiled, more calls are not needed to count
 SLOW = 20.0  # seconds: a slower rival gets fewer rounds,
 PATIENCE = 60.0  # so many seconds' worth of them,
 ENDLESS = 120.0  # and a slower one than this none at all: its first call counts
@@ -65,7 +66,7 @@ def _first(name, task):
     if not np.isfinite(objective):
         raise CannotRun(f"ended with {what} {objective}")
     del found
-    if first < SLOW:  # the first call compiled, the second tells how long one takes
+    if first < LONG:  # the first call compiled, the second tells how often to repeat
         began = time.perf_counter()
         job.run()
         warm = time.perf_counter() - began
