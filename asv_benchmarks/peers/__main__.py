@@ -40,7 +40,9 @@ def options(words):
         help="few rows, in this process: it shows that all works, no speed",
     )
     parser.add_argument(
-        "--out", type=Path, default=ROOT / "docs" / "performance", help="folder of the results"
+        "--out",
+        type=Path,
+        help="folder of the results (docs/performance; with --quick asv_benchmarks/results/quick)",
     )
     parser.add_argument("--list", action="store_true", help="list the cases and stop")
     parser.add_argument(
@@ -49,7 +51,10 @@ def options(words):
     parser.add_argument(
         "--readme", type=Path, metavar="FILE", help="measure nothing, write its block of figures"
     )
-    return parser.parse_args(words)
+    told = parser.parse_args(words)
+    if told.out is None:  # a quick run's seconds never stand beside measured ones
+        told.out = ROOT / ("asv_benchmarks/results/quick" if told.quick else "docs/performance")
+    return told
 
 
 def main(words=None):

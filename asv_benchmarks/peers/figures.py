@@ -3,9 +3,10 @@
 import re
 
 import numpy as np
+from matplotlib import style
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
-from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, ScalarFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from .results import families, present, ratio, seconds
 from .rivals import ANCHOR, OURS
@@ -30,12 +31,17 @@ DPI = 130
 
 def draw(results, folder):
     """Draw all figures into a folder; their file names by heading."""
+    with style.context("default"):  # some rivals change the looks of all figures when imported
+        return _draw(results, folder)
+
+
+def _draw(results, folder):
     made = {}
     for family, cases in families(results).items():
         if present(cases):
             made[family] = _save(_bars(cases), folder, family)
     if any(case["memory"] for case in results["cases"].values()):
-        made["memory of a fit"] = _save(_memory(results), folder, "memory")
+        made["memory"] = _save(_memory(results), folder, "memory")
     curves = {}
     for case in results["cases"].values():
         if case["axis"]:
@@ -78,6 +84,7 @@ def _bars(cases):
             text + mark, (value, place), (-3 if lost else 3, 0), textcoords="offset points",
             ha="right" if lost else "left", va="center", fontsize=7,
             fontweight="bold" if lost else "normal",
+            bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.5},
         )  # fmt: skip
         if name == ANCHOR and case["must"]:
             axes.plot([case["must"]] * 2, [place - 0.6, place + 0.6], color="black", lw=1.6)
@@ -165,6 +172,7 @@ def _curves(cases):
         axes.tick_params(labelsize=8)
         axes.grid(color="#DDDDDD", lw=0.5)
         axes.set_axisbelow(True)
+    _plain(panels[0].yaxis)
     panels[0].set_ylabel("seconds of 10 iterations")
     figure.legend(
         handles=list(drawn.values()), loc="outside upper center", ncols=6, fontsize=8, frameon=False
@@ -182,7 +190,9 @@ def _short(value, _=None):
 
 def _plain(axis):
     """Ticks as 0.5, 1, 10 instead of powers."""
-    axis.set_major_formatter(ScalarFormatter())
+    low, high = axis.get_view_interval()
+    axis.set_major_locator(LogLocator(subs=(1, 2, 5) if high < 100 * low else (1,)))
+    axis.set_major_formatter(FuncFormatter(_short))
     axis.set_minor_formatter(NullFormatter())
 
 

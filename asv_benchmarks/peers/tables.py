@@ -21,17 +21,17 @@ def markdown(results, figures):
     for family, cases in families(results).items():
         parts += [f"## {_capital(family)}\n", _table(cases), _notes(cases)]
         parts += _picture(figures, family)
-    parts += _memory(results)
     for heading in figures:
-        if heading not in families(results):
+        if heading not in {*families(results), "memory"}:
             parts += [f"## {_capital(heading)}\n", *_picture(figures, heading)]
+    parts += [_memory(results), *_picture(figures, "memory")]
     parts += [_losses(results), _failed(results)]
     return "\n".join(part for part in parts if part)
 
 
-def grid(head, rows):
-    """A Markdown table; columns after the first are numbers."""
-    rule = ["---"] + ["---:"] * (len(head) - 1)
+def grid(head, rows, texts=1):
+    """A Markdown table; columns after so many texts are numbers."""
+    rule = ["---"] * texts + ["---:"] * (len(head) - texts)
     return "".join(f"| {' | '.join(row)} |\n" for row in (head, rule, *rows))
 
 
@@ -123,10 +123,10 @@ def _memory(results):
             less = f"{theirs / ours:.1f}" if ours and theirs else "-"
             rows.append([name, f"{rows_mb:.0f}", *cells, less])
     if not rows:
-        return []
+        return ""
     head = ["case", "X, MB", "fastmix, MB", "scikit-learn, MB", "theirs / ours"]
-    text = "Most memory during a fit beyond X and what the process had before; each fit in a process of its own.\n"
-    return ["## Memory\n", text, grid(head, rows)]
+    text = "Most memory of a fit beyond X and what the process had before, in a process of its own.\n\n"
+    return "## Memory\n\n" + text + grid(head, rows)
 
 
 def _losses(results):
@@ -137,7 +137,7 @@ def _losses(results):
         if case["must"] and ratio(case) is not None and ratio(case) < case["must"]
     ]
     text = "## Where fastmix loses\n\n"
-    text += grid(["case", "to", "ratio"], lost) if lost else "Nowhere among these cases.\n"
+    text += grid(["case", "to", "ratio"], lost, 2) if lost else "Nowhere among these cases.\n"
     text += "\n## Promises not kept\n\n"
     return text + (grid(["case", "ratio", "must"], missed) if missed else "None is open.\n")
 
@@ -155,8 +155,8 @@ def _failed(results):
         [rival, reason.replace("|", "/"), names[0] if len(names) == 1 else f"{len(names)} cases"]
         for (rival, reason), names in found.items()
     ]
-    return "## What could not run\n\n" + grid(["rival", "why", "where"], rows)
+    return "## What could not run\n\n" + grid(["rival", "why", "where"], rows, 3)
 
 
 def _capital(text):
-    return text[:1].upper() + text[1:]
+    return text if text.startswith("k-means") else text[:1].upper() + text[1:]

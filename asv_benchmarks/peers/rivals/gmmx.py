@@ -18,9 +18,9 @@ def prepare(task):
     if kind not in ("full", "diag"):
         raise CannotRun(f"has no {kind} covariances")
     if case.start == "means":
-        raise CannotRun("takes a whole start or none")
+        raise CannotRun("has no start from means alone")
     if case.start == "own":
-        raise CannotRun("starts with scikit-learn's k-means")
+        raise CannotRun("has no start of its own but scikit-learn's k-means")
     X = jax.numpy.asarray(task.X, dtype=np.float32)
     precisions = task.start["precisions_init"]
     covariances = np.linalg.inv(precisions) if kind == "full" else 1 / precisions

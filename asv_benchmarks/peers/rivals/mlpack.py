@@ -51,7 +51,7 @@ def _mixture(task):
     if kind not in ("full", "diag"):
         raise CannotRun(f"has no {kind} covariances")
     if case.start == "means" or case.method != "fit":
-        raise CannotRun("takes no means, has no such predictions")
+        raise CannotRun("has no start from means alone, no such predictions")
     X = task.X.astype(float)
     asked = {"input_": X, "gaussians": case.k, "diagonal_covariance": kind == "diag", "seed": 1}
     if case.iterations is not None:

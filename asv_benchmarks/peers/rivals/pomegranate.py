@@ -21,7 +21,7 @@ def prepare(task):
     if kind is None:
         raise CannotRun("has no tied covariances")
     if case.start == "means":
-        raise CannotRun("takes a whole start or none")
+        raise CannotRun("has no start from means alone")
     X = torch.tensor(task.X, dtype=torch.float32)
 
     def model(iterations):

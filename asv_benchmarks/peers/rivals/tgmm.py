@@ -17,7 +17,7 @@ def prepare(task):
     case = task.case
     kind = case.options.get("covariance_type", "full")
     if case.start == "means":
-        raise CannotRun("starts covariances in its own way")
+        raise CannotRun("has no start from means alone as scikit-learn's")
     X = torch.tensor(task.X)
     settings = {"n_components": case.k, "n_features": X.shape[1], "covariance_type": kind}
     settings |= {"random_state": 0, "reg_covar": case.options.get("reg_covar", 1e-6)}
