@@ -99,3 +99,16 @@ def bench(session):
     session.run("asv", "machine", "--yes")
     session.run("asv", "check", "-E", "existing")
     session.run("asv", "run", "-E", "existing", "--quick", "--show-stderr", *session.posargs)
+
+
+@nox.session
+def peers(session):
+    """fastmix against its rivals, into docs/performance; give it an idle machine and an hour or two.
+
+    A rival that cannot be installed here is missing from the results, no more.
+    """
+    set_up(session)
+    for rival in nox.project.dependency_groups(PROJECT, "peers"):
+        session.install(rival, success_codes=range(256))
+    session.chdir("asv_benchmarks")
+    session.run("python", "-m", "peers", *session.posargs)
