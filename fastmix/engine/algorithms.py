@@ -19,8 +19,9 @@ from numpy.typing import NDArray
 
 from fastmix._numba import threads
 from fastmix.engine.results import AnyRows, Array, Floats, KMeansTotals, Rows
-from fastmix.engine.rows import rows_work, take
+from fastmix.engine.rows import largest, rows_work, take
 from fastmix.kernels import lloyd
+from fastmix.kernels.exact import grid
 from fastmix.kernels.shards import shard_bounds
 
 
@@ -33,24 +34,32 @@ class Algorithm(NamedTuple):
 
 
 class LloydState(NamedTuple):
-    """Dense Lloyd remembers nothing but its answer."""
+    """Dense Lloyd remembers its answer, and the sums from which changes are counted."""
 
     labels: NDArray[np.int32]  # (n_tiles * R,) -1 before the first pass
     sq_dist: Array  # (n_tiles * R,)
+    grids: Floats  # (2, 2) of kernels/exact.py
+    high: Floats  # (k, d + 1) exact sums, the last column those of the weights
+    low: Floats  # (k, d + 1)
 
 
 def start_lloyd(rows: Rows, centers: Array) -> LloydState:
     """Memory: 4 bytes and one number a row."""
     labels = np.full(rows.weight.size, -1, np.int32)
-    return LloydState(labels, np.empty(rows.weight.size, rows.tiles.dtype))
+    sq_dist = np.empty(rows.weight.size, rows.tiles.dtype)
+    heaviest = float(rows.weight.max())
+    sizes = heaviest * largest(rows), heaviest
+    grids = np.array([grid(size, rows.n) for size in sizes])
+    high, low = np.zeros((2, len(centers), centers.shape[1] + 1))
+    return LloydState(labels, sq_dist, grids, high, low)
 
 
 def assign_lloyd(rows: Rows, centers: Array, state: LloydState) -> KMeansTotals:
     """All n k distances, directly (Lloyd 1982, doi 10.1109/TIT.1982.1056489)."""
     k, d = centers.shape
-    bounds = shard_bounds(len(rows.tiles), 8 * k * (d + 1))
+    bounds = shard_bounds(len(rows.tiles), 16 * k * (d + 1))
     S = len(bounds) - 1
-    counts, sums = np.zeros((S, k)), np.zeros((S, k, d))
+    high, low = np.zeros((2, S, k, d + 1))
     objective, changed = np.zeros(S), np.zeros(S, np.int64)
     lloyd.assign(
         threads(rows.n_threads, rows_work(rows, 3 * k)),
@@ -59,14 +68,25 @@ def assign_lloyd(rows: Rows, centers: Array, state: LloydState) -> KMeansTotals:
         rows.n,
         rows.weight,
         centers,
+        state.grids,
         state.labels,
         state.sq_dist,
-        counts,
-        sums,
+        high,
+        low,
         objective,
         changed,
     )
-    return KMeansTotals(counts.sum(0), sums.sum(0), float(objective.sum()), int(changed.sum()))
+    return _exchanged(state, high, low, objective, changed)
+
+
+def _exchanged(
+    state: Any, high: Floats, low: Floats, objective: Floats, changed: NDArray[np.int64]
+) -> KMeansTotals:
+    """Totals after what every shard has changed in them."""
+    state.high[:] += high.sum(0)
+    state.low[:] += low.sum(0)
+    total = state.high + state.low
+    return KMeansTotals(total[:, -1], total[:, :-1], float(objective.sum()), int(changed.sum()))
 
 
 def move_lloyd(state: LloydState, shift: Floats) -> None:
@@ -100,7 +120,8 @@ def distances(rows: AnyRows, centers: Array) -> Array:
 @singledispatch
 def nearest(rows: AnyRows, centers: Array) -> tuple[float, NDArray[np.int32]]:
     """Objective, and the number of the nearest center of every row (n,)."""
-    labels, sq_dist = start_lloyd(rows, centers)
+    labels = np.empty(rows.weight.size, np.int32)
+    sq_dist = np.empty(rows.weight.size, rows.tiles.dtype)
     bounds = shard_bounds(len(rows.tiles))
     objective = np.zeros(len(bounds) - 1)
     n_threads = threads(rows.n_threads, rows_work(rows, 3 * len(centers)))

@@ -12,7 +12,7 @@ covariance becomes a whitening and back. Shapes, with k components and d feature
 scikit-learn's `precisions_cholesky_` is W' for the first two and the factor itself for the others.
 """
 
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 from numpy.random import RandomState
@@ -21,6 +21,7 @@ from scipy.linalg import lapack, solve_triangular
 
 from fastmix.engine.results import Array, Floats
 from fastmix.kernels import diag, full, spherical, tied
+from fastmix.kernels.expectation import Passes
 
 EPSILON = float(np.finfo(np.float64).eps)
 
@@ -48,7 +49,7 @@ class CollapseError(RunError):
 class Covariance(Protocol):
     """What every type can do."""
 
-    kernels: Any  # a module with the passes expect, infer and accumulate
+    kernels: Passes
     precision_name: str  # in messages
     covariance_kind: str  # what covariances have to be
 
@@ -163,7 +164,7 @@ class Covariance(Protocol):
 class Full:
     """Every component has a covariance matrix of its own."""
 
-    kernels: Any = full
+    kernels = full.PASSES
     precision_name = "full precision"
     covariance_kind = "symmetric, positive-definite"
 
@@ -306,7 +307,7 @@ class Full:
 class Tied(Full):
     """All components share one covariance matrix."""
 
-    kernels: Any = tied
+    kernels = tied.PASSES
     precision_name = "tied precision"
 
     def shape(self, k: int, d: int) -> tuple[int, ...]:
@@ -366,7 +367,7 @@ class Tied(Full):
 class Diag:
     """Features are uncorrelated within a component."""
 
-    kernels: Any = diag
+    kernels = diag.PASSES
     precision_name = "diag precision"
     covariance_kind = "positive"
 
@@ -487,7 +488,7 @@ class Diag:
 class Spherical(Diag):
     """Every component has one variance for all features."""
 
-    kernels: Any = spherical
+    kernels = spherical.PASSES
     precision_name = "spherical precision"
 
     def shape(self, k: int, d: int) -> tuple[int, ...]:
