@@ -38,13 +38,18 @@ ALGORITHMS = {
     "lloyd": Algorithm(lloyd.start, lloyd.assign, lloyd.move, lloyd.inspect),
     "hamerly": Algorithm(hamerly.start, hamerly.assign, hamerly.move, hamerly.inspect),
 }
-# Names that stand for another entry. Elkan's algorithm gives the result of Lloyd's, by scikit-learn's
-# contract; its (n, k) bounds cost more than they save here.
-SYNONYMS = {"auto": "lloyd", "elkan": "lloyd"}
+# Elkan's algorithm gives the result of Lloyd's, by scikit-learn's contract; its (n, k) bounds cost more
+# than they save here.
+SYNONYMS = {"elkan": "lloyd"}
+AUTO = "auto"  # by the sizes of the problem
+# Bounds pay where a row's distances cost much more than looking after its bounds.
+PAYING_FEATURES, PAYING_CENTERS = 16, 64
 
 
-def choose(name: str) -> Algorithm:
-    """The algorithm of that name."""
+def choose(name: str, k: int, d: int) -> Algorithm:
+    """The algorithm of that name, for k centers of d features."""
+    if name == AUTO:
+        name = "hamerly" if d >= PAYING_FEATURES and k >= PAYING_CENTERS else "lloyd"
     return ALGORITHMS[SYNONYMS.get(name, name)]
 
 
