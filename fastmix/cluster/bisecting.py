@@ -13,7 +13,7 @@ from fastmix import _validation as validation
 from fastmix.cluster._base import KMeansFamily
 from fastmix.cluster._callbacks import Task, with_callbacks
 from fastmix.engine import bisecting, kmeans
-from fastmix.engine.algorithms import ALGORITHMS, SYNONYMS, nearest
+from fastmix.engine.algorithms import ALGORITHMS, AUTO, SYNONYMS, nearest
 from fastmix.engine.results import AnyRows, Array, Frame, KMeansInit, KMeansResult, Rows
 from fastmix.engine.rows import frame_of, measure, pack, to_frame
 from fastmix.engine.seeds import SEEDINGS
@@ -112,7 +112,7 @@ class BisectingKMeans(KMeansFamily):
         "init": [validation.StrOptions(set(SEEDINGS)), callable],
         "n_init": [KMeansFamily._parameter_constraints["n_init"][-1]],
         "copy_x": ["boolean"],
-        "algorithm": [validation.StrOptions({*ALGORITHMS, *SYNONYMS})],
+        "algorithm": [validation.StrOptions({AUTO, *ALGORITHMS, *SYNONYMS})],
         "bisecting_strategy": [validation.StrOptions(set(bisecting.STRATEGIES))],
     }
 

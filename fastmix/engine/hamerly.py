@@ -87,7 +87,7 @@ def assign(rows: Rows, centers: Array, state: HamerlyState) -> KMeansTotals:
         measured,
     )
     state.measured.append(int(measured.sum()))
-    totals = exchanged(state, high, low, np.zeros(1), changed)
+    totals = exchanged(rows, state, high, low, np.zeros(1), changed)
     points = centers.astype(np.float64)
     cross = (points * (totals.counts[:, None] * points - 2 * totals.sums)).sum()
     return totals._replace(objective=max(0.0, state.squares + float(cross)))

@@ -12,6 +12,10 @@ from fastmix.kernels import lloyd as kernels
 from fastmix.kernels.exact import grid
 from fastmix.kernels.shards import shard_bounds
 
+# Least ratio of row weights at which sums are added up anew in every pass: what their exact form rounds
+# off is 2**-64 of the heaviest row, and must not matter to the lightest.
+WIDEST = 2.0**20
+
 
 class LloydState(NamedTuple):
     """Dense Lloyd remembers its answer, and the sums from which changes are counted."""
@@ -52,26 +56,44 @@ def assign(rows: Rows, centers: Array, state: LloydState) -> KMeansTotals:
         objective,
         changed,
     )
-    return exchanged(state, high, low, objective, changed)
+    return exchanged(rows, state, high, low, objective, changed)
 
 
 def no_sums(rows: Rows, centers: Array) -> tuple[Floats, Floats, Floats]:
-    """Grids for exact sums, and the sums of empty clusters."""
-    heaviest = float(rows.weight.max())
+    """Grids for exact sums, and the sums of empty clusters; grids of 0 where weights are too unequal."""
+    positive = rows.weight[rows.weight > 0]
+    heaviest = float(positive.max())
     sizes = heaviest * largest(rows), heaviest
     grids = np.array([grid(size, rows.n) for size in sizes])
+    if positive.min() * WIDEST < heaviest:
+        grids[:] = 0.0
     high, low = np.zeros((2, len(centers), centers.shape[1] + 1))
     return grids, high, low
 
 
 def exchanged(
-    state: Any, high: Floats, low: Floats, objective: Floats, changed: NDArray[np.int64]
+    rows: Rows,
+    state: Any,
+    high: Floats,
+    low: Floats,
+    objective: Floats,
+    changed: NDArray[np.int64],
 ) -> KMeansTotals:
     """Totals after what every shard has changed in them."""
     state.high[:] += high.sum(0)
     state.low[:] += low.sum(0)
-    total = state.high + state.low
+    total = state.high + state.low if state.grids.any() else _anew(rows, state)
     return KMeansTotals(total[:, -1], total[:, :-1], float(objective.sum()), int(changed.sum()))
+
+
+def _anew(rows: Rows, state: Any) -> Floats:
+    """Sums of all rows by their labels, (k, d + 1)."""
+    k, columns = state.high.shape
+    bounds = shard_bounds(len(rows.tiles), 8 * k * columns)
+    total = np.zeros((len(bounds) - 1, k, columns))
+    n_threads = threads(rows.n_threads, rows_work(rows, 4))
+    kernels.add_rows(n_threads, bounds, rows.tiles, rows.n, rows.weight, state.labels, total)
+    return np.asarray(total.sum(0))
 
 
 def move(state: LloydState, centers: Array, shift: Floats) -> None:

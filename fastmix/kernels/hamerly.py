@@ -204,8 +204,9 @@ def stamp(
     """Store bounds so that they need not change when centers move, rounded away from each other."""
     upper = u - moved
     bounds.upper[i] = upper + AWAY * (abs(upper) + AWAY * (u + moved))
-    gap = (other - u) + loss
-    room = AWAY * (abs(gap) + AWAY * (other + u + loss))
+    held = np.float64(bounds.upper[i]) + moved  # what the stored bound says
+    gap = (other - held) + loss
+    room = AWAY * (abs(gap) + AWAY * (other + held + loss))
     bounds.gap[i] = gap - room if gap < np.inf else gap
 
 
@@ -227,7 +228,9 @@ def remember(
         least = left if left < least else least
     bounds.home[t] = home
     loss = moves.loss[home] if home >= 0 else moves.most
-    bounds.least[t] = (least + loss) - AWAY * AWAY * (abs(least) + loss)
+    bounds.least[t] = (
+        (least + loss) - AWAY * AWAY * (abs(least) + loss) if least < np.inf else least
+    )
 
 
 @parallel_kernel
