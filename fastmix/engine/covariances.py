@@ -54,7 +54,7 @@ class Covariance(Protocol):
     kernels: Any  # a module with the passes expect, infer and accumulate
     precision_name: str  # in messages
     covariance_kind: str  # what covariances have to be
-    freer: str | None  # the type with a covariance a component, where scikit-learn has that one only
+    untied: str | None  # where scikit-learn lacks the type: its type with k covariances
 
     def shape(self, k: int, d: int) -> tuple[int, ...]:
         """Shape of the covariances, and of the precisions."""
@@ -170,7 +170,7 @@ class Full:
     kernels: Any = full
     precision_name = "full precision"
     covariance_kind = "symmetric, positive-definite"
-    freer: str | None = None
+    untied: str | None = None
 
     def shape(self, k: int, d: int) -> tuple[int, ...]:
         return (k, d, d)
@@ -371,7 +371,7 @@ class Diag:
     kernels: Any = diag
     precision_name = "diag precision"
     covariance_kind = "positive"
-    freer: str | None = None
+    untied: str | None = None
 
     def shape(self, k: int, d: int) -> tuple[int, ...]:
         return (k, d)
@@ -538,7 +538,7 @@ class TiedDiag(Diag):
 
     kernels: Any = tied_diag
     precision_name = "tied_diag precision"
-    freer = "diag"
+    untied: str | None = "diag"
 
     def shape(self, k: int, d: int) -> tuple[int, ...]:
         return (d,)
@@ -607,7 +607,7 @@ class TiedSpherical(TiedDiag):
 
     kernels: Any = tied_spherical
     precision_name = "tied_spherical precision"
-    freer = "spherical"
+    untied: str | None = "spherical"
 
     def shape(self, k: int, d: int) -> tuple[int, ...]:
         return ()
