@@ -150,6 +150,7 @@ def test_equals_the_naive_loop(rng, options, covariance_type, kind):
     assert_allclose(got.predict_proba(X), resp.astype(float), atol=1e-9)
 
 
+@pytest.mark.usefixtures("in_sklearn")
 @pytest.mark.filterwarnings(NOT_CONVERGED)
 def test_takes_up_a_fit_as_scikit_learn_does(blobs, options):
     X = blobs(n=90, gap=2.0).X

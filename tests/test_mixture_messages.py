@@ -124,6 +124,14 @@ def test_given_precisions_of_another_shape_are_refused(covariance_type, unchange
         gm.fit(FOUR_POINTS)
 
 
+@pytest.mark.parametrize("covariance_type", ["full", "tied_diag"])
+def test_a_number_is_no_precision_of_matrices_or_features(covariance_type, unchanged):
+    gm = GaussianMixture(2, covariance_type=covariance_type, precisions_init=3)
+    message = rf"'{covariance_type} precision' should have the shape of \(2.*\), but got \(\)"
+    with unchanged(gm, FOUR_POINTS), pytest.raises(ValueError, match=message):
+        gm.fit(FOUR_POINTS)
+
+
 def test_given_precisions_must_be_positive(covariance_type, unchanged):
     bad = NOT_POSITIVE[covariance_type]
     gm = GaussianMixture(2, covariance_type=covariance_type, precisions_init=bad, random_state=0)

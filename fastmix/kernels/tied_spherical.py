@@ -1,4 +1,4 @@
-"""One variance for all components and features; moments as for one shared diagonal."""
+"""One inverse standard deviation for all components; moments as for one shared diagonal."""
 
 import numpy as np
 
@@ -14,14 +14,14 @@ def log_prob(
     first,
     last,  # in   tiles
     means,  # in   (k, d)
-    factor,  # in   () inverse standard deviation
+    factor,  # in   (1,)
     log_const,  # in   (k,)
     members,  # in   (>= tiles, k) int64, components that may matter to a tile
     sizes,  # in   (>= tiles,) int64, how many these are
     out,  # out  (k, >= rows)
 ):
     """Log of weight times density of every component at the rows of some tiles."""
-    each = np.full(len(means), factor[()], means.dtype)
+    each = np.full(len(means), factor[0], means.dtype)
     simd_log_prob.spherical_log_prob(
         tiles, first, last, means, each, log_const, members, sizes, out
     )
