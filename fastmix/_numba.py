@@ -30,6 +30,8 @@ JIT = not config.DISABLE_JIT
 EXACT = frozenset({"contract"})
 # For kernels that do nothing but sum: a sum may also be split over vector lanes.
 SUMS = EXACT | {"reassoc", "nsz", "arcp"}
+# For kernels whose roundings are meant: every operation by itself.
+STRICT = frozenset[str]()
 
 # Work (floating-point operations) below which threads cost more than they bring: about 100 us,
 # 1 ms on the workqueue layer, which wakes slowly.
@@ -42,17 +44,17 @@ COUNTER_WORDS = 8  # one cache line
 SYMBOL_LENGTH = 12
 
 
-def _jit(func, sums, parallel):
+def _jit(func, fastmath, parallel):
     if func.__closure__:
         # Numba tells symbols of one name apart by a counter of this process, and the linker takes what
         # two processes have stored under one symbol for the same: what differs needs another name.
-        made_with = repr((closure(func), sums, parallel)).encode()
+        made_with = repr((closure(func), sorted(fastmath), parallel)).encode()
         name = hashlib.sha256(made_with).hexdigest()[:SYMBOL_LENGTH]
         func.__qualname__ = f"{func.__qualname__}_{name}"
     flags = {
         "nogil": True,
         "error_model": "numpy",
-        "fastmath": set(SUMS if sums else EXACT),
+        "fastmath": set(fastmath) or False,
         "parallel": parallel,
     }
     compiled = njit(**flags)(func)
@@ -62,9 +64,11 @@ def _jit(func, sums, parallel):
     return compiled
 
 
-def kernel(func=None, *, sums=False):
+def kernel(func=None, *, sums=False, strict=False):
     """Compile a serial kernel: called by drivers, and tested on its own."""
-    return functools.partial(kernel, sums=sums) if func is None else _jit(func, sums, False)
+    if func is None:
+        return functools.partial(kernel, sums=sums, strict=strict)
+    return _jit(func, SUMS if sums else STRICT if strict else EXACT, False)
 
 
 @intrinsic
@@ -147,8 +151,8 @@ class parallel_kernel:
     def __init__(self, func):
         functools.update_wrapper(self, func)
         self.block = kernel(func)
-        self.serial = _jit(_driver(self.block), False, False)
-        self.threaded = _jit(_driver(self.block), False, True)
+        self.serial = _jit(_driver(self.block), EXACT, False)
+        self.threaded = _jit(_driver(self.block), EXACT, True)
 
     def __call__(self, n_threads, bounds, *args):
         n_threads = min(n_threads, config.NUMBA_NUM_THREADS)

@@ -125,7 +125,7 @@ class KMeansFamily(
     def _algorithm(self, rows: AnyRows) -> Algorithm:
         if isinstance(rows, SparseRows):
             return SPARSE_LLOYD
-        return choose(getattr(self, "algorithm", "auto"))
+        return choose(getattr(self, "algorithm", "lloyd"), self.n_clusters, rows.tiles.shape[1])
 
     def _keep_centers(self, centers: Array, frame: Frame) -> None:
         """Set the attributes that prediction needs."""

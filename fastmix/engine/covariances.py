@@ -15,7 +15,7 @@ scikit-learn's `precisions_cholesky_` is W' for the first two and the factor its
 The last two are not scikit-learn's.
 """
 
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 from numpy.random import RandomState
@@ -24,6 +24,7 @@ from scipy.linalg import lapack, solve_triangular
 
 from fastmix.engine.results import Array, Floats
 from fastmix.kernels import diag, full, spherical, tied, tied_diag, tied_spherical
+from fastmix.kernels.expectation import Passes
 
 EPSILON = float(np.finfo(np.float64).eps)
 
@@ -51,7 +52,7 @@ class CollapseError(RunError):
 class Covariance(Protocol):
     """What every type can do."""
 
-    kernels: Any  # a module with the passes expect, infer and accumulate
+    kernels: Passes
     precision_name: str  # in messages
     covariance_kind: str  # what covariances have to be
     untied: str | None  # where scikit-learn lacks the type: its type with k covariances
@@ -167,7 +168,7 @@ class Covariance(Protocol):
 class Full:
     """Every component has a covariance matrix of its own."""
 
-    kernels: Any = full
+    kernels = full.PASSES
     precision_name = "full precision"
     covariance_kind = "symmetric, positive-definite"
     untied: str | None = None
@@ -311,7 +312,7 @@ class Full:
 class Tied(Full):
     """All components share one covariance matrix."""
 
-    kernels: Any = tied
+    kernels = tied.PASSES
     precision_name = "tied precision"
 
     def shape(self, k: int, d: int) -> tuple[int, ...]:
@@ -368,7 +369,7 @@ class Tied(Full):
 class Diag:
     """Features are uncorrelated within a component."""
 
-    kernels: Any = diag
+    kernels = diag.PASSES
     precision_name = "diag precision"
     covariance_kind = "positive"
     untied: str | None = None
@@ -490,7 +491,7 @@ class Diag:
 class Spherical(Diag):
     """Every component has one variance for all features."""
 
-    kernels: Any = spherical
+    kernels = spherical.PASSES
     precision_name = "spherical precision"
 
     def shape(self, k: int, d: int) -> tuple[int, ...]:
@@ -536,7 +537,7 @@ class Spherical(Diag):
 class TiedDiag(Diag):
     """Features are uncorrelated, and all components share their variances: mclust's model EEI."""
 
-    kernels: Any = tied_diag
+    kernels = tied_diag.PASSES
     precision_name = "tied_diag precision"
     untied: str | None = "diag"
 
@@ -605,7 +606,7 @@ class TiedDiag(Diag):
 class TiedSpherical(TiedDiag):
     """One variance for all features of all components, as k-means has it: mclust's model EII."""
 
-    kernels: Any = tied_spherical
+    kernels = tied_spherical.PASSES
     precision_name = "tied_spherical precision"
     untied: str | None = "spherical"
 

@@ -117,6 +117,27 @@ def accumulate(
     return total
 
 
+def tally(
+    rows: Rows, labels: NDArray[np.int32], origin: Floats, covariance: Covariance
+) -> MixtureTotals:
+    """Totals about origin (k, d) for rows that belong to one component each, labels (n,)."""
+    means = np.array(origin, rows.tiles.dtype, order="C")
+    bounds, counts, sums, scatter = _slots(rows, means, covariance)
+    covariance.kernels.tally(
+        _threads(rows.n_threads, rows.n, means, covariance),
+        bounds,
+        rows.tiles,
+        rows.weight,
+        _group(rows, means),
+        means,
+        np.ascontiguousarray(labels, np.int32),
+        counts,
+        sums,
+        scatter,
+    )
+    return _fold(counts, sums, scatter, 0.0, float(rows.weight.sum()), means)
+
+
 def infer(
     X: Array,
     frame: Frame,

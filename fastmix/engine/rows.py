@@ -138,6 +138,14 @@ def weight_exponent(weight: Floats) -> int:
     return most + power_of_two(float(scaled.mean()))
 
 
+def largest(rows: Rows) -> float:
+    """Largest absolute value of the packed rows."""
+    bounds = shard_bounds(len(rows.tiles))
+    found = np.zeros(len(bounds) - 1)
+    kernels.reach(threads(rows.n_threads, rows_work(rows, 1)), bounds, rows.tiles, found)
+    return float(found.max())
+
+
 def to_frame(points: Array, frame: Frame) -> Array:
     """Points (m, d), given as rows of X are, in the frame and its dtype."""
     moved = np.asarray(points, frame.origin.dtype) - frame.origin

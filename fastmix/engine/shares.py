@@ -1,6 +1,6 @@
 """Rows shared out among components by labels or by responsibilities: their totals.
 
-Nothing as large as rows times components is made: labels become responsibilities a block at a time.
+Nothing as large as rows times components is made.
 """
 
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from fastmix.engine.covariances import COVARIANCES, EPSILON, Covariance
 from fastmix.engine.likelihood import Estimate, estimate
-from fastmix.engine.passes import accumulate
+from fastmix.engine.passes import accumulate, tally
 from fastmix.engine.results import Array, Floats, MixtureTotals, Rows
 
 BLOCK_NUMBERS = 1 << 18  # responsibilities held at once
@@ -23,9 +23,17 @@ def share_out(
     if origin is None:  # second moments about a point far away would be lost to cancellation
         far = np.zeros((k, rows.tiles.shape[1]))
         plain = COVARIANCES["diag"]
-        rough = accumulate(rows, _responsibilities(rows, k, shares), far, plain)
-        origin = estimate(rough, plain, 0.0).means
-    return accumulate(rows, _responsibilities(rows, k, shares), origin, covariance)
+        origin = estimate(_totals(rows, k, shares, far, plain), plain, 0.0).means
+    return _totals(rows, k, shares, origin, covariance)
+
+
+def _totals(
+    rows: Rows, k: int, shares: Array, origin: Floats, covariance: Covariance
+) -> MixtureTotals:
+    if shares.ndim == 1:
+        return tally(rows, shares, origin, covariance)
+    given = (np.array(shares[some], np.float64, order="C") for some in blocks(rows, k))
+    return accumulate(rows, given, origin, covariance)
 
 
 def overall(rows: Rows, covariance: Covariance) -> Estimate:
@@ -53,25 +61,9 @@ def rounding(rows: Rows, means: Floats) -> Floats:
     return np.asarray(share * (np.abs(origin) + np.abs(means)))
 
 
-def one_hot(labels: NDArray[np.integer], k: int) -> Floats:
-    """Responsibilities (m, k) of rows that belong to one component each."""
-    resp = np.zeros((len(labels), k))
-    resp[np.arange(len(labels)), labels] = 1.0
-    return resp
-
-
 def blocks(rows: Rows, k: int) -> Iterator[slice]:
     """Runs of rows, whole tiles each, whose responsibilities are of bounded size."""
     R = rows.tiles.shape[2]
     step = R * max(1, BLOCK_NUMBERS // (R * k))
     for first in range(0, rows.n, step):
         yield slice(first, min(first + step, rows.n))
-
-
-def _responsibilities(rows: Rows, k: int, shares: Array) -> Iterator[Floats]:
-    """Blocks (m, k) of all rows in order; copies, as a caller's array may have any layout and dtype."""
-    for some in blocks(rows, k):
-        if shares.ndim == 1:
-            yield one_hot(shares[some], k)
-        else:
-            yield np.array(shares[some], np.float64, order="C")

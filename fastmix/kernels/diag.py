@@ -42,4 +42,4 @@ def add(
     )
 
 
-expect, infer, rank, accumulate = passes(log_prob, add)
+PASSES = passes(log_prob, add)

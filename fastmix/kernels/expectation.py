@@ -6,9 +6,12 @@
     infer       E-step alone: labels, log-likelihoods, responsibilities, whichever are wanted
     rank        the two most probable components, by which rows are put in order
     accumulate  totals for responsibilities that are given, from which a fit starts
+    tally       the same for labels
 
 A group is as many tiles as stay, with their responsibilities, in a core's own cache.
 """
+
+from typing import NamedTuple
 
 import numpy as np
 
@@ -25,6 +28,16 @@ from fastmix.kernels.simd_responsibilities import share_out
 from fastmix.kernels.tiles import pack_rows
 
 GROUP_BYTES = 1 << 18
+
+
+class Passes(NamedTuple):
+    """The passes of one covariance type."""
+
+    expect: parallel_kernel
+    infer: parallel_kernel
+    rank: parallel_kernel
+    accumulate: parallel_kernel
+    tally: parallel_kernel
 
 
 def group_tiles(k, d, R, size):
@@ -49,7 +62,7 @@ def themselves(means, factor):
 
 
 def passes(log_prob, add, locate=themselves):
-    """The four passes of a covariance type with these kernels; log_prob measures from `locate`'s points."""
+    """The passes of a covariance type with these kernels; log_prob measures from `locate`'s points."""
 
     @parallel_kernel
     def expect(
@@ -221,4 +234,48 @@ def passes(log_prob, add, locate=themselves):
                 scatter[shard],
             )
 
-    return expect, infer, rank, accumulate
+    @parallel_kernel
+    def tally(
+        shard,
+        start,
+        stop,  # in      tiles of this shard
+        tiles,  # in      (n_tiles, d, R)
+        weight,  # in      (n_tiles * R,) float64, zero where padded
+        group,  # in      tiles in a group
+        means,  # in      (k, d)
+        labels,  # in      (n,) int32
+        counts,  # in/out  (n_shards, k) float64
+        sums,  # in/out  (n_shards, k, d) float64, about the means
+        scatter,  # in/out  (n_shards, ...) float64, about the means
+    ):
+        """Totals for rows that belong to one component each."""
+        k, R = means.shape[0], tiles.shape[2]
+        share, holds = np.zeros((k, group * R), tiles.dtype), np.zeros((k, group), np.uint8)
+        places, n_places = np.empty((k, group), np.int64), np.empty(k, np.int64)
+        nowhere = means[:0]
+        for first in range(start, stop, group):
+            size, row = min(group, stop - first), first * R
+            valid = min(size * R, labels.size - row)
+            for i in range(valid):
+                c = labels[row + i]
+                share[c, i] = weight[row + i]
+                holds[c, i // R] = 1
+            places_of(holds, size, places, n_places)
+            add(
+                tiles,
+                first,
+                nowhere,
+                means,
+                share,
+                places,
+                n_places,
+                counts[shard],
+                sums[shard],
+                scatter[shard],
+            )
+            for i in range(valid):
+                c = labels[row + i]
+                share[c, i] = 0.0
+                holds[c, i // R] = 0
+
+    return Passes(expect, infer, rank, accumulate, tally)

@@ -40,4 +40,4 @@ def add(
     simd_moments.add_moments(tiles, first, means, resp, places, sizes, counts, sums, scatter)
 
 
-expect, infer, rank, accumulate = passes(log_prob, add)
+PASSES = passes(log_prob, add)

@@ -3,6 +3,7 @@
 import numpy as np
 
 from fastmix._numba import kernel, parallel_kernel
+from fastmix.kernels.exact import exchange
 from fastmix.kernels.simd_kmeans import nearest
 
 
@@ -31,28 +32,55 @@ def assign(
     n,  # in      rows
     weight,  # in      (n_tiles * R,) float64, zero where padded
     centers,  # in      (k, d)
+    grids,  # in      (2, 2) float64, of exact.py
     labels,  # in/out  (n_tiles * R,) int32
     sq_dist,  # out     (n_tiles * R,) to the nearest center
-    counts,  # in/out  (n_shards, k) float64
-    sums,  # in/out  (n_shards, k, d) float64
+    high,  # in/out  (n_shards, k, d + 1) float64, what the sums of exact.py change by
+    low,  # in/out  (n_shards, k, d + 1) float64
     objective,  # in/out  (n_shards,) float64
     changed,  # in/out  (n_shards,) int64, rows that changed label
 ):
-    """Label every row and add it to the totals of its cluster."""
-    d, R = tiles.shape[1], tiles.shape[2]
+    """Label every row; one that changes cluster takes its part of the sums along."""
+    R = tiles.shape[2]
     new = np.empty(R, np.int32)
     for t in range(start, stop):
         tile, first = tiles[t], t * R
-        best = sq_dist[first : first + R]
+        best, here = sq_dist[first : first + R], labels[first : first + R]
         nearest(tile, centers, new, best)
-        for r in range(min(R, n - first)):
-            c, w = new[r], weight[first + r]
-            changed[shard] += c != labels[first + r]
-            labels[first + r] = c
-            objective[shard] += w * best[r] if w > 0.0 else 0.0  # the distance may be infinite
-            counts[shard, c] += w
-            for j in range(d):
-                sums[shard, c, j] += w * tile[j, r]
+        objective[shard] += weighted_sum(best, weight[first : first + R])
+        valid = min(R, n - first)
+        if differ(new, here, valid):
+            for r in range(valid):
+                if new[r] != here[r]:
+                    w = weight[first + r]
+                    exchange(tile, r, w, here[r], new[r], grids, high[shard], low[shard])
+                    here[r] = new[r]
+                    changed[shard] += 1
+
+
+@kernel
+def differ(
+    left,  # in  (>= m,)
+    right,  # in  (>= m,)
+    m,
+):
+    """In how many places two labellings differ."""
+    places = 0
+    for i in range(m):
+        places += left[i] != right[i]
+    return places
+
+
+@kernel(sums=True)
+def weighted_sum(
+    values,  # in  (m,) infinite only where the weight is 0
+    weight,  # in  (m,)
+):
+    """Sum of weight times value over rows of positive weight."""
+    total = 0.0
+    for i in range(values.size):
+        total += weight[i] * values[i] if weight[i] > 0.0 else 0.0
+    return total
 
 
 @parallel_kernel
@@ -72,8 +100,7 @@ def label(
     for t in range(start, stop):
         first, last = t * R, (t + 1) * R
         nearest(tiles[t], centers, labels[first:last], sq_dist[first:last])
-        for i in range(first, last):
-            objective[shard] += weight[i] * sq_dist[i] if weight[i] > 0.0 else 0.0
+        objective[shard] += weighted_sum(sq_dist[first:last], weight[first:last])
 
 
 @parallel_kernel

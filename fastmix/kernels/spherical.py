@@ -24,4 +24,4 @@ def log_prob(
     )
 
 
-expect, infer, rank, accumulate = passes(log_prob, add)
+PASSES = passes(log_prob, add)

@@ -143,4 +143,4 @@ def add_move(
             scatter[j, i] += half[j] * gap[i] + gap[j] * half[i]
 
 
-expect, infer, rank, accumulate = passes(log_prob, add, whitened)
+PASSES = passes(log_prob, add, whitened)

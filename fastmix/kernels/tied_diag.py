@@ -44,8 +44,9 @@ def add(
     own = np.zeros((k, d))
     simd_moments.add_diagonal_moments(tiles, first, means, resp, places, sizes, counts, sums, own)
     for c in range(k):
-        for j in range(d):
-            scatter[j] += own[c, j]
+        if sizes[c] > 0:
+            for j in range(d):
+                scatter[j] += own[c, j]
 
 
-expect, infer, rank, accumulate = passes(log_prob, add)
+PASSES = passes(log_prob, add)

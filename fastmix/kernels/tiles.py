@@ -146,6 +146,24 @@ def sort_rows(
 
 
 @parallel_kernel
+def reach(
+    shard,
+    start,
+    stop,  # in   tiles of this shard
+    tiles,  # in   (n_tiles, d, R), zero where padded
+    largest,  # out  (n_shards,) float64
+):
+    """Largest absolute value."""
+    values = tiles[start:stop].reshape((stop - start) * tiles.shape[1] * tiles.shape[2])
+    most = np.zeros(LANES)
+    for first in range(0, values.size, LANES):
+        for i in range(min(LANES, values.size - first)):
+            x = np.abs(np.float64(values[first + i]))
+            most[i] = x if x > most[i] else most[i]
+    largest[shard] = most.max()
+
+
+@parallel_kernel
 def square(
     shard,
     start,
