@@ -20,8 +20,8 @@ class Convertible(BaseEstimator):
         module, _, name = cls._counterpart.rpartition(".")
         return getattr(import_module(module), name)
 
-    def _private_there(self) -> dict[str, Any]:
-        """Private attributes that methods of the counterpart read."""
+    def _different_there(self) -> dict[str, Any]:
+        """Attributes that the counterpart has otherwise: private ones that its methods read, say."""
         return {}
 
     def _complete(self) -> None:
@@ -45,7 +45,7 @@ class Convertible(BaseEstimator):
         validation.check_is_fitted(self)
         model = _with_parameters(self._counterpart_class(), self)
         _copy_fitted(self, model, self._only_here)
-        for name, value in self._private_there().items():
+        for name, value in self._different_there().items():
             setattr(model, name, value)
         return model
 

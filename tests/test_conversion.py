@@ -14,9 +14,18 @@ from sklearn.exceptions import NotFittedError
 from sklearn.mixture import GaussianMixture as SklearnMixture
 from sklearn.utils.validation import check_is_fitted
 
-from fastmix import GaussianMixture, KMeans
+from fastmix import BayesianGaussianMixture, GaussianMixture, KMeans
 
+SKLEARN_TYPES = ("full", "tied", "diag", "spherical")
 FLOAT32 = {"float64": 1e-9, "float32": 1e-4}  # distances of about 10 in single precision
+
+
+@pytest.fixture
+def make(make):
+    """The same, of the types that scikit-learn has."""
+    if getattr(make(), "covariance_type", "full") not in SKLEARN_TYPES:
+        pytest.skip("scikit-learn has no such type")
+    return make
 
 
 @pytest.fixture
@@ -94,6 +103,7 @@ def test_both_are_estimators_that_can_be_fitted_again(make, blobs):
     assert_array_equal(mine.fit(X).predict(X), his.predict(X))
 
 
+@pytest.mark.usefixtures("in_sklearn")
 def test_a_warm_start_goes_on_from_a_model_of_scikit_learn(blobs, covariance_type):
     X = blobs(n=90, gap=2.0).X
     options = {"covariance_type": covariance_type, "random_state": 0, "warm_start": True}
@@ -103,10 +113,41 @@ def test_a_warm_start_goes_on_from_a_model_of_scikit_learn(blobs, covariance_typ
     assert mine.to_sklearn().fit(X).n_iter_ <= 2
 
 
+@pytest.mark.usefixtures("in_sklearn")
 def test_a_sample_of_the_converted_mixture_is_the_same(blobs, covariance_type):
     mine = GaussianMixture(3, covariance_type=covariance_type, random_state=4).fit(blobs().X)
     for one, other in zip(mine.sample(20), mine.to_sklearn().sample(20), strict=True):
         assert_allclose(one, other)
+
+
+@pytest.mark.parametrize(
+    ("shared", "free", "precision"),
+    [("tied_diag", "diag", [1.0, 2.0, 3.0]), ("tied_spherical", "spherical", 2.0)],
+)
+@pytest.mark.parametrize("cls", [GaussianMixture, BayesianGaussianMixture])
+def test_shared_variances_are_repeated_for_scikit_learn(cls, shared, free, precision, X, unchanged):
+    likely = cls is GaussianMixture
+    name = "precisions_init" if likely else "covariance_prior"
+    mine = cls(n_components=3, covariance_type=shared, random_state=0, **{name: precision}).fit(X)
+    with (
+        unchanged(mine),
+        pytest.warns(UserWarning, match=f"no covariance_type='{shared}'.*'{free}'"),
+    ):
+        his = mine.to_sklearn()
+    assert his.covariance_type == free
+    agree(his, mine, X, FLOAT32[X.dtype.name])
+    assert_array_equal(his.sample(9)[0].shape, (9, 3))
+    for kept in ("covariances_", "precisions_", "precisions_cholesky_"):
+        assert getattr(his, kept).shape == (3, 3)[: 1 + np.size(precision) // 3]
+        assert_array_equal(getattr(his, kept)[1], getattr(mine, kept))
+    if likely:
+        assert his.bic(X) > mine.bic(X)  # it counts what it could have varied
+        assert_array_equal(his.precisions_init, np.array([precision] * 3))
+    else:
+        assert his.degrees_of_freedom_.shape == (3,)
+    assert his.fit(X).covariances_.shape == mine.means_.shape[: his.covariances_.ndim]
+    back = cls.from_sklearn(his)
+    assert back.covariance_type == free
 
 
 def test_values_that_scikit_learn_does_not_know_are_its_default(blobs):

@@ -161,7 +161,7 @@ def test_a_given_mixture_has_all_attributes_of_a_fitted_one(
     fit = GaussianMixture(K, covariance_type=covariance_type, random_state=0).fit(blobs().X)
     assert fitted(given).keys() == fitted(fit).keys()
     for name, value in zip(("weights_", "means_", "covariances_"), mixture, strict=True):
-        assert_same_bits(getattr(given, name), np.ascontiguousarray(value), name)
+        assert_same_bits(getattr(given, name), np.array(value, order="C"), name)
     assert_allclose(given.precisions_, naive.precisions(mixture[2], covariance_type), rtol=1e-12)
     assert (given.n_features_in_, given.converged_, given.n_iter_) == (D, True, 0)
     assert (given.lower_bound_, given.lower_bounds_, given.init_results_) == (-np.inf, [], [])

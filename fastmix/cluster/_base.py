@@ -54,7 +54,7 @@ class KMeansFamily(
 
     # --- conversion ----------------------------------------------------------------------------
 
-    def _private_there(self) -> dict[str, Any]:
+    def _different_there(self) -> dict[str, Any]:
         return {
             "_n_threads": threads(self.n_threads, ANY_WORK),
             "_n_features_out": len(self.cluster_centers_),
