@@ -270,7 +270,9 @@ class Mixture(DensityMixin, Convertible):
     def _complete(self) -> None:
         self._fitted_type = self.covariance_type
         self.init_results_ = []
-        self.lower_bounds_ = list(getattr(self, "lower_bounds_", ()))
+        # scikit-learn's Bayesian bounds are arrays of one number where the covariance is tied
+        self.lower_bounds_ = [float(np.sum(each)) for each in getattr(self, "lower_bounds_", ())]
+        self.lower_bound_ = float(np.sum(self.lower_bound_))
 
     def _fitted_means(self) -> tuple[NDArray[Any], Floats]:
         """Origin and means relative to it: of the fit, or of means_ where somebody has set them since."""
