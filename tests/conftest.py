@@ -168,6 +168,8 @@ def _difference(a, b, where):
     if isinstance(a, np.ndarray) and a.dtype != object:
         same = a.shape == b.shape and a.dtype == b.dtype and a.tobytes() == b.tobytes()
         return None if same else f"{where}: {a!r} is not {b!r}"
+    if isinstance(a, np.random.RandomState):
+        return _difference(a.get_state(), b.get_state(), where)
     if isinstance(a, dict):
         if a.keys() != b.keys():
             return f"{where}: only one side has {set(a) ^ set(b)}"

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from fastmix import GaussianMixture
+from fastmix import BayesianGaussianMixture, GaussianMixture
 from fastmix.engine.covariances import COVARIANCES
 
 OVERFLOW = r"(?s)too large.*overflow"
@@ -45,6 +45,23 @@ def test_float32_rows_far_from_zero_keep_their_variances(blobs, covariance_type,
     assert_allclose(gm.covariances_, expected.covariances_, rtol=1e-4, atol=1e-4)
     assert_array_equal(gm.predict(moved), gm.fit_predict(moved))
     assert len(set(zip(gm.predict(moved), truth, strict=True))) == 3
+
+
+@pytest.mark.parametrize("offset", [0.0, 1e3, 1e6])
+@pytest.mark.parametrize("gap", [3.0, 10.0])
+@pytest.mark.parametrize("cls", [GaussianMixture, BayesianGaussianMixture])
+def test_float32_likelihoods_are_those_of_the_same_rows_in_float64(
+    blobs, covariance_type, offset, gap, cls
+):
+    rows = (blobs(n=300, gap=gap).X + offset).astype(np.float32)  # an offset has cost digits here
+    options = {"covariance_type": covariance_type, "random_state": 0, "tol": 1e-2}
+    single, double = (
+        cls(n_components=3, **options, max_iter=300).fit(rows.astype(kind)) for kind in "fd"
+    )
+    assert single.means_.dtype == np.float32
+    per_row = 1 if cls is GaussianMixture else 300  # the bound of the other is that of all rows
+    assert single.lower_bound_ == pytest.approx(double.lower_bound_, abs=1e-4 * per_row)
+    assert single.score(rows) == pytest.approx(double.score(rows.astype("d")), abs=1e-4)
 
 
 # --- scales ----------------------------------------------------------------------------------
@@ -152,6 +169,16 @@ def test_a_far_row_belongs_to_the_component_of_least_mahalanobis_distance(
     assert not np.isnan(gm.score_samples(query)).any()
     if far < 1e150:
         assert np.isfinite(gm.score_samples(query)).all()
+
+
+@pytest.mark.parametrize("far", FAR)
+def test_a_bayesian_mixture_knows_a_component_for_a_far_row(blobs, covariance_type, far):
+    model = BayesianGaussianMixture(
+        n_components=3, covariance_type=covariance_type, random_state=0
+    ).fit(blobs(n=60).X)
+    proba = model.predict_proba(far * np.array([[1.0, 1.0], [-0.3, 0.9]]))
+    assert_allclose(proba.sum(axis=1), 1, rtol=1e-12)
+    assert_array_equal(model.predict([[far, far]]), [proba[0].argmax()])
 
 
 @pytest.mark.parametrize("far", FAR[:3])

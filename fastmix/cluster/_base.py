@@ -63,6 +63,7 @@ class KMeansFamily(
     def _complete(self) -> None:
         self._n_features_out = len(self.cluster_centers_)
         self.init_results_ = list[Any]()
+        self.inertia_history_ = np.empty(0)
         if hasattr(self, "labels_"):
             self.cluster_sizes_ = np.bincount(self.labels_, minlength=len(self.cluster_centers_))
 

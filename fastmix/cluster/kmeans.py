@@ -243,7 +243,3 @@ default='k-means++'
         self.inertia_history_ = np.array(kept.history)
         self.init_results_ = records
         self.n_iter_ = best.n_iter
-
-    def _complete(self) -> None:
-        super()._complete()
-        self.inertia_history_ = np.empty(0)

@@ -189,6 +189,7 @@ class Mixture(DensityMixin, Convertible):
         going_on: bool,
     ) -> MixtureResult:
         """One start and its EM steps."""
+        stepper = self._stepper(model)
         model = ON_COLLAPSE[self.on_collapse](model, packed, random)
         if going_on:
             first, bound = self._parameters(packed.frame), self.lower_bound_
@@ -206,7 +207,7 @@ class Mixture(DensityMixin, Convertible):
             tol=self.tol,
             max_iter=self.max_iter,
             bound=bound,
-            stepper=self._stepper(model),
+            stepper=stepper,
             verbose=self.verbose,
             verbose_interval=self.verbose_interval,
         )
@@ -290,7 +291,9 @@ class Mixture(DensityMixin, Convertible):
     def _complete(self) -> None:
         self._fitted_type = self.covariance_type
         self.init_results_ = []
-        self.lower_bounds_ = list(getattr(self, "lower_bounds_", ()))
+        # scikit-learn's Bayesian bounds are arrays of one number where the covariance is tied
+        self.lower_bounds_ = [float(np.sum(each)) for each in getattr(self, "lower_bounds_", ())]
+        self.lower_bound_ = float(np.sum(self.lower_bound_))
 
     def _fitted_means(self) -> tuple[NDArray[Any], Floats]:
         """Origin and means relative to it: of the fit, or of means_ where somebody has set them since."""

@@ -93,8 +93,9 @@ default='dirichlet_process'
         - 'reseed': the component restarts at a row that is poorly explained, drawn with
           ``random_state``, with the covariance of the whole data and weight 1/k, at most three
           times a run;
-        - 'regularize': just as much is added to the variances of that component that its covariance
-          has no eigenvalue below 1e-6 of the mean variance of the features.
+        - 'regularize': just as much is added to the variances of the rows of that component that no
+          eigenvalue is below 1e-6 of the mean variance of the features, before the prior takes its
+          share.
 
         The last two warn with a RuntimeWarning. A covariance that all components share cannot be
         reseeded. The likelihood may fall at such an event.
