@@ -148,7 +148,7 @@ class BisectingKMeans(KMeansFamily):
 
     # --- conversion ----------------------------------------------------------------------------
 
-    def _private_there(self) -> dict[str, Any]:
+    def _different_there(self) -> dict[str, Any]:
         node = import_module(self._counterpart_class().__module__)._BisectingTree
         exponent, dtype = self._frame.exponent, self.cluster_centers_.dtype
         numbers = count()
@@ -162,7 +162,7 @@ class BisectingKMeans(KMeansFamily):
                 his.left, his.right = map(there, mine.children)
             return his
 
-        private = {**super()._private_there(), "_bisecting_tree": there(self._tree)}
+        private = {**super()._different_there(), "_bisecting_tree": there(self._tree)}
         if self._frame.origin.any():  # not of sparse rows
             private["_X_mean"] = self._frame.origin.astype(dtype)
         return private

@@ -157,9 +157,9 @@ default='k-means++'
 
     # --- conversion ------------------------------------------------------------------------------
 
-    def _private_there(self) -> dict[str, Any]:
+    def _different_there(self) -> dict[str, Any]:
         private = {
-            **super()._private_there(),
+            **super()._different_there(),
             "_counts": self._centers.counts.astype(self.cluster_centers_.dtype),
             "_n_since_last_reassign": self._centers.since,
             "_batch_size": self._centers.batch_size,

@@ -9,7 +9,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from fastmix.engine.covariances import COVARIANCES
 from fastmix.kernels.certificates import NATS, SLACK, admit, certify, drift
-from fastmix.kernels.expectation import everybody, themselves
+from fastmix.kernels.expectation import everybody
 from fastmix.kernels.simd_responsibilities import share_out
 from fastmix.kernels.tiles import tile_rows
 
@@ -100,7 +100,7 @@ def rounding(tiles, mixture, tied):
 def look(covariance_type, tiles, mixture, known, members, sizes):
     """Measure the members of all tiles, and take down what is found."""
     kernels, (n_tiles, _, R) = COVARIANCES[covariance_type].kernels, tiles.shape
-    points = getattr(kernels, "whitened", themselves)(mixture.means, mixture.factor)
+    points = kernels.locate(mixture.means, mixture.factor)
     resp = np.full((K, n_tiles * R), np.nan, tiles.dtype)
     extremes = np.full((n_tiles, K, 2), np.nan, tiles.dtype)
     kernels.log_prob(

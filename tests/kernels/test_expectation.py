@@ -8,7 +8,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from fastmix.engine.covariances import COVARIANCES
-from fastmix.kernels.expectation import GROUP_BYTES, everybody, group_tiles, themselves
+from fastmix.kernels.expectation import GROUP_BYTES, everybody, group_tiles
 from fastmix.kernels.tiles import tile_rows
 
 EPS = np.finfo(np.float64).eps
@@ -59,7 +59,7 @@ def covariances_of(factor, covariance_type):
 
 def points_of(kernels, means, factor):
     """Where the type's log_prob measures from."""
-    return getattr(kernels, "whitened", themselves)(means, factor)
+    return kernels.locate(means, factor)
 
 
 def dense(k, dtype):
@@ -270,7 +270,7 @@ def test_what_is_out_of_reach_is_below_rounding(
     rows, weight, tiles, mixture, covariance_type, slots, in_lanes
 ):
     """With the engine's reach, totals stay within eps of those of all components."""
-    lanes, (k, d) = in_lanes(weight, tiles), mixture.means.shape
+    lanes, k = in_lanes(weight, tiles), len(mixture.means)
     given = tiles, lanes, GROUP, mixture.means, mixture.factor, mixture.log_const
     expect = COVARIANCES[covariance_type].kernels.expect
     whole, some, known = slots(0.0), slots(0.0), slots(0.0)
