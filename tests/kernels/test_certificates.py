@@ -43,7 +43,7 @@ def nothing_known(guarded=np.array):
 def draw(rng, covariance_type, dtype):
     """A mixture whose components are some standard deviations apart, with other weights."""
     shape = COVARIANCES[covariance_type].shape(K, D)
-    factor = rng.uniform(0.7, 1.4, shape)
+    factor = np.atleast_1d(rng.uniform(0.7, 1.4, shape))
     if covariance_type in ("full", "tied"):
         factor = factor * np.eye(D) + np.tril(rng.normal(scale=0.2, size=shape), -1)
     means = 6 * rng.normal(size=(K, D))
@@ -75,6 +75,8 @@ def full(mixture):
     factor = mixture.factor.astype(np.float64)
     if factor.shape == (D, D):
         return np.broadcast_to(factor, (K, D, D))
+    if factor.shape in ((D,), (1,)):  # variances that all components share
+        return np.broadcast_to(np.diag(np.broadcast_to(factor, D)), (K, D, D))
     return (
         factor if factor.ndim == 3 else np.array([np.diag(np.broadcast_to(f, D)) for f in factor])
     )

@@ -22,11 +22,13 @@ SCATTER = {
     "tied": lambda matrices: np.tril(matrices.sum(axis=0)),
     "diag": lambda matrices: np.diagonal(matrices, axis1=1, axis2=2),
     "spherical": lambda matrices: np.diagonal(matrices, axis1=1, axis2=2),
+    "tied_diag": lambda matrices: np.diagonal(matrices.sum(axis=0)),
+    "tied_spherical": lambda matrices: np.diagonal(matrices.sum(axis=0)),
 }
 
 # Errors of second moments, in those of a sum. The tied ones are taken about one mean h and moved by
 # gaps e of at most twice the greatest distance: sum r (x - h)(x - h)' + q e' + e q'.
-SECOND = {"full": 1, "tied": 5, "diag": 1, "spherical": 1}
+SECOND = {"full": 1, "tied": 5, "diag": 1, "spherical": 1, "tied_diag": 2, "tied_spherical": 2}
 
 
 class Mixture(NamedTuple):
@@ -45,13 +47,14 @@ def whitening(random, covariance_type, k, d):
     diagonal = random.uniform(0.5, 2.0, shape)
     if covariance_type in ("full", "tied"):
         return diagonal * np.eye(d) + np.tril(random.normal(scale=0.3, size=shape), -1)
-    return diagonal
+    return np.atleast_1d(diagonal)
 
 
 def covariances_of(factor, covariance_type):
     """Covariances of a whitening, to the last bits of long double."""
-    if covariance_type in ("diag", "spherical"):
-        return 1 / factor.astype(naive.WIDE) ** 2
+    if covariance_type not in ("full", "tied"):
+        variances = 1 / factor.astype(naive.WIDE) ** 2
+        return variances[0] if covariance_type == "tied_spherical" else variances
     d = factor.shape[-1]
     roots = [naive.forward_substitution(W, np.eye(d)) for W in factor.reshape(-1, d, d)]
     return np.array([L @ L.T for L in roots]).reshape(factor.shape)
@@ -196,7 +199,7 @@ def test_log_prob_is_that_of_the_definition(
 def test_one_feature_one_component_by_hand(covariance_type, dtype):
     """A row at distance 3 from the mean, standard deviation 2: log(1/2) - log(2 pi)/2 - 9/8."""
     kernels = COVARIANCES[covariance_type].kernels
-    factor = np.full(COVARIANCES[covariance_type].shape(1, 1), 0.5, dtype)
+    factor = np.atleast_1d(np.full(COVARIANCES[covariance_type].shape(1, 1), 0.5, dtype))
     tiles = np.full((1, 1, tile_rows(dtype)), 4, dtype)
     out = np.empty(tiles.shape[1:], dtype)
     log_const = np.array([np.log(0.5) - naive.LOG_2PI / 2], dtype)
