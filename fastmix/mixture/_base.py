@@ -189,6 +189,7 @@ class Mixture(DensityMixin, Convertible):
         going_on: bool,
     ) -> MixtureResult:
         """One start and its EM steps."""
+        stepper = self._stepper(model)
         model = ON_COLLAPSE[self.on_collapse](model, packed, random)
         if going_on:
             first, bound = self._parameters(packed.frame), self.lower_bound_
@@ -206,7 +207,7 @@ class Mixture(DensityMixin, Convertible):
             tol=self.tol,
             max_iter=self.max_iter,
             bound=bound,
-            stepper=self._stepper(model),
+            stepper=stepper,
             verbose=self.verbose,
             verbose_interval=self.verbose_interval,
         )
