@@ -20,12 +20,15 @@ class Convertible(BaseEstimator):
         module, _, name = cls._counterpart.rpartition(".")
         return getattr(import_module(module), name)
 
-    def _private_there(self) -> dict[str, Any]:
-        """Private attributes that methods of the counterpart read."""
+    def _different_there(self) -> dict[str, Any]:
+        """Attributes that the counterpart has otherwise: private ones that its methods read, say."""
         return {}
 
     def _complete(self) -> None:
         """Set what the counterpart has no fitted attribute for."""
+
+    def _take_private(self, model: Any) -> None:
+        """Set what the counterpart keeps in private attributes."""
 
     def to_sklearn(self) -> Any:
         """The fitted estimator of scikit-learn of the same name.
@@ -34,8 +37,8 @@ class Convertible(BaseEstimator):
         -------
         model : sklearn estimator
             With copies of the parameters and fitted attributes that both libraries have; it predicts
-            and scores as this one does. A value that scikit-learn does not know (of ``algorithm``,
-            say) is left at its default.
+            and scores as this one does, and ``partial_fit`` and a warm start go on from here. A value
+            that scikit-learn does not know (of ``algorithm``, say) is left at its default.
 
         Raises
         ------
@@ -45,7 +48,7 @@ class Convertible(BaseEstimator):
         validation.check_is_fitted(self)
         model = _with_parameters(self._counterpart_class(), self)
         _copy_fitted(self, model, self._only_here)
-        for name, value in self._private_there().items():
+        for name, value in self._different_there().items():
             setattr(model, name, value)
         return model
 
@@ -62,7 +65,8 @@ class Convertible(BaseEstimator):
         -------
         estimator : object
             With copies of its parameters and fitted attributes; it predicts and scores as the model
-            does. What scikit-learn does not record, such as ``init_results_``, is empty.
+            does, and ``partial_fit`` and a warm start go on from there. What scikit-learn does not
+            record, such as ``init_results_``, is empty.
 
         Raises
         ------
@@ -80,6 +84,7 @@ class Convertible(BaseEstimator):
         estimator = _with_parameters(cls, model)
         _copy_fitted(model, estimator, frozenset())
         estimator._complete()
+        estimator._take_private(model)
         return estimator
 
 

@@ -45,7 +45,7 @@ SYMBOL_LENGTH = 12
 
 
 def _jit(func, fastmath, parallel):
-    if func.__closure__:
+    if JIT and func.__closure__:
         # Numba tells symbols of one name apart by a counter of this process, and the linker takes what
         # two processes have stored under one symbol for the same: what differs needs another name.
         made_with = repr((closure(func), sorted(fastmath), parallel)).encode()

@@ -189,7 +189,7 @@ def shaped(array: ArrayLike, shape: tuple[int, ...], name: str) -> NDArray[Any]:
         dtype=FLOATS,
         ensure_2d=False,
         allow_nd=True,
-        ensure_min_samples=1 if shape else 0,  # a number has no rows to count
+        ensure_min_samples=1 if shape and np.ndim(array) else 0,  # a number has no rows
         input_name=name,
     )
     if checked.shape != shape:

@@ -74,6 +74,13 @@ def covariance_type(request):
     return request.param
 
 
+@pytest.fixture
+def in_sklearn(covariance_type):
+    """Tests that compare with scikit-learn are of its covariance types."""
+    if COVARIANCES[covariance_type].untied:
+        pytest.skip(f"scikit-learn has no {covariance_type}")
+
+
 @pytest.fixture(params=["float64", "float32"], scope="session")
 def dtype(request):
     return np.dtype(request.param)
@@ -161,6 +168,8 @@ def _difference(a, b, where):
     if isinstance(a, np.ndarray) and a.dtype != object:
         same = a.shape == b.shape and a.dtype == b.dtype and a.tobytes() == b.tobytes()
         return None if same else f"{where}: {a!r} is not {b!r}"
+    if isinstance(a, np.random.RandomState):
+        return _difference(a.get_state(), b.get_state(), where)
     if isinstance(a, dict):
         if a.keys() != b.keys():
             return f"{where}: only one side has {set(a) ^ set(b)}"

@@ -185,13 +185,22 @@ def to_full(covariances, covariance_type, k, d):
         return np.array([covariances] * k)
     if covariance_type == "diag":
         return np.array([np.diag(variance) for variance in covariances])
+    if covariance_type == "tied_diag":
+        return np.array([np.diag(covariances)] * k)
+    if covariance_type == "tied_spherical":
+        return np.array([covariances * np.eye(d)] * k)
     return np.array([variance * np.eye(d) for variance in covariances])
 
 
 def from_full(scatters, counts, covariance_type):
     """Covariances of a type, before regularisation, from scatters (k, d, d) and counts (k,)."""
+    shared = scatters.sum(axis=0) / counts.sum()
     if covariance_type == "tied":
-        return scatters.sum(axis=0) / counts.sum()
+        return shared
+    if covariance_type == "tied_diag":
+        return np.diag(shared).copy()
+    if covariance_type == "tied_spherical":
+        return np.diag(shared).mean()
     full = scatters / counts[:, None, None]
     if covariance_type == "full":
         return full
@@ -279,6 +288,7 @@ def n_parameters(covariance_type, k, d):
     """Number of free parameters of a mixture of k components in d features."""
     matrix = d * (d + 1) // 2
     free = {"full": k * matrix, "tied": matrix, "diag": k * d, "spherical": k}
+    free |= {"tied_diag": d, "tied_spherical": 1}
     return k * d + (k - 1) + free[covariance_type]
 
 
@@ -338,6 +348,8 @@ def default_prior(X, k, covariance_type, process, weight=None):
         "tied": matrix,
         "diag": variances,
         "spherical": variances.mean(),
+        "tied_diag": variances,
+        "tied_spherical": variances.mean(),
     }[covariance_type]
     mean, covariance = mean.astype(np.float64), np.asarray(covariance, np.float64)
     return Prior(process, 1 / k, 1.0, mean, float(d), covariance)
@@ -360,9 +372,10 @@ def believe(X, resp, covariance_type, prior, reg_covar=1e-6):
         means[c] /= precision[c]
         gap = averages[c] - prior.mean
         pulled.append(prior.mean_precision * counts[c] / precision[c] * np.outer(gap, gap))
-    if covariance_type == "tied":
+    if covariance_type.startswith("tied"):
         freedom = [prior.degrees_of_freedom + counts.sum() / k] * k
-        covariances = prior.covariance + counts.sum() / k * spread + sum(pulled) / k
+        extra = from_full(np.array(pulled), np.ones(k), covariance_type)
+        covariances = prior.covariance + counts.sum() / k * spread + extra
         covariances = covariances / freedom[0]
     else:
         freedom = list(prior.degrees_of_freedom + counts)

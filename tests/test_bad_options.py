@@ -31,7 +31,7 @@ BAD_OPTIONS = {
         "init_params": ["k-means", "KMeans", None, 3],
         "weights_init": [3, "even"],
         "means_init": [3, "any"],
-        "precisions_init": [3, "any"],
+        "precisions_init": ["any"],
         "random_state": [-1, 2**32, 1.0, "a"],
         "warm_start": [1, 0, "yes", None],
         "verbose": [-1, "yes", None],

@@ -27,11 +27,14 @@ SHAPES = {
     "tied": ("(2, 2)", np.ones((3, 3))),
     "diag": ("(2,)", np.ones(3)),
     "spherical": ("()", np.ones(2)),
+    "tied_diag": ("(2,)", np.ones(3)),
+    "tied_spherical": ("()", np.ones(1)),
 }
 NOT_POSITIVE = {
     "full": [[1.0, 2.0], [2.0, 1.0]],
     "tied": [[1.0, 0.5], [0.4, 1.0]],
     "diag": [1.0, 0.0],
+    "tied_diag": [1.0, 0.0],
 }
 
 
@@ -63,7 +66,7 @@ def test_a_covariance_prior_of_another_shape_is_refused(covariance_type, unchang
 
 @pytest.mark.parametrize(("kind", "bad"), NOT_POSITIVE.items(), ids=NOT_POSITIVE)
 def test_a_covariance_prior_must_be_positive(kind, bad, unchanged):
-    how = "positive" if kind == "diag" else "symmetric, positive-definite"
+    how = "positive" if "diag" in kind else "symmetric, positive-definite"
     message = f"'{kind} precision' should be {how}; here it is covariance_prior that is not."
     refused(unchanged, message, covariance_type=kind, covariance_prior=bad)
 

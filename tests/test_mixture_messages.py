@@ -49,7 +49,7 @@ def test_an_unfitted_estimator_says_so(method):
 )
 @pytest.mark.filterwarnings("ignore:Number of distinct clusters")
 def test_collapse_is_an_error_without_regularisation(X, covariance_type, dtype, unchanged):
-    if covariance_type == "spherical":
+    if "spherical" in covariance_type:
         X = np.full((20, 2), 3.0)
     gm = GaussianMixture(2, covariance_type=covariance_type, reg_covar=0, random_state=0)
     with unchanged(gm, X), pytest.raises(ValueError, match=re.escape(COLLAPSE)):
@@ -77,12 +77,16 @@ SHAPES = {
     "tied": ("(2, 2)", np.ones((3, 3))),
     "diag": ("(2, 2)", np.ones((2, 3))),
     "spherical": ("(2,)", np.ones(3)),
+    "tied_diag": ("(2,)", np.ones(3)),
+    "tied_spherical": ("()", np.ones(1)),
 }
 NOT_POSITIVE = {
     "full": np.array([np.eye(2), [[1, 2], [2, 1]]]),
     "tied": np.array([[1.0, 0.5], [0.4, 1.0]]),
     "diag": np.array([[1.0, 1.0], [1.0, 0.0]]),
     "spherical": np.array([1.0, -1.0]),
+    "tied_diag": np.array([1.0, 0.0]),
+    "tied_spherical": np.array(-1.0),
 }
 BAD_STARTS = {
     "weights shape": (
@@ -117,6 +121,14 @@ def test_given_precisions_of_another_shape_are_refused(covariance_type, unchange
     gm = GaussianMixture(2, covariance_type=covariance_type, precisions_init=bad, random_state=0)
     message = f"The parameter '{covariance_type} precision' should have the shape of {shape}, but"
     with unchanged(gm, FOUR_POINTS), pytest.raises(ValueError, match=re.escape(message)):
+        gm.fit(FOUR_POINTS)
+
+
+@pytest.mark.parametrize("covariance_type", ["full", "tied_diag"])
+def test_a_number_is_no_precision_of_matrices_or_features(covariance_type, unchanged):
+    gm = GaussianMixture(2, covariance_type=covariance_type, precisions_init=3)
+    message = rf"'{covariance_type} precision' should have the shape of \(2.*\), but got \(\)"
+    with unchanged(gm, FOUR_POINTS), pytest.raises(ValueError, match=message):
         gm.fit(FOUR_POINTS)
 
 

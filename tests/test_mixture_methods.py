@@ -3,10 +3,13 @@
 import re
 import warnings
 
+import hypothesis
 import naive
 import numpy as np
 import pytest
+from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
+from scipy.special import logsumexp
 from scipy.stats import multivariate_normal
 from sklearn.exceptions import NotFittedError
 
@@ -155,13 +158,40 @@ def test_a_given_mixture_has_the_density_of_scipy(given, mixture, rng, covarianc
     assert_array_equal(given.predict(X), given.predict_proba(X).argmax(axis=1))
 
 
+@hypothesis.given(
+    seed=st.integers(0, 10_000),
+    k=st.integers(1, 5),
+    d=st.integers(1, 6),
+    unit=st.sampled_from([1e-5, 1.0, 1e6]),
+    offset=st.sampled_from([0.0, 1e3]),
+)
+def test_densities_are_scipys_at_any_parameters(seed, k, d, unit, offset, covariance_type):
+    random = np.random.RandomState(seed)
+    root = random.normal(size=(k, d, d))
+    matrices = unit**2 * (root @ root.swapaxes(1, 2) + 0.1 * np.eye(d))
+    weights = random.dirichlet(np.ones(k))
+    means = unit * (3 * random.normal(size=(k, d)) + offset)
+    covariances = naive.from_full(matrices, np.ones(k), covariance_type).astype(np.float64)
+    gm = GaussianMixture.from_parameters(
+        weights, means, covariances, covariance_type=covariance_type
+    )
+    X = unit * (4 * random.normal(size=(20, d)) + offset)
+    log_prob = np.empty((20, k))
+    for c, matrix in enumerate(naive.to_full(covariances, covariance_type, k, d)):
+        log_prob[:, c] = multivariate_normal(means[c], matrix.astype(np.float64)).logpdf(X)
+    log_prob += np.log(weights)
+    expected = logsumexp(log_prob, axis=1)
+    assert_allclose(gm.score_samples(X), expected, rtol=1e-8, atol=1e-8)
+    assert_allclose(gm.predict_proba(X), np.exp(log_prob - expected[:, None]), atol=1e-8)
+
+
 def test_a_given_mixture_has_all_attributes_of_a_fitted_one(
     given, mixture, covariance_type, blobs, fitted, assert_same_bits
 ):
     fit = GaussianMixture(K, covariance_type=covariance_type, random_state=0).fit(blobs().X)
     assert fitted(given).keys() == fitted(fit).keys()
     for name, value in zip(("weights_", "means_", "covariances_"), mixture, strict=True):
-        assert_same_bits(getattr(given, name), np.ascontiguousarray(value), name)
+        assert_same_bits(getattr(given, name), np.array(value, order="C"), name)
     assert_allclose(given.precisions_, naive.precisions(mixture[2], covariance_type), rtol=1e-12)
     assert (given.n_features_in_, given.converged_, given.n_iter_) == (D, True, 0)
     assert (given.lower_bound_, given.lower_bounds_, given.init_results_) == (-np.inf, [], [])

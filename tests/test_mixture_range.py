@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from fastmix import GaussianMixture
+from fastmix import BayesianGaussianMixture, GaussianMixture
+from fastmix.engine.covariances import COVARIANCES
 
 OVERFLOW = r"(?s)too large.*overflow"
 FAR = [1e3, 1e8, 1e100, 1e154, 1e200, 1e300]
@@ -44,6 +45,23 @@ def test_float32_rows_far_from_zero_keep_their_variances(blobs, covariance_type,
     assert_allclose(gm.covariances_, expected.covariances_, rtol=1e-4, atol=1e-4)
     assert_array_equal(gm.predict(moved), gm.fit_predict(moved))
     assert len(set(zip(gm.predict(moved), truth, strict=True))) == 3
+
+
+@pytest.mark.parametrize("offset", [0.0, 1e3, 1e6])
+@pytest.mark.parametrize("gap", [3.0, 10.0])
+@pytest.mark.parametrize("cls", [GaussianMixture, BayesianGaussianMixture])
+def test_float32_likelihoods_are_those_of_the_same_rows_in_float64(
+    blobs, covariance_type, offset, gap, cls
+):
+    rows = (blobs(n=300, gap=gap).X + offset).astype(np.float32)  # an offset has cost digits here
+    options = {"covariance_type": covariance_type, "random_state": 0, "tol": 1e-2}
+    single, double = (
+        cls(n_components=3, **options, max_iter=300).fit(rows.astype(kind)) for kind in "fd"
+    )
+    assert single.means_.dtype == np.float32
+    per_row = 1 if cls is GaussianMixture else 300  # the bound of the other is that of all rows
+    assert single.lower_bound_ == pytest.approx(double.lower_bound_, abs=1e-4 * per_row)
+    assert single.score(rows) == pytest.approx(double.score(rows.astype("d")), abs=1e-4)
 
 
 # --- scales ----------------------------------------------------------------------------------
@@ -101,12 +119,13 @@ def test_large_float32_rows_never_overflow_silently(blobs, covariance_type, scal
     assert np.isfinite(gm.covariances_).all()
 
 
-@pytest.mark.parametrize("covariance_type", ["full", "tied", "diag"])
+@pytest.mark.parametrize("covariance_type", ["full", "tied", "diag", "tied_diag"])
 def test_a_constant_column_has_the_variance_reg_covar(blobs, covariance_type):
     X = np.c_[blobs(n=60).X, np.full(60, 1e3)]
     gm = GaussianMixture(3, covariance_type=covariance_type, random_state=0).fit(X)
-    variances = {"full": (..., 2, 2), "tied": (2, 2), "diag": (..., 2)}[covariance_type]
-    assert_allclose(gm.covariances_[variances], 1e-6, rtol=1e-9)
+    variances = gm.covariances_[..., 2]
+    variances = variances[..., 2] if covariance_type in ("full", "tied") else variances
+    assert_allclose(variances, 1e-6, rtol=1e-9)
 
 
 def test_two_distant_float32_rows_have_no_variance_but_the_regular():
@@ -128,6 +147,8 @@ def test_a_far_row_belongs_to_the_component_of_least_mahalanobis_distance(
         "tied": np.eye(2),
         "diag": np.array([[1, 1], [0.25, 0.25]]),
         "spherical": np.array([1, 0.25]),
+        "tied_diag": np.ones(2),
+        "tied_spherical": 1.0,
     }[covariance_type]
     gm = GaussianMixture(
         2,
@@ -141,13 +162,23 @@ def test_a_far_row_belongs_to_the_component_of_least_mahalanobis_distance(
     proba = gm.predict_proba(query)
     assert_allclose(proba.sum(axis=1), 1, rtol=1e-12)
     assert_array_equal(gm.predict(query), proba.argmax(axis=1))
-    if covariance_type != "tied":  # the second component is the wider one
+    if not covariance_type.startswith("tied"):  # the second component is the wider one
         assert_array_equal(gm.predict(query), [1, 1])
     elif far < 1e15:
         assert_array_equal(gm.predict(query), [int(sign > 0)] * 2)
     assert not np.isnan(gm.score_samples(query)).any()
     if far < 1e150:
         assert np.isfinite(gm.score_samples(query)).all()
+
+
+@pytest.mark.parametrize("far", FAR)
+def test_a_bayesian_mixture_knows_a_component_for_a_far_row(blobs, covariance_type, far):
+    model = BayesianGaussianMixture(
+        n_components=3, covariance_type=covariance_type, random_state=0
+    ).fit(blobs(n=60).X)
+    proba = model.predict_proba(far * np.array([[1.0, 1.0], [-0.3, 0.9]]))
+    assert_allclose(proba.sum(axis=1), 1, rtol=1e-12)
+    assert_array_equal(model.predict([[far, far]]), [proba[0].argmax()])
 
 
 @pytest.mark.parametrize("far", FAR[:3])
@@ -190,7 +221,7 @@ def test_fit_and_query_may_differ_in_dtype(blobs, covariance_type, fit_kind, que
     assert gm.score(query) == pytest.approx(gm.score(X.astype(fit_kind)), rel=1e-4)
 
 
-@pytest.mark.parametrize("covariance_type", ["full", "diag", "spherical", "tied"])
+@pytest.mark.parametrize("covariance_type", COVARIANCES)
 def test_small_float32_rows_fit_like_large_ones(blobs, covariance_type):
     X = blobs(n=90, dtype="float32").X
     small = GaussianMixture(3, covariance_type=covariance_type, reg_covar=0, random_state=0)
@@ -207,6 +238,6 @@ def test_float32_clusters_far_apart_keep_their_covariance(covariance_type, gap, 
     gm = GaussianMixture(2, covariance_type=covariance_type, reg_covar=0, random_state=0).fit(X)
     _, _, expected = naive.m_step(X.astype(float), naive.one_hot(truth, 2), covariance_type, 0)
     order = np.argsort(gm.means_[:, 0])
-    got = gm.covariances_ if covariance_type == "tied" else gm.covariances_[order]
+    got = gm.covariances_ if covariance_type.startswith("tied") else gm.covariances_[order]
     # the rows themselves are rounded at float32's resolution of the gap
     assert_allclose(got, expected, rtol=1e-4, atol=1e-4)

@@ -34,6 +34,7 @@ def test_samples_have_the_moments_of_the_mixture(blobs, covariance_type):
         assert_allclose(np.cov(mine.T), full[c], atol=0.08)
 
 
+@pytest.mark.usefixtures("in_sklearn")
 def test_a_seed_samples_what_scikit_learn_samples(blobs, covariance_type, mixture_start):
     X, truth, _ = blobs(n=90, d=3)
     options = mixture_start(X, truth, covariance_type)

@@ -22,6 +22,7 @@ def init_params(request):
 # --- the four inits --------------------------------------------------------------------------
 
 
+@pytest.mark.usefixtures("in_sklearn")
 @pytest.mark.parametrize("seed", range(3))
 def test_the_same_seed_ends_where_scikit_learn_ends(blobs, init_params, covariance_type, seed):
     X = blobs(n=90, d=2, k=4, gap=10.0, seed=seed).X

@@ -54,7 +54,7 @@ class KMeansFamily(
 
     # --- conversion ----------------------------------------------------------------------------
 
-    def _private_there(self) -> dict[str, Any]:
+    def _different_there(self) -> dict[str, Any]:
         return {
             "_n_threads": threads(self.n_threads, ANY_WORK),
             "_n_features_out": len(self.cluster_centers_),
@@ -63,6 +63,7 @@ class KMeansFamily(
     def _complete(self) -> None:
         self._n_features_out = len(self.cluster_centers_)
         self.init_results_ = list[Any]()
+        self.inertia_history_ = np.empty(0)
         if hasattr(self, "labels_"):
             self.cluster_sizes_ = np.bincount(self.labels_, minlength=len(self.cluster_centers_))
 
@@ -125,7 +126,7 @@ class KMeansFamily(
     def _algorithm(self, rows: AnyRows) -> Algorithm:
         if isinstance(rows, SparseRows):
             return SPARSE_LLOYD
-        return choose(getattr(self, "algorithm", "auto"))
+        return choose(getattr(self, "algorithm", "lloyd"), self.n_clusters, rows.tiles.shape[1])
 
     def _keep_centers(self, centers: Array, frame: Frame) -> None:
         """Set the attributes that prediction needs."""

@@ -3,6 +3,8 @@
 import math
 from collections.abc import Callable
 from functools import partial
+from importlib import import_module
+from itertools import count
 from typing import Any, Self
 
 import numpy as np
@@ -13,9 +15,9 @@ from fastmix import _validation as validation
 from fastmix.cluster._base import KMeansFamily
 from fastmix.cluster._callbacks import Task, with_callbacks
 from fastmix.engine import bisecting, kmeans
-from fastmix.engine.algorithms import ALGORITHMS, SYNONYMS, nearest
+from fastmix.engine.algorithms import ALGORITHMS, AUTO, SYNONYMS, nearest
 from fastmix.engine.results import AnyRows, Array, Frame, KMeansInit, KMeansResult, Rows
-from fastmix.engine.rows import frame_of, measure, pack, to_frame
+from fastmix.engine.rows import frame_of, measure, pack, power_of_two, to_frame
 from fastmix.engine.seeds import SEEDINGS
 
 BETTER = 1 - 1e-6  # a later start of a split replaces the best one below this share of its inertia
@@ -107,12 +109,13 @@ class BisectingKMeans(KMeansFamily):
            [10.,  1.]])
     """
 
+    _counterpart = "sklearn.cluster.BisectingKMeans"
     _parameter_constraints = {
         **KMeansFamily._parameter_constraints,
         "init": [validation.StrOptions(set(SEEDINGS)), callable],
         "n_init": [KMeansFamily._parameter_constraints["n_init"][-1]],
         "copy_x": ["boolean"],
-        "algorithm": [validation.StrOptions({*ALGORITHMS, *SYNONYMS})],
+        "algorithm": [validation.StrOptions({AUTO, *ALGORITHMS, *SYNONYMS})],
         "bisecting_strategy": [validation.StrOptions(set(bisecting.STRATEGIES))],
     }
 
@@ -142,6 +145,45 @@ class BisectingKMeans(KMeansFamily):
         self.algorithm = algorithm
         self.bisecting_strategy = bisecting_strategy
         self.n_threads = n_threads
+
+    # --- conversion ----------------------------------------------------------------------------
+
+    def _different_there(self) -> dict[str, Any]:
+        node = import_module(self._counterpart_class().__module__)._BisectingTree
+        exponent, dtype = self._frame.exponent, self.cluster_centers_.dtype
+        numbers = count()
+
+        def there(mine: bisecting.Node) -> Any:
+            center = np.ldexp(mine.center, exponent).astype(dtype)
+            his = node(center, None, 0.0)  # rows and scores are of interest to a fit only
+            if mine.children is None:
+                his.label = next(numbers)
+            else:
+                his.left, his.right = map(there, mine.children)
+            return his
+
+        private = {**super()._different_there(), "_bisecting_tree": there(self._tree)}
+        if self._frame.origin.any():  # not of sparse rows
+            private["_X_mean"] = self._frame.origin.astype(dtype)
+        return private
+
+    def _take_private(self, model: Any) -> None:
+        centers = self.cluster_centers_
+        origin = getattr(model, "_X_mean", np.zeros_like(centers[0])).copy()
+        exponent = power_of_two(float(np.abs(centers - origin).max()), centers.dtype)
+
+        def here(his: Any) -> bisecting.Node:
+            center = np.ldexp(np.ravel(his.center), -exponent).astype(centers.dtype)
+            mine = bisecting.Node(center, None, np.empty(0, np.int64), 0.0)
+            if his.left is not None:
+                mine.children = here(his.left), here(his.right)
+            return mine
+
+        root = here(model._bisecting_tree)
+        self._tree, self._frame = root, Frame(origin, exponent)
+        self._frame_centers = np.array([leaf.center for leaf in root.leaves()])
+
+    # --- fitting -------------------------------------------------------------------------------
 
     @with_callbacks
     @validation.checked_fit
@@ -260,6 +302,8 @@ class BisectingKMeans(KMeansFamily):
         assert best is not None  # n_init >= 1
         records[place] = records[place]._replace(best=True)
         return best, records
+
+    # --- after the fit -------------------------------------------------------------------------
 
     def predict(self, X: ArrayLike) -> NDArray[np.int32]:
         """Cluster of every row, found by going down the tree.

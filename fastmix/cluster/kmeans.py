@@ -12,7 +12,7 @@ from fastmix import _validation as validation
 from fastmix.cluster._base import KMeansFamily
 from fastmix.cluster._callbacks import Task, with_callbacks
 from fastmix.engine import kmeans
-from fastmix.engine.algorithms import ALGORITHMS, SYNONYMS
+from fastmix.engine.algorithms import ALGORITHMS, AUTO, SYNONYMS
 from fastmix.engine.results import AnyRows, KMeansInit, KMeansResult
 from fastmix.engine.rows import frame_of, mean_variance, measure, pack, to_frame
 
@@ -46,8 +46,10 @@ default='k-means++'
         Seed of the starts. In float64 the same integer starts where scikit-learn starts.
     copy_x : bool, default=True
         Accepted for compatibility: X is never written to.
-    algorithm : {'auto', 'lloyd', 'elkan'}, default='auto'
-        All give the same result; 'auto' takes the fastest, 'elkan' is a synonym.
+    algorithm : {'auto', 'lloyd', 'hamerly', 'elkan'}, default='auto'
+        All give the same labels and centers; 'hamerly' [3]_ keeps bounds that spare distances, at 12
+        bytes a row, 'elkan' is a synonym of 'lloyd', and 'auto' takes the one that is mostly faster for
+        the number of clusters and features.
     n_threads : int or None, default=None
         Most threads to use; None means all CPUs of the process. It never changes the result.
 
@@ -90,6 +92,7 @@ default='k-means++'
        SODA 2007, 1027-1035. doi:10.5555/1283383.1283494
     .. [2] Lloyd, S. P. (1982). Least squares quantization in PCM. IEEE Transactions on Information
        Theory 28(2), 129-137. doi:10.1109/TIT.1982.1056489
+    .. [3] Hamerly, G. (2010). Making k-means even faster. SDM 2010, 130-140. doi:10.1137/1.9781611972801.12
 
     Examples
     --------
@@ -110,7 +113,7 @@ default='k-means++'
     _parameter_constraints = {
         **KMeansFamily._parameter_constraints,
         "copy_x": ["boolean"],
-        "algorithm": [validation.StrOptions({*ALGORITHMS, *SYNONYMS})],
+        "algorithm": [validation.StrOptions({AUTO, *ALGORITHMS, *SYNONYMS})],
     }
     _runs_by_chance = 10
 
@@ -240,7 +243,3 @@ default='k-means++'
         self.inertia_history_ = np.array(kept.history)
         self.init_results_ = records
         self.n_iter_ = best.n_iter
-
-    def _complete(self) -> None:
-        super()._complete()
-        self.inertia_history_ = np.empty(0)

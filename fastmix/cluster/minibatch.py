@@ -1,6 +1,7 @@
 """k-means on batches of rows."""
 
 import math
+from copy import deepcopy
 from numbers import Integral, Real
 from typing import Any, Self
 
@@ -112,6 +113,7 @@ default='k-means++'
     2
     """
 
+    _counterpart = "sklearn.cluster.MiniBatchKMeans"
     _parameter_constraints = {
         **KMeansFamily._parameter_constraints,
         "batch_size": [validation.Interval(Integral, 1, None, closed="left")],
@@ -152,6 +154,27 @@ default='k-means++'
         self.n_init = n_init
         self.reassignment_ratio = reassignment_ratio
         self.n_threads = n_threads
+
+    # --- conversion ------------------------------------------------------------------------------
+
+    def _different_there(self) -> dict[str, Any]:
+        private = {
+            **super()._different_there(),
+            "_counts": self._centers.counts.astype(self.cluster_centers_.dtype),
+            "_n_since_last_reassign": self._centers.since,
+            "_batch_size": self._centers.batch_size,
+        }
+        if hasattr(self, "_random_state"):  # of partial_fit
+            private["_random_state"] = deepcopy(self._random_state)
+        return private
+
+    def _take_private(self, model: Any) -> None:
+        points = self._fitted_frame()[1]
+        self._centers = minibatch.Centers(points, model._batch_size, self.reassignment_ratio)
+        self._centers.counts = model._counts.astype(np.float64)
+        self._centers.since = model._n_since_last_reassign
+        if hasattr(model, "_random_state"):
+            self._random_state = deepcopy(model._random_state)
 
     # --- all rows at once ------------------------------------------------------------------------
 

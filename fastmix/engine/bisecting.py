@@ -8,7 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastmix._numba import threads
-from fastmix.engine.algorithms import Algorithm, LloydState, move_lloyd, start_lloyd
+from fastmix.engine import lloyd
+from fastmix.engine.algorithms import Algorithm
+from fastmix.engine.lloyd import LloydState
 from fastmix.engine.results import AnyRows, Array, KMeansResult, KMeansTotals, Rows, SparseRows
 from fastmix.engine.rows import rows_work
 from fastmix.engine.sparse import some
@@ -31,7 +33,7 @@ def assign(rows: Rows, centers: Array, state: LloydState) -> KMeansTotals:
     return KMeansTotals(counts.sum(0), sums.sum(0), float(objective.sum()), int(changed.sum()))
 
 
-HALVES = Algorithm(start_lloyd, assign, move_lloyd)
+HALVES = Algorithm(lloyd.start, assign, lloyd.move, lloyd.inspect)
 
 
 class Node:

@@ -3,13 +3,16 @@
 A type knows its shapes, its kernels, how its covariances follow from second moments, and how a
 covariance becomes a whitening and back. Shapes, with k components and d features:
 
-    type        covariances   factor (whitening)
-    full        (k, d, d)     (k, d, d)  W lower triangular, W cov W' = 1
-    tied        (d, d)        (d, d)     one W for all components
-    diag        (k, d)        (k, d)     1 / standard deviation
-    spherical   (k,)          (k,)       1 / standard deviation
+    type            covariances   factor (whitening)
+    full            (k, d, d)     (k, d, d)  W lower triangular, W cov W' = 1
+    tied            (d, d)        (d, d)     one W for all components
+    diag            (k, d)        (k, d)     1 / standard deviation
+    spherical       (k,)          (k,)       1 / standard deviation
+    tied_diag       (d,)          (d,)       1 / standard deviation, for all components
+    tied_spherical  ()            ()         one number
 
 scikit-learn's `precisions_cholesky_` is W' for the first two and the factor itself for the others.
+The last two are not scikit-learn's.
 """
 
 from typing import Protocol
@@ -20,7 +23,7 @@ from numpy.typing import NDArray
 from scipy.linalg import lapack, solve_triangular
 
 from fastmix.engine.results import Array, Floats
-from fastmix.kernels import diag, full, spherical, tied
+from fastmix.kernels import diag, full, spherical, tied, tied_diag, tied_spherical
 from fastmix.kernels.expectation import Passes
 
 EPSILON = float(np.finfo(np.float64).eps)
@@ -52,6 +55,7 @@ class Covariance(Protocol):
     kernels: Passes
     precision_name: str  # in messages
     covariance_kind: str  # what covariances have to be
+    untied: str | None  # where scikit-learn lacks the type: its type with k covariances
 
     def shape(self, k: int, d: int) -> tuple[int, ...]:
         """Shape of the covariances, and of the precisions."""
@@ -167,6 +171,7 @@ class Full:
     kernels = full.PASSES
     precision_name = "full precision"
     covariance_kind = "symmetric, positive-definite"
+    untied: str | None = None
 
     def shape(self, k: int, d: int) -> tuple[int, ...]:
         return (k, d, d)
@@ -343,10 +348,7 @@ class Tied(Full):
         return _whitening(covariances, None)
 
     def refuse_flat(self, covariances: Floats, least: Floats) -> None:
-        try:
-            _refuse_flat(np.diagonal(covariances)[None], least.max(0)[None])
-        except CollapseError as error:
-            raise CollapseError(None, error.reason) from None
+        _refuse_flat_for_all(np.diagonal(covariances), least.max(0))
 
     def whiten(self, factor: Floats, c: int, diff: Floats) -> Floats:
         return diff @ factor.T
@@ -370,6 +372,7 @@ class Diag:
     kernels = diag.PASSES
     precision_name = "diag precision"
     covariance_kind = "positive"
+    untied: str | None = None
 
     def shape(self, k: int, d: int) -> tuple[int, ...]:
         return (k, d)
@@ -466,7 +469,7 @@ class Diag:
         return np.exp(2.0 * vector).reshape(self.shape(k, d))
 
     def marginal(self, covariances: Floats, dims: NDArray[np.int64]) -> Floats:
-        return covariances[:, dims]
+        return covariances[..., dims]
 
     def conditional(
         self,
@@ -531,6 +534,101 @@ class Spherical(Diag):
         return covariances
 
 
+class TiedDiag(Diag):
+    """Features are uncorrelated, and all components share their variances: mclust's model EEI."""
+
+    kernels = tied_diag.PASSES
+    precision_name = "tied_diag precision"
+    untied: str | None = "diag"
+
+    def shape(self, k: int, d: int) -> tuple[int, ...]:
+        return (d,)
+
+    def scatter_shape(self, k: int, d: int) -> tuple[int, ...]:
+        return (d,)
+
+    def n_parameters(self, k: int, d: int) -> int:
+        return d
+
+    def recentre(self, scatter: Floats, counts: Floats, shift: Floats, offset: Floats) -> Floats:
+        moved = scatter + counts @ (offset * offset - shift * shift)
+        return np.maximum(moved, 0.0)  # rounding must not make a variance negative
+
+    def covariances(self, scatter: Floats, counts: Floats, reg_covar: float) -> Floats:
+        return scatter / counts.sum() + reg_covar
+
+    def posterior(
+        self,
+        covariances: Floats,
+        counts: Floats,
+        gap: Floats,
+        prior: Floats,
+        degrees_of_freedom: float,
+    ) -> tuple[Floats, Floats]:
+        # one Wishart distribution that sees a component's average share of the rows, as for Tied
+        share = (counts / len(counts)).sum()
+        freedom = np.asarray(degrees_of_freedom + share)
+        believed = prior + self._per_variance(np.square(gap).mean(0))
+        return covariances * (share / freedom) + believed / freedom, freedom
+
+    def widened(self, scatter: Floats, counts: Floats, c: int | None, amount: float) -> Floats:
+        return scatter + counts.sum() * amount
+
+    def factor(self, covariances: Floats) -> Floats:
+        if not np.all(covariances > 0.0):
+            raise CollapseError(None, f"its smallest variance is {np.min(covariances):.3g}")
+        return 1.0 / np.sqrt(covariances)
+
+    def refuse_flat(self, covariances: Floats, least: Floats) -> None:
+        _refuse_flat_for_all(covariances, self._per_variance(least.max(0)))
+
+    def log_det(self, factor: Floats, k: int, d: int) -> Floats:
+        return np.broadcast_to(np.broadcast_to(np.log(factor), d).sum(), k)
+
+    def whiten(self, factor: Floats, c: int, diff: Floats) -> Floats:
+        return diff * factor
+
+    def stretch(self, before: Floats, after: Floats) -> tuple[Floats, Floats]:
+        change = after / before
+        return np.asarray(change.min()), np.asarray(change.max())
+
+    def to_full(self, covariances: Floats, k: int, d: int) -> Floats:
+        return np.broadcast_to(covariances * np.eye(d), (k, d, d))
+
+    def draw(self, random: RandomState, means: Array, covariances: Array, counts: Array) -> Array:
+        return super().draw(random, means, np.broadcast_to(covariances, means.shape), counts)
+
+    def _per_variance(self, by_feature: Floats) -> Floats:
+        """Mean of numbers (d,) over the features that a variance is of."""
+        return by_feature
+
+
+class TiedSpherical(TiedDiag):
+    """One variance for all features of all components, as k-means has it: mclust's model EII."""
+
+    kernels = tied_spherical.PASSES
+    precision_name = "tied_spherical precision"
+    untied: str | None = "spherical"
+
+    def shape(self, k: int, d: int) -> tuple[int, ...]:
+        return ()
+
+    def n_parameters(self, k: int, d: int) -> int:
+        return 1
+
+    def covariances(self, scatter: Floats, counts: Floats, reg_covar: float) -> Floats:
+        return self._per_variance(super().covariances(scatter, counts, reg_covar))
+
+    def prior_shape(self, d: int) -> tuple[int, ...]:
+        return ()
+
+    def marginal(self, covariances: Floats, dims: NDArray[np.int64]) -> Floats:
+        return covariances
+
+    def _per_variance(self, by_feature: Floats) -> Floats:
+        return np.asarray(by_feature.mean())
+
+
 def _symmetric(lower: Floats) -> Floats:
     """Symmetric matrices from their lower triangles."""
     return np.tril(lower) + np.swapaxes(np.tril(lower, -1), -1, -2)
@@ -543,6 +641,14 @@ def _refuse_flat(variances: Floats, least: Floats) -> None:
         c = int(np.argmax(flat.any(axis=1)))
         smallest = float(variances[c][flat[c]].min())
         raise CollapseError(c, f"a variance of {smallest:.3g} is rounding")
+
+
+def _refuse_flat_for_all(variances: Floats, least: Floats) -> None:
+    """The same of variances (d,) or () that all components share."""
+    try:
+        _refuse_flat(np.reshape(variances, (1, -1)), np.reshape(least, (1, -1)))
+    except CollapseError as error:
+        raise CollapseError(None, error.reason) from None
 
 
 def _whitening(covariance: Floats, component: int | None) -> Floats:
@@ -595,4 +701,6 @@ COVARIANCES: dict[str, Covariance] = {
     "tied": Tied(),
     "diag": Diag(),
     "spherical": Spherical(),
+    "tied_diag": TiedDiag(),
+    "tied_spherical": TiedSpherical(),
 }

@@ -1,12 +1,22 @@
 """The k-means loop: whatever the algorithm, rows become totals and totals become centers."""
 
 import math
+from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fastmix.engine.algorithms import Algorithm
-from fastmix.engine.results import AnyRows, Array, Floats, KMeansInit, KMeansResult, KMeansTotals
+from fastmix.engine.results import (
+    AnyRows,
+    Array,
+    Floats,
+    Inspection,
+    KMeansInit,
+    KMeansResult,
+    KMeansTotals,
+)
 from fastmix.engine.rows import take
 from fastmix.engine.watch import Watcher
 
@@ -32,11 +42,12 @@ def run(
         watcher.begin()
         totals = algorithm.assign(rows, centers, state)
         history.append(totals.objective)
-        totals, refilled = refill(rows, totals, state.labels, state.sq_dist)
+        inspect = partial(algorithm.inspect, rows, centers, state)
+        totals, refilled = refill(rows, totals, state.labels, inspect)
         moved = means(totals, centers)
         shift = np.sqrt(np.square(moved.astype(np.float64) - centers).sum(1))
         centers = moved
-        algorithm.move(state, shift)
+        algorithm.move(state, centers, shift)
         if verbose:
             print(f"Iteration {iteration}, inertia {scaled(totals.objective, rows)}.")
         at_rest = totals.changed == 0
@@ -56,13 +67,18 @@ def run(
     objective = history[-1]
     if not at_rest or refilled:
         objective = algorithm.assign(rows, centers, state).objective
-    labels, sq_dist = state.labels[: rows.n], state.sq_dist[: rows.n]
+    sq_dist, exactly = algorithm.inspect(rows, centers, state)
+    objective = objective if exactly is None else exactly
+    labels, sq_dist = state.labels[: rows.n], sq_dist[: rows.n]
     converged = at_rest or settled
     return KMeansResult(centers, labels, objective, len(history), converged, history, sq_dist)
 
 
 def refill(
-    rows: AnyRows, totals: KMeansTotals, labels: NDArray[np.int32], sq_dist: Array
+    rows: AnyRows,
+    totals: KMeansTotals,
+    labels: NDArray[np.int32],
+    inspect: Callable[[], Inspection],
 ) -> tuple[KMeansTotals, bool]:
     """Give every empty cluster one of the rows that are farthest from their centers.
 
@@ -71,7 +87,7 @@ def refill(
     empty = np.flatnonzero(totals.counts == 0)
     if not len(empty):
         return totals, False
-    labels, sq_dist, weight = labels[: rows.n], sq_dist[: rows.n], rows.weight[: rows.n]
+    labels, sq_dist, weight = labels[: rows.n], inspect().sq_dist[: rows.n], rows.weight[: rows.n]
     candidates = np.flatnonzero(weight > 0)
     farthest = candidates[np.argsort(-sq_dist[candidates], kind="stable")[: len(empty)]]
     if sq_dist[farthest[0]] == 0:  # nothing to gain: fewer distinct rows than clusters

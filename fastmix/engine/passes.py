@@ -252,9 +252,12 @@ def _group(rows: Rows, means: Array) -> int:
 
 
 def arguments(parameters: Parameters, dtype: DTypeLike, d: int) -> tuple[Array, Array, Array]:
-    """Means, whitening and constants as the kernels take them: C-ordered, in the dtype of the rows."""
+    """Means, whitening and constants as the kernels take them: C-ordered, in the dtype of the rows.
+
+    A single number has shape (1,): Numba hands an array of no dimension to threads as no array.
+    """
     values = parameters.means, parameters.factor, parameters.log_const
-    means, factor, constant = (np.array(v, dtype, order="C") for v in values)
+    means, factor, constant = (np.array(v, dtype, order="C", ndmin=1) for v in values)
     if means.shape[1] != d or len(constant) != len(means):
         raise ValueError(
             f"A mixture of {len(constant)} weights and means of shape {means.shape} does not fit rows "

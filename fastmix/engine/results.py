@@ -53,6 +53,13 @@ class KMeansTotals(NamedTuple):
     changed: int  # rows that changed label
 
 
+class Inspection(NamedTuple):
+    """Distances of rows to the centers they are assigned to."""
+
+    sq_dist: Array  # (>= n,) squared
+    objective: float | None  # their weighted sum; None: the last pass has told it exactly
+
+
 class KMeansResult(NamedTuple):
     """One finished run of k-means, in the frame of its rows."""
 

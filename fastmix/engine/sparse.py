@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from fastmix._numba import threads
-from fastmix.engine import algorithms, seeds
+from fastmix.engine import algorithms, lloyd, seeds
 from fastmix.engine import rows as dense
-from fastmix.engine.algorithms import Algorithm, move_lloyd
+from fastmix.engine.algorithms import Algorithm
 from fastmix.engine.results import Array, Floats, Frame, KMeansTotals, SparseRows
 from fastmix.kernels import sparse as kernels
 from fastmix.kernels.shards import MOST_SHARDS, SLOT_BYTES, shard_bounds
@@ -101,7 +101,7 @@ def assign(rows: SparseRows, centers: Array, state: Labelled) -> KMeansTotals:
     return KMeansTotals(counts.sum(0), sums.sum(0), objective, changed)
 
 
-LLOYD = Algorithm(start, assign, move_lloyd)
+LLOYD = Algorithm(start, assign, lloyd.move, lloyd.inspect)
 
 
 @algorithms.nearest.register

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.random import RandomState
 
 from fastmix.engine import kmeans
-from fastmix.engine.algorithms import choose
+from fastmix.engine.algorithms import AUTO, choose
 from fastmix.engine.covariances import COVARIANCES, Covariance
 from fastmix.engine.em import Model
 from fastmix.engine.passes import accumulate
@@ -113,7 +113,7 @@ def whitened(rows: Rows) -> Rows:
 def _clusters(rows: Rows, k: int, random: RandomState) -> KMeansResult:
     seeds = take(rows, plusplus(rows, k, random))
     tolerance = KMEANS_TOL * mean_variance(rows)
-    return kmeans.run(rows, seeds, choose("auto"), KMEANS_ITERATIONS, tolerance)
+    return kmeans.run(rows, seeds, choose(AUTO, *seeds.shape), KMEANS_ITERATIONS, tolerance)
 
 
 def _one_row_each(rows: Rows, indices: Array, covariance: Covariance) -> MixtureTotals:

@@ -15,6 +15,7 @@ import numpy as np
 from fastmix._numba import kernel
 
 SLACK = 1e-5  # relative: bounds are kept in float32
+FARTHEST = 3e38  # what float32 holds
 NATS = 0.5  # absolute: log-probabilities of float32 rows are that far off at worst
 
 
@@ -83,7 +84,8 @@ def certify(
         for i in range(sizes[t - first]):
             c = members[t - first, i]
             least = 2.0 * (np.float64(log_const[c]) - extremes[t - first, i, 0])
-            near[t, c] = np.sqrt(max(least, 0.0)) * (1.0 - SLACK)
+            bound = np.sqrt(max(least, 0.0)) * (1.0 - SLACK)
+            near[t, c] = bound if bound < FARTHEST else 0.0  # an infinite one would never shrink
             if extremes[t - first, i, 1] > best:
                 best = np.float64(extremes[t - first, i, 1])
                 far[t] = np.sqrt(2.0 * max(log_const[c] - best, 0.0)) * (1.0 + SLACK)

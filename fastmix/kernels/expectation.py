@@ -11,7 +11,7 @@
 A group is as many tiles as stay, with their responsibilities, in a core's own cache.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -31,8 +31,11 @@ GROUP_BYTES = 1 << 18
 
 
 class Passes(NamedTuple):
-    """The passes of one covariance type."""
+    """The passes of one covariance type, and the kernels that they are made of."""
 
+    log_prob: Any
+    add: Any
+    locate: Any
     expect: parallel_kernel
     infer: parallel_kernel
     rank: parallel_kernel
@@ -278,4 +281,4 @@ def passes(log_prob, add, locate=themselves):
                 share[c, i] = 0.0
                 holds[c, i // R] = 0
 
-    return Passes(expect, infer, rank, accumulate, tally)
+    return Passes(log_prob, add, locate, expect, infer, rank, accumulate, tally)

@@ -119,11 +119,14 @@ class Lanes:
 
     def extreme(self, vector, largest):
         """The largest or the least element of a vector without NaN."""
-        count, name = self.width, "max" if largest else "min"
-        kind = ir.FunctionType(self.scalar, [self.vector])
-        name = f"llvm.vector.reduce.f{name}.v{count}f{8 * self.size}"
-        function = cgutils.get_or_insert_function(self.builder.module, kind, name)
-        return self.builder.call(function, [vector], fastmath=("nnan",))
+        while vector.type.count > 1:  # a comparison and a choice are one instruction
+            half = vector.type.count // 2
+            low, high = (
+                self._pick(vector, vector, range(first, first + half)) for first in (0, half)
+            )
+            chosen = self.builder.fcmp_ordered(">" if largest else "<", low, high)
+            vector = self.builder.select(chosen, low, high)
+        return self.builder.extract_element(vector, I32(0))
 
     def sum_four(self, vectors):
         """The totals of up to four vectors as one vector of four, in a fixed order of additions."""

@@ -58,6 +58,26 @@ def assign(
                     changed[shard] += 1
 
 
+@parallel_kernel
+def add_rows(
+    shard,
+    start,
+    stop,  # in      tiles of this shard
+    tiles,  # in      (n_tiles, d, R)
+    n,  # in      rows
+    weight,  # in      (n_tiles * R,) float64
+    labels,  # in      (n_tiles * R,) int32
+    total,  # in/out  (n_shards, k, d + 1) float64, sums and in the last column weights
+):
+    """Add all rows to the sums of their clusters."""
+    d, R = tiles.shape[1], tiles.shape[2]
+    for i in range(start * R, min(stop * R, n)):
+        t, r, c, w = i // R, i % R, labels[i], weight[i]
+        for j in range(d):
+            total[shard, c, j] += w * tiles[t, j, r]
+        total[shard, c, d] += w
+
+
 @kernel
 def differ(
     left,  # in  (>= m,)

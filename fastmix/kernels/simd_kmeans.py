@@ -30,49 +30,62 @@ def _distances(lanes, rows, d, points, c, count):
     return sq
 
 
-def _emit_nearest(context, builder, sig, args):
-    lanes = Lanes(builder, sig.args[0].dtype)
-    (tile, (d, _)), (centers, (k, _)), (labels, _), (best, _) = (
-        array(context, builder, sig.args[i], args[i]) for i in range(4)
-    )
-    mul, add = builder.mul, builder.add
-    whole = ir.IntType(8 * lanes.size)  # labels as wide as the distances, while in registers
-    with lanes.loop(lanes.groups) as g:
-        lane = mul(g, I64(SIDE * lanes.width))
-        rows = lanes.at(tile, lane)
-        infinite = lanes.splat(lanes.scalar(float("inf")))
-        nobody = ir.Constant(ir.VectorType(whole, lanes.width), None)
-        least = [lanes.variable(infinite) for _ in range(SIDE)]
-        index = [lanes.variable(nobody) for _ in range(SIDE)]
+def _emit_nearest(with_second):
+    """Emitter of labels and squared distances to the nearest center, and to the second nearest if wanted."""
 
-        def some(c, count, rows=rows, least=least, index=index):
-            sq = _distances(lanes, rows, d, centers, c, count)
-            for a in range(count):
-                label = add(c, I64(a))
-                label = builder.trunc(label, whole) if lanes.size < 8 else label
-                label = lanes.splat(label)
-                for v in range(SIDE):
-                    new, old = lanes.get(sq[a][v]), lanes.get(least[v])
-                    closer = builder.fcmp_ordered("<", new, old)
-                    lanes.set(least[v], builder.select(closer, new, old))
-                    lanes.set(index[v], builder.select(closer, label, lanes.get(index[v])))
+    def emit(context, builder, sig, args):
+        lanes = Lanes(builder, sig.args[0].dtype)
+        (tile, (d, _)), (centers, (k, _)), (labels, _), *outs = (
+            array(context, builder, kind, value) for kind, value in zip(sig.args, args, strict=True)
+        )
+        mul, add, select = builder.mul, builder.add, builder.select
+        whole = ir.IntType(8 * lanes.size)  # labels as wide as the distances, while in registers
+        with lanes.loop(lanes.groups) as g:
+            lane = mul(g, I64(SIDE * lanes.width))
+            rows = lanes.at(tile, lane)
+            infinite = lanes.splat(lanes.scalar(float("inf")))
+            nobody = ir.Constant(ir.VectorType(whole, lanes.width), None)
+            least = [[lanes.variable(infinite) for _ in range(SIDE)] for _ in outs]
+            index = [lanes.variable(nobody) for _ in range(SIDE)]
 
-        lanes.each(k, some)
-        for v in range(SIDE):
-            here = add(lane, I64(v * lanes.width))
-            label = lanes.get(index[v])
-            if lanes.size > 4:
-                label = builder.trunc(label, ir.VectorType(I32, lanes.width))
-            lanes.store(label, labels, here, size=4)
-            lanes.store(lanes.get(least[v]), best, here)
-    return context.get_dummy_value()
+            def some(c, count, rows=rows, least=least, index=index):
+                sq = _distances(lanes, rows, d, centers, c, count)
+                for a in range(count):
+                    label = add(c, I64(a))
+                    label = builder.trunc(label, whole) if lanes.size < 8 else label
+                    label = lanes.splat(label)
+                    for v in range(SIDE):
+                        new, old = lanes.get(sq[a][v]), lanes.get(least[0][v])
+                        closer = builder.fcmp_ordered("<", new, old)
+                        if with_second:
+                            other, second = select(closer, old, new), lanes.get(least[1][v])
+                            better = builder.fcmp_ordered("<", other, second)
+                            lanes.set(least[1][v], select(better, other, second))
+                        lanes.set(least[0][v], select(closer, new, old))
+                        lanes.set(index[v], select(closer, label, lanes.get(index[v])))
+
+            lanes.each(k, some)
+            for v in range(SIDE):
+                here = add(lane, I64(v * lanes.width))
+                label = lanes.get(index[v])
+                if lanes.size > 4:
+                    label = builder.trunc(label, ir.VectorType(I32, lanes.width))
+                lanes.store(label, labels, here, size=4)
+                for (out, _), found in zip(outs, least, strict=True):
+                    lanes.store(lanes.get(found[v]), out, here)
+        return context.get_dummy_value()
+
+    return emit
+
+
+_emit_best, _emit_two = _emit_nearest(False), _emit_nearest(True)
 
 
 @intrinsic
 def _nearest(typing, tile, centers, labels, best):
     refuse(tile.dtype, tile=tile, centers=centers, best=best)
     refuse(types.int32, labels=labels)
-    return types.void(tile, centers, labels, best), _emit_nearest
+    return types.void(tile, centers, labels, best), _emit_best
 
 
 def _nearest_plainly(tile, centers, labels, best):
@@ -81,6 +94,21 @@ def _nearest_plainly(tile, centers, labels, best):
         sq_dist = ((tile - center[:, None]) ** 2).sum(0)
         closer = sq_dist < best
         best[closer], labels[closer] = sq_dist[closer], c
+
+
+@intrinsic
+def _two_nearest(typing, tile, centers, labels, best, second):
+    refuse(tile.dtype, tile=tile, centers=centers, best=best, second=second)
+    refuse(types.int32, labels=labels)
+    return types.void(tile, centers, labels, best, second), _emit_two
+
+
+def _two_nearest_plainly(tile, centers, labels, best, second):
+    _nearest_plainly(tile, centers, labels, best)
+    second[:] = np.inf
+    for c, center in enumerate(centers):
+        sq_dist = ((tile - center[:, None]) ** 2).sum(0)
+        second[:] = np.where(labels == c, second, np.fmin(second, sq_dist))
 
 
 def _emit_remaining(context, builder, sig, args):
@@ -119,6 +147,7 @@ def _remaining_plainly(tile, points, closest, left):
 
 
 if JIT:
-    nearest, remaining = _nearest, _remaining
+    nearest, two_nearest, remaining = _nearest, _two_nearest, _remaining
 else:
-    nearest, remaining = _nearest_plainly, _remaining_plainly
+    nearest, two_nearest = _nearest_plainly, _two_nearest_plainly
+    remaining = _remaining_plainly

@@ -167,7 +167,8 @@ def _share_out(
 def _share_out_plainly(
     log_prob, n_tiles, members, sizes, reach, weight, top, total, holds, extremes
 ):
-    lowest, R = EXP[log_prob.itemsize][-1], top.size // holds.shape[1]
+    _, _, _, _, least, _, _, lowest = EXP[log_prob.itemsize]
+    R = top.size // holds.shape[1]
     for t in range(n_tiles):
         rows, named = slice(t * R, (t + 1) * R), members[t, : sizes[t]]
         own = log_prob[named, rows]
@@ -176,7 +177,8 @@ def _share_out_plainly(
         top[rows] = np.maximum(own.max(0, initial=lowest), lowest)
         gaps = own - top[rows].astype(own.dtype)
         held = (gaps > reach[named, None]).any(1)
-        e = np.where(held[:, None], np.exp(np.maximum(gaps, -700)) * (gaps > -700), 0)
+        e = np.exp(np.maximum(gaps, least), dtype=np.float64)
+        e = np.where(held[:, None] & (gaps >= least), e, 0.0)
         total[rows] = e.sum(0)
         log_prob[named, rows] = e * (weight[rows] / np.where(total[rows] > 0, total[rows], 1.0))
         holds[named[held], t] = 1

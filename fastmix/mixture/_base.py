@@ -268,10 +268,32 @@ class Mixture(DensityMixin, Convertible):
         self.precisions_ = public(covariance.precisions(found.factor))
         self.precisions_cholesky_ = public(covariance.to_chol(found.factor))
 
+    def _different_there(self) -> dict[str, Any]:
+        """A type that scikit-learn has not, as the one of the same densities."""
+        untied = COVARIANCES[self.covariance_type].untied
+        if untied is None:
+            return {}
+        warnings.warn(
+            f"scikit-learn has no covariance_type={self.covariance_type!r}: the mixture becomes "
+            f"{untied!r}, with the shared variances repeated. Its densities are the same, but its "
+            "bic and aic count the parameters of that type, and fitting it again frees them.",
+            UserWarning,
+            stacklevel=3,
+        )
+        shared = ("precisions_init", "covariances_", "precisions_", "precisions_cholesky_")
+        values = {name: getattr(self, name, None) for name in (*shared, "degrees_of_freedom_")}
+        return {"covariance_type": untied} | {
+            name: np.repeat(np.asarray(value)[None], len(self.means_), axis=0)
+            for name, value in values.items()
+            if value is not None
+        }
+
     def _complete(self) -> None:
         self._fitted_type = self.covariance_type
         self.init_results_ = []
-        self.lower_bounds_ = list(getattr(self, "lower_bounds_", ()))
+        # scikit-learn's Bayesian bounds are arrays of one number where the covariance is tied
+        self.lower_bounds_ = [float(np.sum(each)) for each in getattr(self, "lower_bounds_", ())]
+        self.lower_bound_ = float(np.sum(self.lower_bound_))
 
     def _fitted_means(self) -> tuple[NDArray[Any], Floats]:
         """Origin and means relative to it: of the fit, or of means_ where somebody has set them since."""

@@ -31,9 +31,11 @@ class BayesianGaussianMixture(Mixture):
     ----------
     n_components : int, default=1
         Most components, k.
-    covariance_type : {'full', 'tied', 'diag', 'spherical'}, default='full'
+    covariance_type : {'full', 'tied', 'diag', 'spherical', 'tied_diag', 'tied_spherical'}, \
+default='full'
         Shape of the components: any ellipsoid each, one ellipsoid for all, ellipsoids along the axes,
-        or spheres.
+        spheres, one ellipsoid along the axes for all, or one sphere for all. scikit-learn has the
+        first four.
     tol : float, default=1e-3
         A run stops when the lower bound, a total over all rows, moves by less than this.
     reg_covar : float, default=1e-6
@@ -74,8 +76,8 @@ default='dirichlet_process'
         n_features.
     covariance_prior : float or array-like, default=None
         Believed covariance times the degrees of freedom: of shape (n_features, n_features) for
-        'full' and 'tied', (n_features,) for 'diag', a number for 'spherical'. None means the sample
-        covariance of X, its diagonal, or the mean of that.
+        'full' and 'tied', (n_features,) for 'diag' and 'tied_diag', a number for 'spherical' and
+        'tied_spherical'. None means the sample covariance of X, its diagonal, or the mean of that.
     random_state : int, RandomState instance or None, default=None
         Seed of the starts and of :meth:`sample`.
     warm_start : bool, default=False
@@ -91,8 +93,9 @@ default='dirichlet_process'
         - 'reseed': the component restarts at a row that is poorly explained, drawn with
           ``random_state``, with the covariance of the whole data and weight 1/k, at most three
           times a run;
-        - 'regularize': just as much is added to the variances of that component that its covariance
-          has no eigenvalue below 1e-6 of the mean variance of the features.
+        - 'regularize': just as much is added to the variances of the rows of that component that no
+          eigenvalue is below 1e-6 of the mean variance of the features, before the prior takes its
+          share.
 
         The last two warn with a RuntimeWarning. A covariance that all components share cannot be
         reseeded. The likelihood may fall at such an event.
@@ -109,19 +112,21 @@ default='dirichlet_process'
     means_ : ndarray of shape (n_components, n_features)
         Expected means.
     covariances_ : ndarray
-        Covariances, of shape (k, d, d), (d, d), (k, d) or (k,) by ``covariance_type``: the inverse
-        of the expected precisions.
+        Covariances, of shape (k, d, d), (d, d), (k, d), (k,), (d,) or () by ``covariance_type``: the
+        inverse of the expected precisions.
     precisions_ : ndarray
         Expected precisions, of the same shape.
     precisions_cholesky_ : ndarray
-        Upper triangular U with U U' = precision; inverse standard deviations for the last two types.
+        Upper triangular U with U U' = precision for 'full' and 'tied'; for the others inverse standard
+        deviations.
     weight_concentration_ : tuple of two ndarrays of shape (n_components,) or one ndarray
         Parameters of the Beta distributions of the shares of a process; of the Dirichlet
         distribution, one array.
     mean_precision_ : ndarray of shape (n_components,)
         How many rows the knowledge of every mean is worth.
     degrees_of_freedom_ : ndarray of shape (n_components,) or float
-        How many rows the knowledge of every covariance is worth; one number for 'tied'.
+        How many rows the knowledge of every covariance is worth; one number where components share
+        one.
     weight_concentration_prior_ : float
         The prior that was used.
     mean_precision_prior_ : float
@@ -156,9 +161,9 @@ default='dirichlet_process'
     -----
     The posterior is that of [1]_, section 10.2, and its E-step is the one of
     :class:`GaussianMixture` with another constant for every component: one pass over the rows, one
-    packed copy of X and at most about 50 bytes a row. `score_samples` and `score` take expected logarithms of the
-    parameters, as in scikit-learn: they are not a log-likelihood. Weights of rows are evidence:
-    doubling all ``sample_weight`` makes the posterior narrower.
+    packed copy of X and at most about 50 bytes a row. `score_samples` and `score` take expected
+    logarithms of the parameters, as in scikit-learn: they are not a log-likelihood. Weights of rows
+    are evidence: doubling all ``sample_weight`` makes the posterior narrower.
 
     References
     ----------

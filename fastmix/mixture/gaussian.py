@@ -1,6 +1,7 @@
 """The mixture of maximum likelihood."""
 
 from collections.abc import Callable
+from numbers import Real
 from typing import Any, Self
 
 import numpy as np
@@ -29,9 +30,22 @@ class GaussianMixture(Mixture):
     ----------
     n_components : int, default=1
         Number of components, k.
-    covariance_type : {'full', 'tied', 'diag', 'spherical'}, default='full'
-        Shape of the components: any ellipsoid each, one ellipsoid for all, ellipsoids along the axes,
-        or spheres.
+    covariance_type : {'full', 'tied', 'diag', 'spherical', 'tied_diag', 'tied_spherical'}, \
+default='full'
+        Shape of the components. With the shapes of ``covariances_`` and mclust's names [3]_:
+
+        ================  =================  =====================================  =====
+        covariance_type   ``covariances_``   components                             model
+        ================  =================  =====================================  =====
+        'full'            (k, d, d)          any ellipsoid each                     VVV
+        'tied'            (d, d)             one ellipsoid for all                  EEE
+        'diag'            (k, d)             an ellipsoid along the axes each       VVI
+        'spherical'       (k,)               a sphere each                          VII
+        'tied_diag'       (d,)               one ellipsoid along the axes for all   EEI
+        'tied_spherical'  ()                 one sphere for all                     EII
+        ================  =================  =====================================  =====
+
+        scikit-learn has the first four.
     tol : float, default=1e-3
         EM stops when the mean log-likelihood moves by less than this.
     reg_covar : float, default=1e-6
@@ -61,7 +75,7 @@ class GaussianMixture(Mixture):
         Weights to start from; None leaves them to init_params.
     means_init : array-like of shape (n_components, n_features), default=None
         Means to start from.
-    precisions_init : array-like, default=None
+    precisions_init : array-like or float, default=None
         Precisions (inverse covariances) to start from, of the shape of ``covariances_``.
     random_state : int, RandomState instance or None, default=None
         Seed of the starts and of :meth:`sample`.
@@ -100,11 +114,12 @@ class GaussianMixture(Mixture):
     means_ : ndarray of shape (n_components, n_features)
         Means.
     covariances_ : ndarray
-        Covariances, of shape (k, d, d), (d, d), (k, d) or (k,) by ``covariance_type``.
+        Covariances, of a shape by ``covariance_type``.
     precisions_ : ndarray
         Their inverses, of the same shape.
     precisions_cholesky_ : ndarray
-        Upper triangular U with U U' = precision; inverse standard deviations for the last two types.
+        Upper triangular U with U U' = precision for 'full' and 'tied'; for the others inverse standard
+        deviations.
     converged_ : bool
         Whether the best run stopped before ``max_iter``.
     n_iter_ : int
@@ -142,6 +157,9 @@ class GaussianMixture(Mixture):
     .. [2] Varadhan, R. and Roland, C. (2008). Simple and globally convergent methods for
        accelerating the convergence of any EM algorithm. Scandinavian Journal of Statistics 35(2),
        335-353. doi:10.1111/j.1467-9469.2007.00585.x
+    .. [3] Scrucca, L., Fop, M., Murphy, T. B. and Raftery, A. E. (2016). mclust 5: clustering,
+       classification and density estimation using Gaussian finite mixture models. The R Journal
+       8(1), 289-317, table 3. doi:10.32614/RJ-2016-021
 
     Examples
     --------
@@ -161,7 +179,7 @@ class GaussianMixture(Mixture):
         **Mixture._parameter_constraints,
         "weights_init": ["array-like", None],
         "means_init": ["array-like", None],
-        "precisions_init": ["array-like", None],
+        "precisions_init": ["array-like", Real, None],
         "accelerate": [validation.StrOptions({name for name in ACCELERATIONS if name}), None],
     }
 
@@ -223,9 +241,10 @@ class GaussianMixture(Mixture):
             Share of every component, from 0 to 1; they sum to 1.
         means : array-like of shape (n_components, n_features)
             Means.
-        covariances : array-like
-            Covariances, of shape (k, d, d), (d, d), (k, d) or (k,) by ``covariance_type``.
-        covariance_type : {'full', 'tied', 'diag', 'spherical'}, default='full'
+        covariances : array-like or float
+            Covariances, of the shape of ``covariances_``.
+        covariance_type : {'full', 'tied', 'diag', 'spherical', 'tied_diag', 'tied_spherical'}, \
+default='full'
             Shape of the components.
 
         Returns

@@ -39,7 +39,7 @@ def plot_gmm(
     ----------
     model : GaussianMixture, BayesianGaussianMixture or alike, of fastmix or scikit-learn
         Whatever has `fit`, `predict` and, once fitted, `means_` of shape (k, d), `weights_`,
-        `covariances_` and `covariance_type`, any of the four. A model not yet fitted is fitted
+        `covariances_` and `covariance_type`, any of fastmix's. A model not yet fitted is fitted
         on X, in place; a fitted one is drawn as it is.
     X : array-like or DataFrame of shape (n, d), d >= 2
         The rows to draw, never changed. Above 50 000 rows a fixed random 50 000 are drawn.

@@ -51,3 +51,16 @@ def random_covariances(rng, covariance_type):
         return naive.from_full(matrices, np.ones(k), covariance_type)
 
     return make
+
+
+@pytest.fixture
+def problem(blobs, parameters, covariance_type):
+    """Maker of overlapping blobs and of a mixture from half of them, for oracle and engine."""
+
+    def make(n=90, d=2, k=3, gap=4.0):
+        X, truth, _ = blobs(n=n, d=d, k=k, gap=gap)
+        half = n // 2
+        start = naive.m_step(X[:half], naive.one_hot(truth[:half], k), covariance_type, 0.1)
+        return X, start, parameters(*start)
+
+    return make

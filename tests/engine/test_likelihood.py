@@ -93,7 +93,7 @@ def test_a_collapse_names_the_component_and_ways_out(rng, packed, covariance):
         assert way_out in str(error.value)
 
 
-@pytest.mark.parametrize("covariance_type", ["tied"], indirect=True)
+@pytest.mark.parametrize("covariance_type", ["tied", "tied_diag", "tied_spherical"], indirect=True)
 def test_a_collapse_of_the_shared_covariance_names_no_component(packed, covariance):
     totals = accumulate(
         packed(np.zeros((9, 2))), [np.ones((9, K)) / K], np.zeros((K, 2)), covariance

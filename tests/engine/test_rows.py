@@ -13,14 +13,17 @@ from fastmix.engine.results import Frame
 from fastmix.engine.rows import (
     ROWS_A_SHARD,
     Columns,
+    arrange,
     frame_of,
     from_frame,
     mean_variance,
     measure,
     pack,
     power_of_two,
+    put_back,
     take,
     to_frame,
+    writeable,
 )
 from fastmix.kernels.tiles import tile_rows
 
@@ -197,6 +200,64 @@ def test_take_gives_rows_in_any_order(rng, dtype, packed):
     got = take(packed(X), chosen)
     assert_array_equal(got, X[chosen])
     assert got.flags.c_contiguous
+
+
+# --- arrange, put_back -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("n", [1, 31, 64, 65, 200])
+def test_rows_in_another_order_carry_their_weights(rng, dtype, n):
+    X, weight = rng.normal(size=(n, 3)).astype(dtype), rng.uniform(size=n)
+    rows, plain = (pack(X, framed(X), weight, 1) for _ in range(2))
+    order = rng.permutation(n)
+    places = rows.tiles.ctypes.data, rows.weight.ctypes.data
+    arrange(rows, order)
+    assert_array_equal(take(rows, np.arange(n)), take(plain, order))
+    assert_array_equal(rows.weight[:n], plain.weight[order])
+    assert_array_equal(rows.weight[n:], 0)
+    assert_array_equal(take(rows, np.arange(n, rows.weight.size)), 0)
+    assert (rows.tiles.ctypes.data, rows.weight.ctypes.data) == places
+
+
+@pytest.mark.parametrize("n", [1, 31, 64, 65, 200])
+def test_rows_are_put_back_bit_for_bit(rng, dtype, n, assert_same_bits):
+    X, weight = rng.normal(size=(n, 3)).astype(dtype), rng.uniform(size=n)
+    rows, plain = (pack(X, framed(X), weight, 1) for _ in range(2))
+    order = rng.permutation(n)
+    arrange(rows, order)
+    put_back(rows, order)
+    assert_same_bits(rows, plain)
+
+
+# --- writeable -------------------------------------------------------------------------------
+
+
+def test_what_may_be_written_to_is_taken_as_it_is(rng):
+    X = rng.normal(size=(5, 2))
+    assert writeable(X) is X
+
+
+@pytest.mark.parametrize("start", [0, 3])
+def test_what_may_not_be_written_to_is_seen_in_its_own_memory(rng, dtype, start):
+    X = rng.normal(size=(9, 2)).astype(dtype)
+    X.flags.writeable = False
+    view = X[start:]
+    got = writeable(view)
+    assert got.flags.writeable
+    assert got.flags.c_contiguous
+    assert got.ctypes.data == view.ctypes.data
+    assert got.dtype == dtype
+    assert_array_equal(got, view)
+    assert not X.flags.writeable
+
+
+def test_memory_outlives_the_array_it_was_lent_by(rng):
+    X = rng.normal(size=(1000, 3))
+    expected = X.copy()
+    X.flags.writeable = False
+    lent = writeable(X)
+    del X
+    assert_array_equal(lent, expected)
 
 
 # --- mean_variance ---------------------------------------------------------------------------

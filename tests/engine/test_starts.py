@@ -11,7 +11,7 @@ from fastmix.engine.covariances import CollapseError
 from fastmix.engine.likelihood import Given, Likelihood, log_const
 from fastmix.engine.results import Frame
 from fastmix.engine.rows import pack, take
-from fastmix.engine.shares import blocks, mean_and_variances, one_hot, overall
+from fastmix.engine.shares import blocks, mean_and_variances, overall
 from fastmix.engine.starts import STARTS, start, whitened
 
 N, D, K = 150, 2, 4
@@ -117,11 +117,6 @@ def test_weights_of_rows_count_among_clusters_but_not_among_single_rows(X, packe
     assert_array_equal(totals.counts, 1)
     drawn = RandomState(0).choice(N, K, replace=False, p=weight / weight.sum())
     assert_array_equal(totals.origin, take(rows, drawn))
-
-
-def test_one_hot_gives_every_row_to_its_label():
-    labels = np.array([2, 0, 2, 1], np.int32)
-    assert_array_equal(one_hot(labels, 4), naive.one_hot(labels, 4))
 
 
 # --- whitened rows ---------------------------------------------------------------------------

@@ -10,7 +10,8 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from fastmix._numba import kernel
-from fastmix.kernels.lloyd import assign, distances, label, sq_distances
+from fastmix.kernels.exact import grid
+from fastmix.kernels.lloyd import add_rows, assign, distances, label, sq_distances
 from fastmix.kernels.simd_kmeans import nearest as nearest_in_registers
 from fastmix.kernels.tiles import tile_rows
 
@@ -85,45 +86,69 @@ def test_a_row_that_is_no_number_is_infinitely_far_from_center_0(dtype, in_tiles
 # --- all rows --------------------------------------------------------------------------------
 
 
-def test_assign_labels_and_totals_every_row_once(
+def exact_grids(weight, X):
+    heaviest = float(weight.max())
+    return np.array([grid(heaviest * float(np.abs(X).max()), len(X)), grid(heaviest, len(X))])
+
+
+def test_assign_labels_every_row_and_takes_changes_along(
     rng, rows, centers, size, in_tiles, in_lanes, guarded
 ):
     n, d, k = size
-    weight = rng.randint(4, size=n) / 2.0  # a quarter of them 0
+    weight = rng.randint(1, 4, size=n) / 2.0
+    weight[rng.randint(4, size=n) == 0] = 0.0
+    weight[0] = 1.5
     tiles = guarded(in_tiles(rows, GARBAGE))
     lanes = guarded(in_lanes(weight, tiles))
-    old = rng.randint(k, size=n).astype(np.int32)
+    old = rng.randint(-1, k, size=n).astype(np.int32)
     labels = guarded(in_lanes(old, tiles, padding=-7))
     sq_dist = guarded(np.full(lanes.size, np.nan, rows.dtype))
-    slots = np.zeros((3, k)), np.zeros((3, k, d)), np.zeros(3), np.zeros(3, np.int64)
-    before = [slot + 5 for slot in slots]
-    counts, sums, objective, changed = (guarded(slot) for slot in before)
-    given = tiles, n, lanes, guarded(centers)
-    assign.block(1, 0, len(tiles), *given, labels, sq_dist, counts, sums, objective, changed)
+    slots = np.zeros((3, k, d + 1)), np.zeros((3, k, d + 1)), np.zeros(3), np.zeros(3, np.int64)
+    high, low, objective, changed = (guarded(slot) for slot in slots)
+    given = tiles, n, lanes, guarded(centers), exact_grids(weight, rows)
+    assign.block(1, 0, len(tiles), *given, labels, sq_dist, high, low, objective, changed)
     expected, best, _ = naive.nearest(rows, centers)
-    expected_counts, expected_sums = naive.cluster_totals(rows, weight, expected, k)
     assert_array_equal(labels[:n], expected)
     assert_array_equal(labels[n:], -7)
     assert_array_equal(sq_dist[:n], best)
-    assert_array_equal(counts[1], 5 + expected_counts)
-    assert_array_equal(sums[1], 5 + expected_sums)
-    assert objective[1] == 5 + naive.inertia(rows, weight, expected, centers)
-    assert changed[1] == 5 + np.count_nonzero(expected != old)
-    for got, start in zip((counts, sums, objective, changed), before, strict=True):
-        assert_array_equal(got[[0, 2]], start[[0, 2]])  # the slots of other shards
+    counts, sums = naive.cluster_totals(rows, weight, expected, k)
+    held = old >= 0
+    before = naive.cluster_totals(rows[held], weight[held], old[held], k)
+    assert_array_equal((high + low)[1, :, d], counts - before[0])
+    assert_array_equal((high + low)[1, :, :d], sums - before[1])
+    assert objective[1] == naive.inertia(rows, weight, expected, centers)
+    assert changed[1] == np.count_nonzero(expected != old)
+    for got in (high, low, objective, changed):
+        assert_array_equal(got[[0, 2]], 0)  # the slots of other shards
 
 
 def test_assign_of_one_shard_leaves_the_other_tiles_alone(dtype, in_tiles):
     R = tile_rows(dtype)
     tiles, centers = in_tiles(np.ones((3 * R, 1), dtype)), np.ones((1, 1), dtype)
     labels, sq_dist = np.full(3 * R, -1, np.int32), np.full(3 * R, np.nan, dtype)
-    counts, sums, objective = np.zeros((1, 1)), np.zeros((1, 1, 1)), np.zeros(1)
+    high, low, objective = np.zeros((1, 1, 2)), np.zeros((1, 1, 2)), np.zeros(1)
     changed = np.zeros(1, np.int64)
-    given = tiles, 3 * R, np.ones(3 * R), centers
-    assign.block(0, 1, 2, *given, labels, sq_dist, counts, sums, objective, changed)
+    weight = np.ones(3 * R)
+    given = tiles, 3 * R, weight, centers, exact_grids(weight, np.ones((3 * R, 1)))
+    assign.block(0, 1, 2, *given, labels, sq_dist, high, low, objective, changed)
     assert_array_equal(np.flatnonzero(labels == 0), np.arange(R, 2 * R))
     assert_array_equal(np.flatnonzero(sq_dist == 0), np.arange(R, 2 * R))
-    assert (counts[0, 0], changed[0]) == (R, R)
+    assert (high[0, 0, 1] + low[0, 0, 1], changed[0]) == (R, R)
+
+
+def test_all_rows_are_added_to_the_sums_of_their_labels(
+    rng, rows, size, in_tiles, in_lanes, guarded
+):
+    n, d, k = size
+    weight, labels = rng.randint(4, size=n) / 2.0, rng.randint(k, size=n).astype(np.int32)
+    tiles = guarded(in_tiles(rows, GARBAGE))
+    total = guarded(np.zeros((2, k, d + 1)))
+    lanes = guarded(in_lanes(weight, tiles))
+    add_rows.block(1, 0, len(tiles), tiles, n, lanes, guarded(in_lanes(labels, tiles)), total)
+    counts, sums = naive.cluster_totals(rows, weight, labels, k)
+    assert_array_equal(total[1, :, d], counts)
+    assert_array_equal(total[1, :, :d], sums)
+    assert_array_equal(total[0], 0)
 
 
 def test_label_is_the_first_half_of_assign(rng, rows, centers, size, in_tiles, in_lanes, guarded):
@@ -157,10 +182,10 @@ def test_three_threads_assign_the_same_bits_as_one(rng, in_tiles, in_lanes, asse
 
     def totals(n_threads):
         found = [np.full(weight.size, -1, np.int32), np.zeros(weight.size, np.float32)]
-        found += [np.zeros((7, k)), np.zeros((7, k, d)), np.zeros(7), np.zeros(7, np.int64)]
-        assign(n_threads, bounds, tiles, n, weight, centers, *found)
+        found += [np.zeros((7, k, d + 1)), np.zeros((7, k, d + 1)), np.zeros(7), np.zeros(7, int)]
+        assign(n_threads, bounds, tiles, n, weight, centers, exact_grids(weight, X), *found)
         return found
 
     one = totals(1)
-    assert one[2].sum() == pytest.approx(weight.sum())
+    assert (one[2] + one[3])[..., d].sum() == pytest.approx(weight.sum())
     assert_same_bits(totals(3), one)

@@ -8,7 +8,19 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.testing import assert_allclose, assert_array_equal
 
-from fastmix.kernels.tiles import column_range, n_tiles, pack, square, take_rows, tile_rows
+from fastmix.kernels.tiles import (
+    LANES,
+    add_range,
+    column_range,
+    n_tiles,
+    pack,
+    pack_in_order,
+    pack_rows,
+    sort_rows,
+    square,
+    take_rows,
+    tile_rows,
+)
 
 EPS = np.finfo(np.float64).eps
 
@@ -39,6 +51,52 @@ def test_pack_writes_its_own_tiles_only(rng, dtype, in_tiles, guarded):
     pack.block(1, 1, 3, X, np.zeros(2, dtype), dtype.type(1), got)
     assert_array_equal(got[1:3], expected[1:3])
     assert np.isnan(got[[0, 3]]).all()
+
+
+def test_pack_rows_begins_with_the_first_tile(rng, size, dtype, in_tiles, guarded):
+    X = guarded(rng.normal(size=(size.n, size.d)).astype(dtype))
+    origin, scale = guarded(rng.normal(size=size.d).astype(dtype)), dtype.type(4)
+    expected = in_tiles((X - origin) * scale)
+    got = guarded(np.full_like(expected, np.nan))
+    pack_rows(X, origin, scale, got)
+    assert_array_equal(got, expected)
+
+
+def test_pack_in_order_is_pack_of_the_rows_in_that_order(rng, size, dtype, guarded):
+    X = guarded(rng.normal(size=(size.n, size.d)).astype(dtype))
+    origin, scale = guarded(rng.normal(size=size.d).astype(dtype)), dtype.type(0.25)
+    order = guarded(rng.permutation(size.n))
+    shape = n_tiles(size.n, dtype), size.d, tile_rows(dtype)
+    got, expected = guarded(np.full(shape, np.nan, dtype)), np.full(shape, np.nan, dtype)
+    pack_in_order.block(0, 0, len(got), X, order, origin, scale, got)
+    pack.block(0, 0, len(got), X[order], origin, scale, expected)
+    assert_array_equal(got, expected)
+
+
+def test_pack_in_order_writes_its_own_tiles_only(rng, dtype, in_tiles, guarded):
+    X = rng.normal(size=(3 * tile_rows(dtype) + 1, 2)).astype(dtype)
+    order = rng.permutation(len(X))
+    expected = in_tiles(X[order])
+    got = guarded(np.full_like(expected, np.nan))
+    pack_in_order.block(1, 1, 3, X, order, np.zeros(2, dtype), dtype.type(1), got)
+    assert_array_equal(got[1:3], expected[1:3])
+    assert np.isnan(got[[0, 3]]).all()
+
+
+@pytest.mark.parametrize(("n", "k"), [(0, 1), (1, 1), (9, 1), (10, 3), (500, 7), (50, 90)])
+def test_rows_are_sorted_by_two_keys_and_keep_their_order_otherwise(rng, n, k, guarded):
+    first, second = guarded(rng.randint(k, size=n)), guarded(rng.randint(k, size=n))
+    order = guarded(np.arange(n))
+    sort_rows(first, second, k, order)
+    assert_array_equal(order, np.lexsort((second, first)))
+
+
+@given(st.lists(st.tuples(st.integers(0, 4), st.integers(0, 4)), max_size=40))
+def test_sorted_rows_are_a_permutation(keys):
+    first, second = np.array(keys, np.int64).reshape(-1, 2).T.copy()
+    order = np.arange(len(keys))
+    sort_rows(first, second, 5, order)
+    assert_array_equal(order, np.lexsort((second, first)))
 
 
 @given(
@@ -75,6 +133,27 @@ def test_column_range_looks_at_its_own_rows_only(rng, size, dtype, guarded):
     assert_allclose(total[1], m * mean, rtol=0, atol=(m + 1) * EPS * np.abs(X).sum(0).max())
     for slots in (total, low, high):
         assert np.isnan(slots[[0, 2]]).all()
+
+
+@pytest.mark.parametrize("d", range(1, 71))
+def test_column_range_of_any_width(rng, d, dtype, guarded):
+    """Narrow rows are read side by side, LANES values at once, and what is left row by row."""
+    at_once = max(1, LANES // d)
+    for n in {1, at_once - 1, at_once, at_once + 1, 3 * at_once + 2} - {0}:
+        X = guarded(rng.randint(-99, 100, (n, d)).astype(dtype))  # integers: every sum is exact
+        total, low, high = (guarded(np.full((1, d), np.nan)) for _ in range(3))
+        column_range.block(0, 0, n, X, total, low, high)
+        assert_array_equal(total[0], X.sum(0, dtype=np.float64))
+        assert_array_equal(low[0], X.min(0))
+        assert_array_equal(high[0], X.max(0))
+
+
+def test_add_range_adds_to_what_is_there(dtype):
+    total, low, high = np.ones(4), np.array([0.0, 5, 5, 5]), np.array([0.0, 1, 7, 1])
+    add_range(np.array([3, 4, 6], dtype), total, low, high)
+    assert_array_equal(total, [4, 5, 7, 1])
+    assert_array_equal(low, [0, 4, 5, 5])
+    assert_array_equal(high, [3, 4, 7, 1])
 
 
 def test_the_range_of_no_rows_is_empty(dtype):

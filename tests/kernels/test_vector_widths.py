@@ -8,6 +8,13 @@ from pathlib import Path
 import pytest
 
 HERE = Path(__file__).parent
+FILES = (
+    "test_simd_log_prob.py",
+    "test_simd_moments.py",
+    "test_simd_responsibilities.py",
+    "test_lloyd.py",
+    "test_seeding.py",
+)
 
 
 @pytest.mark.compiled
@@ -18,9 +25,7 @@ def test_narrow_vectors_give_the_same(vector_bytes, tmp_path):
         "FASTMIX_VECTOR_BYTES": vector_bytes,
         "FASTMIX_CACHE_DIR": str(tmp_path),
     }
-    files = [
-        str(HERE / name) for name in ("test_simd_mixture.py", "test_lloyd.py", "test_seeding.py")
-    ]
+    files = [str(HERE / name) for name in FILES]
     command = [sys.executable, "-m", "pytest", "-q", "-x", *files]
     run = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=500)
     assert run.returncode == 0, run.stdout[-3000:]

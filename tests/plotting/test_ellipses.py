@@ -9,6 +9,8 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.cluster import KMeans
 from sklearn.mixture import BayesianGaussianMixture
 
+from fastmix import GaussianMixture
+from fastmix.engine.covariances import COVARIANCES
 from fastmix.plotting import plot_gmm
 from fastmix.plotting._geometry import ellipse_axes
 from fastmix.plotting._style import palette
@@ -51,6 +53,8 @@ def test_a_correlated_component_is_turned(mixture):
         ("tied", np.diag([4, 1]), [(4, 2), (4, 2)], [0, 0]),
         ("diag", [[4, 1], [1, 9]], [(4, 2), (6, 2)], [0, 90]),
         ("spherical", [4, 9], [(4, 4), (6, 6)], None),
+        ("tied_diag", [1, 9], [(6, 2), (6, 2)], [90, 90]),
+        ("tied_spherical", 9, [(6, 6), (6, 6)], None),
     ],
 )
 def test_every_covariance_type(mixture, covariance_type, covariances, sizes, angles):
@@ -62,11 +66,13 @@ def test_every_covariance_type(mixture, covariance_type, covariances, sizes, ang
 
 def test_each_librarys_fit_in_every_covariance_type(library, covariance_type, blobs):
     X = blobs(n=90, k=3).X
+    if COVARIANCES[covariance_type].untied and library.GaussianMixture is not GaussianMixture:
+        pytest.skip(f"scikit-learn has no {covariance_type}")
     model = library.GaussianMixture(3, covariance_type=covariance_type, random_state=0)
     ax = plot_gmm(model, X, n_std=1)
     assert len(ax.patches) == 3
     for c, ellipse in enumerate(ax.patches):
-        kept = model.covariances_ if covariance_type == "tied" else model.covariances_[c]
+        kept = model.covariances_ if covariance_type.startswith("tied") else model.covariances_[c]
         covariance = kept if np.ndim(kept) == 2 else np.diag(np.broadcast_to(kept, 2))
         assert_allclose(ellipse.center, model.means_[c])
         area = np.pi * ellipse.width * ellipse.height / 4

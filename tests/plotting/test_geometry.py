@@ -77,12 +77,16 @@ KEPT = {
     "tied": [[2.0, 1.0], [1.0, 3.0]],
     "diag": [[2.0, 3.0], [1.0, 4.0]],
     "spherical": [2.0, 5.0],
+    "tied_diag": [2.0, 3.0],
+    "tied_spherical": 2.0,
 }
 SPREAD = {
     "full": KEPT["full"],
     "tied": [[[2, 1], [1, 3]], [[2, 1], [1, 3]]],
     "diag": [[[2, 0], [0, 3]], [[1, 0], [0, 4]]],
     "spherical": [[[2, 0], [0, 2]], [[5, 0], [0, 5]]],
+    "tied_diag": [[[2, 0], [0, 3]]] * 2,
+    "tied_spherical": [[[2, 0], [0, 2]]] * 2,
 }
 
 
@@ -92,7 +96,8 @@ def test_every_type_becomes_a_matrix_for_each_component(covariance_type):
 
 
 def test_one_component_is_one_matrix(covariance_type):
-    kept = KEPT[covariance_type] if covariance_type == "tied" else KEPT[covariance_type][:1]
+    kept = KEPT[covariance_type]
+    kept = kept if covariance_type.startswith("tied") else kept[:1]
     assert_array_equal(
         covariance_matrices(kept, covariance_type, 1, 2), SPREAD[covariance_type][:1]
     )

@@ -1,0 +1,143 @@
+"""Hamerly's algorithm: rows whose bounds tell that nothing can have changed are not measured.
+
+Memory: 12 bytes a row. It pays where centers are far apart for their moves: nearly always after the
+first passes, unless there are few centers or many features without structure.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastmix._numba import threads
+from fastmix.engine.lloyd import exchanged, no_sums
+from fastmix.engine.results import Array, Floats, Frame, Inspection, KMeansTotals, Rows
+from fastmix.engine.rows import pack, rows_work
+from fastmix.kernels import hamerly as kernels
+from fastmix.kernels import lloyd
+from fastmix.kernels.hamerly import Bounds
+from fastmix.kernels.shards import shard_bounds
+
+EPS = float(np.finfo(np.float64).eps)
+PASSES_OF_CENTERS = 4  # distances between centers may cost a quarter of those of the rows
+
+
+class HamerlyState(NamedTuple):
+    """Bounds of all rows, the moves of the centers since, and exact sums."""
+
+    bounds: Bounds
+    moved: Floats  # (k,)
+    loss: Floats  # (k,)
+    most: Floats  # (1,)
+    squares: float  # weighted sum of the squares of all rows
+    measured: list[int]  # rows measured against all centers, pass by pass
+    grids: Floats  # (2, 2) of kernels/exact.py
+    high: Floats  # (k, d + 1) exact sums, the last column those of the weights
+    low: Floats  # (k, d + 1)
+
+    @property
+    def labels(self) -> NDArray[np.int32]:
+        """(n_tiles * R,), -1 before the first pass."""
+        return self.bounds.labels
+
+
+def start(rows: Rows, centers: Array) -> HamerlyState:
+    """Nothing is known of any row."""
+    n, n_tiles, k = rows.weight.size, len(rows.tiles), len(centers)
+    bounds = Bounds(
+        np.full(n, -1, np.int32),
+        np.zeros(n, np.float32),
+        np.full(n, -np.inf, np.float32),
+        np.full(n_tiles, -np.inf),
+        np.full(n_tiles, -1, np.int32),
+    )
+    middle, everyone = np.zeros_like(centers[:1]), np.zeros(n, np.int32)
+    squares = _inspect(rows, middle, everyone).objective
+    assert squares is not None
+    sums = no_sums(rows, centers)
+    return HamerlyState(bounds, np.zeros(k), np.zeros(k), np.zeros(1), squares, [], *sums)
+
+
+def assign(rows: Rows, centers: Array, state: HamerlyState) -> KMeansTotals:
+    """Measure the rows that may have changed label."""
+    k, d = centers.shape
+    shards = shard_bounds(len(rows.tiles), 16 * k * (d + 1))
+    S = len(shards) - 1
+    high, low = np.zeros((2, S, k, d + 1))
+    changed, measured = np.zeros((2, S), np.int64)
+    work = rows_work(rows, 3 * k)
+    margin = (d + 8) / 2 * float(np.finfo(rows.tiles.dtype).eps)
+    kernels.assign(
+        threads(rows.n_threads, work),
+        shards,
+        rows.tiles,
+        rows.n,
+        rows.weight,
+        centers,
+        state.grids,
+        margin,
+        state.moved,
+        state.loss,
+        float(state.most[0]),
+        _apart(rows, centers, margin),
+        *state.bounds,
+        high,
+        low,
+        changed,
+        measured,
+    )
+    state.measured.append(int(measured.sum()))
+    totals = exchanged(rows, state, high, low, np.zeros(1), changed)
+    points = centers.astype(np.float64)
+    cross = (points * (totals.counts[:, None] * points - 2 * totals.sums)).sum()
+    return totals._replace(objective=max(0.0, state.squares + float(cross)))
+
+
+def _apart(rows: Rows, centers: Array, margin: float) -> Floats:
+    """At most the distance of every center to the nearest other one, (k,); 0 where that costs too much."""
+    k, d = centers.shape
+    if k == 1 or PASSES_OF_CENTERS * k > rows.n:
+        return np.zeros(k)
+    packed = pack(centers, Frame(np.zeros(d, centers.dtype), 0), None, rows.n_threads)
+    apart = np.empty((k, k), centers.dtype)
+    n_threads = threads(rows.n_threads, 3 * k * k * d)
+    lloyd.distances(n_threads, shard_bounds(len(packed.tiles)), packed.tiles, centers, apart)
+    np.fill_diagonal(apart, np.inf)
+    return apart.min(1).astype(np.float64) * (1 - margin) - kernels.TINY
+
+
+def move(state: HamerlyState, centers: Array, shift: Floats) -> None:
+    """Bounds grow looser."""
+    d = centers.shape[1]
+    delta = shift * (1 + (d + 4) * EPS)
+    first, second = np.sort(np.append(delta, 0.0))[::-1][:2]
+    others = np.where(np.arange(len(delta)) == delta.argmax(), second, first)
+    for total, more in (
+        (state.moved, delta),
+        (state.loss, delta + others),
+        (state.most, first + second),
+    ):
+        total[:] = (total + more) * (1 + 2 * EPS)
+
+
+def inspect(rows: Rows, centers: Array, state: HamerlyState) -> Inspection:
+    """Measure every row against its own center."""
+    return _inspect(rows, centers, state.labels)
+
+
+def _inspect(rows: Rows, centers: Array, labels: NDArray[np.int32]) -> Inspection:
+    sq_dist = np.empty(rows.weight.size, rows.tiles.dtype)
+    shards = shard_bounds(len(rows.tiles))
+    objective = np.zeros(len(shards) - 1)
+    kernels.own_distances(
+        threads(rows.n_threads, rows_work(rows, 3)),
+        shards,
+        rows.tiles,
+        rows.n,
+        rows.weight,
+        centers,
+        labels,
+        sq_dist,
+        objective,
+    )
+    return Inspection(sq_dist, float(objective.sum()))
