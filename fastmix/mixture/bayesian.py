@@ -161,9 +161,9 @@ default='dirichlet_process'
     -----
     The posterior is that of [1]_, section 10.2, and its E-step is the one of
     :class:`GaussianMixture` with another constant for every component: one pass over the rows, one
-    copy of X and 8 bytes a row. `score_samples` and `score` take expected logarithms of the
-    parameters, as in scikit-learn: they are not a log-likelihood. Weights of rows are evidence:
-    doubling all ``sample_weight`` makes the posterior narrower.
+    packed copy of X and at most about 50 bytes a row. `score_samples` and `score` take expected
+    logarithms of the parameters, as in scikit-learn: they are not a log-likelihood. Weights of rows
+    are evidence: doubling all ``sample_weight`` makes the posterior narrower.
 
     References
     ----------

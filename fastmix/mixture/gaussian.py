@@ -147,8 +147,8 @@ default='full'
     Notes
     -----
     E-step and totals of the M-step are one pass over the rows [1]_. Second moments are taken about
-    the current means of centred rows, so an offset of the data costs no accuracy. Memory: one copy
-    of X and 8 bytes a row; no (n, k) array is held during fit.
+    the current means of centred rows, so an offset of the data costs no accuracy. Memory: one
+    packed copy of X and at most about 50 bytes a row; no (n, k) array is held during fit.
 
     References
     ----------
