@@ -167,7 +167,8 @@ def test_no_component_that_matters_is_ever_left_out(covariance_type, dtype, tile
         look(covariance_type, tiles, mixture, known, members, sizes)
         mixture, low, high, shift = moved(rng, mixture, size)
         drift(0, TILES, low, high, shift, *known)
-    assert left_out > 0  # all tiles begin with everybody
+    # all tiles begin with everybody; wide shared variances may leave nobody out
+    assert left_out > 0 or covariance_type.startswith("tied_")
 
 
 # --- by hand ---------------------------------------------------------------------------------

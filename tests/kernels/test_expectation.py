@@ -8,6 +8,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from fastmix.engine.covariances import COVARIANCES
+from fastmix.kernels import tied
 from fastmix.kernels.expectation import GROUP_BYTES, everybody, group_tiles
 from fastmix.kernels.tiles import tile_rows
 
@@ -339,7 +340,8 @@ def test_infer_measures_from_the_origin_of_the_frame(rng, dtype, covariance_type
 def test_infer_of_one_shard_leaves_other_rows_alone(dtype, covariance_type):
     R, covariance = tile_rows(dtype), COVARIANCES[covariance_type]
     X = np.zeros((2 * R + 1, 2), dtype)
-    means, factor = np.zeros((3, 2), dtype), np.zeros(covariance.shape(3, 2), dtype)
+    means = np.zeros((3, 2), dtype)
+    factor = np.atleast_1d(np.zeros(covariance.shape(3, 2), dtype))
     mixture = Mixture(None, means, factor, None, np.zeros(3, dtype))
     labels, log_norm, resp = infer(covariance.kernels, X, mixture, shard=(1, 1, 3))
     assert_array_equal(labels, np.repeat([-7, 0], [R, R + 1]))  # ties: the lowest index wins
@@ -354,7 +356,7 @@ def unit(covariance_type, k):
     covariance = COVARIANCES[covariance_type]
     if covariance_type in ("full", "tied"):
         return np.zeros(covariance.shape(k, 2)) + np.eye(2)
-    return np.ones(covariance.shape(k, 2))
+    return np.atleast_1d(np.ones(covariance.shape(k, 2)))
 
 
 def test_a_row_beyond_float64_has_no_label_no_likelihood_and_no_share(covariance_type):
@@ -409,7 +411,6 @@ def test_rank_names_the_two_most_probable_components(
 @pytest.mark.parametrize("gap", [1e2, 1e5])
 def test_components_far_apart_lose_no_more_than_asked_for(rng, dtype, in_tiles, in_lanes, gap):
     """Second moments about another mean lose gap * eps if gap**2 is below FAR; beyond, they are not."""
-    tied = COVARIANCES["tied"].kernels
     gap = gap / 1e3 if dtype == np.float32 else gap
     n, means = 3 * tile_rows(dtype), np.array([[0, 0], [gap, 0], [-gap, gap]], dtype)
     X = (means[np.arange(n) % 3] + rng.normal(size=(n, 2))).astype(dtype)
