@@ -150,7 +150,7 @@ class Reseed(Mend):
         origin = totals.origin.copy()
         origin[c] -= place - overall(rows, self.covariance).means[0]
         others = totals.counts.sum() - totals.counts[c]
-        everyone = rows.weight.sum()
+        everyone = rows.total
         share = others / ((k - 1) * everyone) if others > 0 else 1.0  # a weight of 1 / k
         column = share * np.eye(k)[c]
         resp = (np.tile(column, (some.stop - some.start, 1)) for some in blocks(rows, k))

@@ -15,6 +15,7 @@ scikit-learn's `precisions_cholesky_` is W' for the first two and the factor its
 The last two are not scikit-learn's.
 """
 
+from functools import cache
 from typing import Protocol
 
 import numpy as np
@@ -217,7 +218,7 @@ class Full:
         return moved
 
     def factor(self, covariances: Floats) -> Floats:
-        return np.stack([_whitening(covariance, c) for c, covariance in enumerate(covariances)])
+        return _whitening(covariances)
 
     def refuse_flat(self, covariances: Floats, least: Floats) -> None:
         _refuse_flat(np.diagonal(covariances, axis1=1, axis2=2), least)
@@ -295,10 +296,7 @@ class Full:
         rest: NDArray[np.int64],
         diff: Floats,
     ) -> tuple[Floats, Floats]:
-        parts = [
-            _schur(matrix, known, rest, diff[c : c + 1], c) for c, matrix in enumerate(covariances)
-        ]
-        return np.concatenate([shift for shift, _ in parts]), np.stack([cov for _, cov in parts])
+        return _schur(covariances, known, rest, diff)
 
     def draw(self, random: RandomState, means: Array, covariances: Array, counts: Array) -> Array:
         matrices = self.to_full(covariances, *means.shape)
@@ -344,9 +342,6 @@ class Tied(Full):
     def widened(self, scatter: Floats, counts: Floats, c: int | None, amount: float) -> Floats:
         return scatter + counts.sum() * amount * np.eye(len(scatter))
 
-    def factor(self, covariances: Floats) -> Floats:
-        return _whitening(covariances, None)
-
     def refuse_flat(self, covariances: Floats, least: Floats) -> None:
         _refuse_flat_for_all(np.diagonal(covariances), least.max(0))
 
@@ -355,15 +350,6 @@ class Tied(Full):
 
     def to_full(self, covariances: Floats, k: int, d: int) -> Floats:
         return np.broadcast_to(covariances, (k, d, d))
-
-    def conditional(
-        self,
-        covariances: Floats,
-        known: NDArray[np.int64],
-        rest: NDArray[np.int64],
-        diff: Floats,
-    ) -> tuple[Floats, Floats]:
-        return _schur(covariances, known, rest, diff, None)
 
 
 class Diag:
@@ -631,7 +617,13 @@ class TiedSpherical(TiedDiag):
 
 def _symmetric(lower: Floats) -> Floats:
     """Symmetric matrices from their lower triangles."""
-    return np.tril(lower) + np.swapaxes(np.tril(lower, -1), -1, -2)
+    return np.where(_triangle(lower.shape[-1]), lower, np.swapaxes(lower, -1, -2))
+
+
+@cache
+def _triangle(d: int) -> NDArray[np.bool_]:
+    """True in the lower triangle (d, d), False above."""
+    return np.tri(d, dtype=bool)
 
 
 def _refuse_flat(variances: Floats, least: Floats) -> None:
@@ -651,15 +643,23 @@ def _refuse_flat_for_all(variances: Floats, least: Floats) -> None:
         raise CollapseError(None, error.reason) from None
 
 
-def _whitening(covariance: Floats, component: int | None) -> Floats:
-    """The inverse of the Cholesky factor of one matrix."""
-    L = _cholesky(covariance, component)
+def _whitening(covariances: Floats) -> Floats:
+    """Inverses of the Cholesky factors of matrices (k, d, d), or of one (d, d) for all components."""
+    L = _cholesky(covariances)
     # a pivot that is rounding error only stands for zero
-    pivots, variances = np.diagonal(L) ** 2, np.diagonal(covariance)
-    if not np.all(pivots > len(L) * EPSILON * variances):
-        smallest = float(np.min(pivots / variances))
-        raise CollapseError(component, f"its smallest relative pivot is {smallest:.3g}")
-    return np.asarray(lapack.dtrtri(L, lower=1)[0])
+    variances = np.diagonal(covariances, axis1=-2, axis2=-1)
+    relative = np.diagonal(L, axis1=-2, axis2=-1) ** 2 / variances
+    least = relative.min(-1)
+    if not np.all(least > L.shape[-1] * EPSILON):
+        c = int(np.argmax(~(least > L.shape[-1] * EPSILON)))
+        reason = f"its smallest relative pivot is {least.ravel()[c]:.3g}"
+        raise CollapseError(c if L.ndim > 2 else None, reason)
+    return np.array([lapack.dtrtri(one, lower=1)[0] for one in _each(L)]).reshape(L.shape)
+
+
+def _each(matrices: Floats) -> Floats:
+    """Matrices (k, d, d), or one (d, d), as (k or 1, d, d)."""
+    return matrices.reshape(-1, *matrices.shape[-2:])
 
 
 def _factor_given(covariance: Covariance, covariances: Floats) -> Floats:
@@ -671,29 +671,44 @@ def _factor_given(covariance: Covariance, covariances: Floats) -> Floats:
         raise ValueError(f"what is given {which}is not: {error.reason}") from None
 
 
-def _cholesky(covariance: Floats, component: int | None) -> Floats:
+def _cholesky(covariances: Floats) -> Floats:
+    """Cholesky factors of matrices (k, d, d), or of one (d, d) for all components."""
     try:
-        return np.asarray(np.linalg.cholesky(covariance), np.float64)
+        return np.asarray(np.linalg.cholesky(covariances), np.float64)
     except np.linalg.LinAlgError:
+        c = next(c for c, one in enumerate(_each(covariances)) if not _definite(one))
+        component = c if covariances.ndim > 2 else None
         raise CollapseError(component, "its covariance is not positive definite") from None
 
 
+def _definite(covariance: Floats) -> bool:
+    """Has a matrix (d, d) a Cholesky factor?"""
+    try:
+        np.linalg.cholesky(covariance)
+    except np.linalg.LinAlgError:
+        return False
+    return True
+
+
 def _schur(
-    matrix: Floats,
-    known: NDArray[np.int64],
-    rest: NDArray[np.int64],
-    diff: Floats,
-    component: int | None,
+    covariances: Floats, known: NDArray[np.int64], rest: NDArray[np.int64], diff: Floats
 ) -> tuple[Floats, Floats]:
-    """Regression of the rest on the known features diff (m, p): its shift (m, r) and what is left.
+    """Regression of the rest on the known features diff (k, p): its shift (k, r) and what is left.
 
     With the known features first, the last block of the Cholesky factor is that of the Schur
     complement, which so cannot lose its sign to rounding.
     """
     order, p = np.concatenate([known, rest]), len(known)
-    L = _cholesky(matrix[np.ix_(order, order)], component)
-    shift = L[p:, :p] @ solve_triangular(L[:p, :p], diff.T, lower=True)
-    return shift.T, L[p:, p:] @ L[p:, p:].T
+    L = _cholesky(covariances[..., order[:, None], order])
+    each = np.broadcast_to(L, (len(diff), *L.shape[-2:]))
+    shift = np.stack(
+        [
+            one[p:, :p] @ solve_triangular(one[:p, :p], gap, lower=True)
+            for one, gap in zip(each, diff, strict=True)
+        ]
+    )
+    left = L[..., p:, p:]
+    return shift, left @ np.swapaxes(left, -1, -2)
 
 
 COVARIANCES: dict[str, Covariance] = {

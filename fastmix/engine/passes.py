@@ -79,8 +79,7 @@ def expect(
         scatter,
         objective,
     )
-    n_rows = float(rows.weight.sum())
-    return _fold(counts, sums, scatter, float(objective.sum()), n_rows, means)
+    return _fold(counts, sums, scatter, float(objective.sum()), rows.total, means)
 
 
 def accumulate(
@@ -135,7 +134,7 @@ def tally(
         sums,
         scatter,
     )
-    return _fold(counts, sums, scatter, 0.0, float(rows.weight.sum()), means)
+    return _fold(counts, sums, scatter, 0.0, rows.total, means)
 
 
 def infer(

@@ -22,6 +22,7 @@ class Rows(NamedTuple):
     X: Array  # (n, d) as the caller holds them
     tiles: Array  # (n_tiles, d, R), zero where padded
     weight: Floats  # (n_tiles * R,) row weights / 2**weight_exponent, zero where padded
+    total: float  # of the weights
     n: int  # number of rows
     frame: Frame  # of the tiles
     weight_exponent: int  # of the weights

@@ -81,7 +81,8 @@ def pack(X: Array, frame: Frame, weight: Floats | None, n_threads: int | None) -
     padded = np.zeros(n_tiles * R)
     exponent = 0 if weight is None else weight_exponent(weight)
     padded[:n] = 1.0 if weight is None else np.ldexp(weight, -exponent)
-    return Rows(X, tiles, padded, n, Frame(origin, frame.exponent), exponent, n_threads)
+    total = float(n) if weight is None else float(padded.sum())
+    return Rows(X, tiles, padded, total, n, Frame(origin, frame.exponent), exponent, n_threads)
 
 
 def arrange(rows: Rows, order: NDArray[np.int64]) -> None:

@@ -102,7 +102,7 @@ class Lanes:
     @contextmanager
     def loop(self, stop, start=0, step=1):
         """A loop over int64, in `with lanes.loop(n) as i:`."""
-        with cgutils.for_range_slice(self.builder, i64(start), i64(stop), I64(step), I64) as (i, _):
+        with cgutils.for_range_slice(self.builder, i64(start), i64(stop), i64(step), I64) as (i, _):
             yield i
 
     def each(self, stop, emit, step=FOUR, start=0):

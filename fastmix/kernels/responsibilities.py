@@ -23,36 +23,42 @@ def log_sums(
 
 @kernel
 def log_likelihood(
-    top,  # in   (>= m,)
-    total,  # in   (>= m,) sums of exp(log_prob - top)
-    weight,  # in   (m,)
-    R,  # in   rows in a tile
+    top,  # in      (>= m,)
+    total,  # in/out  (>= m,) sums of exp(log_prob - top), then used up
+    weight,  # in      (m,)
+    R,  # in      rows in a tile
 ):
     """Weighted sum of the log-sum-exp of rows; -inf if one of positive weight has the sum 0."""
     m = weight.size
-    for i in range(m):
-        if weight[i] != 1.0:
-            return _weighted(top, total, weight)
+    if not all_one(weight):
+        for i in range(m):
+            sum_ = total[i]
+            row = top[i] + log(sum_) if sum_ > 0.0 else -np.inf
+            total[i] = weight[i] * row if weight[i] > 0.0 else 0.0
+        return add_up(total[:m])
     result, product = add_up(top[:m]), np.empty(R)
     for first in range(0, m, PRODUCTS * R):
         product[:] = 1.0
         for row in range(first, min(first + PRODUCTS * R, m), R):
+            tile = total[row : row + R]  # a slice: no index that may be negative hinders the lanes
             for r in range(R):
-                product[r] *= total[row + r]
+                product[r] *= tile[r]
         for r in range(R):
             p = product[r]
-            result += log(p) if p > 0.0 else -np.inf
+            product[r] = log(p) if p > 0.0 else -np.inf
+        result += add_up(product)
     return result
 
 
 @kernel
-def _weighted(top, total, weight):
-    result = 0.0
+def all_one(
+    weight,  # in  (m,)
+):
+    """Is every weight 1?"""
+    others = 0
     for i in range(weight.size):
-        sum_ = total[i]
-        if weight[i] > 0.0:
-            result += weight[i] * (top[i] + log(sum_)) if sum_ > 0.0 else -np.inf
-    return result
+        others += weight[i] != 1.0
+    return others == 0
 
 
 @kernel(sums=True)
@@ -61,8 +67,8 @@ def add_up(
 ):
     """Sum of values."""
     total = 0.0
-    for value in values:
-        total += value
+    for i in range(values.size):  # a loop over the values themselves would not become lanes
+        total += values[i]
     return total
 
 

@@ -13,4 +13,5 @@ def shard_bounds(n_tiles, slot_bytes=0):
     `slot_bytes` is the size of one shard's totals.
     """
     most = max(FEWEST_SHARDS, min(MOST_SHARDS, SLOT_BYTES // max(slot_bytes, 1)))
-    return np.linspace(0, n_tiles, min(most, n_tiles) + 1).astype(np.int64)
+    n_shards = min(most, n_tiles)
+    return np.arange(n_shards + 1) * n_tiles // max(n_shards, 1)

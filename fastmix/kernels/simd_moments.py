@@ -14,23 +14,23 @@ from numba.extending import intrinsic
 from fastmix._numba import JIT
 from fastmix.kernels.lanes import I32, I64, SIDE, Lanes, array, refuse
 
+AT_ONCE = 8  # tiles: of these, the features of a block and the responsibilities stay in a core's first cache
 NAMES = ("tiles", "first", "means", "resp", "places", "sizes", "counts", "sums", "scatter")
 
 
 class _Rows:
-    """The rows of one component and their responsibilities, as emitted code walks through them."""
+    """Some rows of one component and their responsibilities, as emitted code walks through them."""
 
-    def __init__(self, lanes, given, first, c):
+    def __init__(self, lanes, given, first, c, start, size):
         builder = lanes.builder
         (self.tiles, (_, self.d, _)), (means, _), (resp, (_, width)) = (
             given[name] for name in ("tiles", "means", "resp")
         )
-        (places, (_, group)), (sizes, _) = given["places"], given["sizes"]
-        self.lanes, self.first = lanes, first
+        places, (_, group) = given["places"]
+        self.lanes, self.first, self.size = lanes, first, size
         self.mean = lanes.at(means, builder.mul(c, self.d))
         self.share = lanes.at(resp, builder.mul(c, width))
-        self.places = lanes.at(places, builder.mul(c, group))
-        self.size = builder.load(lanes.at(sizes, c))
+        self.places = lanes.at(places, builder.add(builder.mul(c, group), start))
 
     def each(self, emit):
         """emit(r, x) for every vector of rows: r weights it, x(j) loads feature j."""
@@ -44,8 +44,11 @@ class _Rows:
                 emit(lanes.load(weights, lane), lambda j: lanes.load(rows, add(mul(j, R), lane)))
 
 
-def _emit(emit_component):
-    """Emitter of a kernel whose arguments are NAMES, from one for the moments of component c."""
+def _emit(emit_component, at_once=None):
+    """Emitter of a kernel whose arguments are NAMES, from one for the moments of component c.
+
+    It reads `at_once` tiles after the other, however often it comes back to them, or all.
+    """
 
     def emit(context, builder, sig, args):
         lanes = Lanes(builder, sig.args[0].dtype)
@@ -56,10 +59,13 @@ def _emit(emit_component):
         }
         counts, (k,) = given["counts"]
         with lanes.loop(k) as c:
-            rows = _Rows(lanes, given, args[1], c)
-            d = rows.d
-            with builder.if_then(builder.icmp_signed(">", rows.size, I64(0))):
-                to_sums = lanes.at(given["sums"][0], builder.mul(c, d))
+            size = builder.load(lanes.at(given["sizes"][0], c))
+            with lanes.loop(size, 0, size if at_once is None else at_once) as start:
+                left = builder.sub(size, start)
+                few = builder.icmp_signed("<", left, I64(at_once or 0))
+                some = left if at_once is None else builder.select(few, left, I64(at_once))
+                rows = _Rows(lanes, given, args[1], c, start, some)
+                to_sums = lanes.at(given["sums"][0], builder.mul(c, rows.d))
                 emit_component(lanes, rows, c, lanes.at(counts, c), to_sums, given["scatter"][0])
         return context.get_dummy_value()
 
@@ -173,7 +179,8 @@ def _typed(emit):
     return typing
 
 
-_typed_matrix, _typed_diagonal = _typed(_emit(_matrix_moments)), _typed(_emit(_by_feature(True)))
+_typed_matrix = _typed(_emit(_matrix_moments, AT_ONCE))
+_typed_diagonal = _typed(_emit(_by_feature(True)))
 _typed_first = _typed(_emit(_by_feature(False)))
 
 

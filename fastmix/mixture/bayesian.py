@@ -258,7 +258,7 @@ default='dirichlet_process'
         """Weights are counts here, whose sums and log-factorials need room."""
         d, dtype = packed.tiles.shape[1], packed.tiles.dtype
         with np.errstate(over="ignore"):
-            size = np.ldexp(packed.weight.sum(), packed.weight_exponent)
+            size = np.ldexp(packed.total, packed.weight_exponent)
         most = float(np.finfo(dtype).max) / (1e4 * d)
         if not size < most:
             raise ValueError(
