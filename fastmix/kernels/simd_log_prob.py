@@ -46,16 +46,17 @@ def _rows_of_product(lanes, rows, matrix, d, j, count, mean):
 
 
 NAMES = ("tiles", "first", "last", "means", "factor", "bias", "members", "sizes", "out")
+WHITE = tuple(name for name in NAMES if name != "factor")
 
 
-def _emit_log_prob(emit_tile):
-    """Emitter of a kernel whose arguments are NAMES, from one for the members of a register tile of rows."""
+def _emit_log_prob(emit_tile, names):
+    """Emitter of a kernel with these arguments, from one for the members of a register tile of rows."""
 
     def emit(context, builder, sig, args):
         lanes = Lanes(builder, sig.args[0].dtype)
         given = {
             name: array(context, builder, kind, value)
-            for name, kind, value in zip(NAMES, sig.args, args, strict=True)
+            for name, kind, value in zip(names, sig.args, args, strict=True)
             if isinstance(kind, types.Array)
         }
         mul, add, sub = builder.mul, builder.add, builder.sub
@@ -67,7 +68,7 @@ def _emit_log_prob(emit_tile):
         with lanes.loop(args[2], args[1]) as t, lanes.loop(lanes.groups) as g:
             lane, here = mul(g, I64(SIDE * lanes.width)), sub(t, args[1])
             rows = lanes.at(tiles, add(mul(mul(t, d), I64(lanes.rows)), lane))
-            names = lanes.at(members, mul(here, k))
+            list_ = lanes.at(members, mul(here, k))
             start = add(mul(here, I64(lanes.rows)), lane)
 
             def put(c, sq_norm):
@@ -79,7 +80,8 @@ def _emit_log_prob(emit_tile):
                     lanes.store(value, to, v * lanes.width)
 
             size = builder.load(lanes.at(sizes, here))
-            emit_tile(lanes, given["means"][0], given["factor"][0], d, rows, names, size, put)
+            factor, _ = given.get("factor", (None, None))
+            emit_tile(lanes, given["means"][0], factor, d, rows, list_, size, put)
         return context.get_dummy_value()
 
     return emit
@@ -103,7 +105,7 @@ def _each_whitened(lanes, means, W, d, rows, names, size, put):
 
 
 def _each_gap(by_feature):
-    """Members four by four, for inverse standard deviations by feature, (k, d), or not, (k,)."""
+    """Members four by four, for inverse standard deviations by feature, (k, d), or not, (k,), or none."""
 
     def each(lanes, means, scale, d, rows, names, size, put):
         builder, mul, add = lanes.builder, lanes.builder.mul, lanes.builder.add
@@ -112,16 +114,18 @@ def _each_gap(by_feature):
             c = [builder.load(lanes.at(names, add(i, I64(a)))) for a in range(count)]
             sq_norm = [[lanes.variable(lanes.zero) for _ in range(SIDE)] for _ in range(count)]
             start = [mul(each, d) for each in c]
-            if not by_feature:
+            if scale is not None and not by_feature:
                 shared = [lanes.splat_at(scale, each) for each in c]
             with lanes.loop(d) as j:
                 x = lanes.at(rows, mul(j, I64(lanes.rows)))
                 x = [lanes.load(x, v * lanes.width) for v in range(SIDE)]
                 for a in range(count):
                     m = lanes.splat_at(means, add(start[a], j))
-                    s = lanes.splat_at(scale, add(start[a], j)) if by_feature else shared[a]
+                    if scale is not None:
+                        s = lanes.splat_at(scale, add(start[a], j)) if by_feature else shared[a]
                     for v in range(SIDE):
-                        gap = builder.fmul(builder.fsub(x[v], m), s)
+                        gap = builder.fsub(x[v], m)
+                        gap = gap if scale is None else builder.fmul(gap, s)
                         lanes.add_product(sq_norm[a][v], gap, gap)
             for each, places in zip(c, sq_norm, strict=True):
                 put(each, places)
@@ -132,7 +136,7 @@ def _each_gap(by_feature):
 
 
 def _typed(emit_tile):
-    emit = _emit_log_prob(emit_tile)
+    emit = _emit_log_prob(emit_tile, NAMES)
 
     def typing(tiles, first, last, means, factor, bias, members, sizes, out):
         refuse(tiles.dtype, tiles=tiles, means=means, factor=factor, bias=bias, out=out)
@@ -144,7 +148,7 @@ def _typed(emit_tile):
 
 
 _typed_whitened, _typed_diagonal = _typed(_each_whitened), _typed(_each_gap(True))
-_typed_spherical = _typed(_each_gap(False))
+_typed_spherical, _emit_white = _typed(_each_gap(False)), _emit_log_prob(_each_gap(False), WHITE)
 
 
 @intrinsic
@@ -160,6 +164,14 @@ def _diagonal_log_prob(typing, tiles, first, last, means, factor, bias, members,
 @intrinsic
 def _spherical_log_prob(typing, tiles, first, last, means, factor, bias, members, sizes, out):
     return _typed_spherical(tiles, first, last, means, factor, bias, members, sizes, out)
+
+
+@intrinsic
+def _white_log_prob(typing, tiles, first, last, means, bias, members, sizes, out):
+    refuse(tiles.dtype, tiles=tiles, means=means, bias=bias, out=out)
+    refuse(types.int64, members=members, sizes=sizes)
+    kinds = (tiles, types.int64, types.int64, means, bias, members, sizes, out)
+    return types.void(*kinds), _emit_white
 
 
 def _log_prob_plainly(whiten):
@@ -180,6 +192,11 @@ def _log_prob_plainly(whiten):
 _whitened_log_prob_plainly = _log_prob_plainly(lambda W, c, gaps: W[c] @ gaps)
 _diagonal_log_prob_plainly = _log_prob_plainly(lambda scale, c, gaps: scale[c][:, None] * gaps)
 _spherical_log_prob_plainly = _log_prob_plainly(lambda scale, c, gaps: scale[c] * gaps)
+
+
+def _white_log_prob_plainly(tiles, first, last, means, bias, members, sizes, out):
+    unit = np.ones(len(means), tiles.dtype)
+    _spherical_log_prob_plainly(tiles, first, last, means, unit, bias, members, sizes, out)
 
 
 def _emit_whiten(context, builder, sig, args):
@@ -218,6 +235,8 @@ def _whiten_plainly(tiles, first, last, W, white):
 if JIT:
     whitened_log_prob, whiten = _whitened_log_prob, _whiten
     diagonal_log_prob, spherical_log_prob = _diagonal_log_prob, _spherical_log_prob
+    white_log_prob = _white_log_prob
 else:
     whitened_log_prob, whiten = _whitened_log_prob_plainly, _whiten_plainly
     diagonal_log_prob, spherical_log_prob = _diagonal_log_prob_plainly, _spherical_log_prob_plainly
+    white_log_prob = _white_log_prob_plainly

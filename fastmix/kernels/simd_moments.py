@@ -19,35 +19,40 @@ NAMES = ("tiles", "first", "means", "resp", "places", "sizes", "counts", "sums",
 
 
 class _Rows:
-    """Some rows of one component and their responsibilities, as emitted code walks through them."""
+    """Some rows and their responsibilities, as emitted code walks through them.
 
-    def __init__(self, lanes, given, first, c, start, size):
+    The components, one or several, have all these rows in common.
+    """
+
+    def __init__(self, lanes, given, first, components, start, size):
         builder = lanes.builder
         (self.tiles, (_, self.d, _)), (means, _), (resp, (_, width)) = (
             given[name] for name in ("tiles", "means", "resp")
         )
         places, (_, group) = given["places"]
         self.lanes, self.first, self.size = lanes, first, size
-        self.mean = lanes.at(means, builder.mul(c, self.d))
-        self.share = lanes.at(resp, builder.mul(c, width))
-        self.places = lanes.at(places, builder.add(builder.mul(c, group), start))
+        self.means = [lanes.at(means, builder.mul(c, self.d)) for c in components]
+        self.shares = [lanes.at(resp, builder.mul(c, width)) for c in components]
+        self.places = lanes.at(places, builder.add(builder.mul(components[0], group), start))
 
     def each(self, emit):
-        """emit(r, x) for every vector of rows: r weights it, x(j) loads feature j."""
+        """emit(r, x) for every vector of rows: r[c] weights it for a component, x(j) loads feature j."""
         lanes, builder = self.lanes, self.lanes.builder
         mul, add, R = builder.mul, builder.add, I64(lanes.rows)
         with lanes.loop(self.size) as i:
             t = builder.load(lanes.at(self.places, i))
             rows = lanes.at(self.tiles, mul(mul(add(self.first, t), self.d), R))
-            weights = lanes.at(self.share, mul(t, R))
+            weights = [lanes.at(share, mul(t, R)) for share in self.shares]
             with lanes.loop(R, 0, lanes.width) as lane:
-                emit(lanes.load(weights, lane), lambda j: lanes.load(rows, add(mul(j, R), lane)))
+                r = [lanes.load(weight, lane) for weight in weights]
+                emit(r, lambda j: lanes.load(rows, add(mul(j, R), lane)))
 
 
-def _emit(emit_component, at_once=None):
-    """Emitter of a kernel whose arguments are NAMES, from one for the moments of component c.
+def _emit(emit_components, at_once=None, together=1):
+    """Emitter of a kernel whose arguments are NAMES, from one for the moments of some components.
 
-    It reads `at_once` tiles after the other, however often it comes back to them, or all.
+    It reads `at_once` tiles after the other, however often it comes back to them, or all. Where
+    `together` components matter to the same tiles, these are read once for all of them.
     """
 
     def emit(context, builder, sig, args):
@@ -57,30 +62,61 @@ def _emit(emit_component, at_once=None):
             for name, kind, value in zip(NAMES, sig.args, args, strict=True)
             if isinstance(kind, types.Array)
         }
-        counts, (k,) = given["counts"]
-        with lanes.loop(k) as c:
-            size = builder.load(lanes.at(given["sizes"][0], c))
+        (to_counts, (k,)), (to_sums, (_, d)) = given["counts"], given["sums"]
+        (sizes, _), (places, (_, group)) = given["sizes"], given["places"]
+
+        def moments(components):
+            size = builder.load(lanes.at(sizes, components[0]))
             with lanes.loop(size, 0, size if at_once is None else at_once) as start:
                 left = builder.sub(size, start)
                 few = builder.icmp_signed("<", left, I64(at_once or 0))
                 some = left if at_once is None else builder.select(few, left, I64(at_once))
-                rows = _Rows(lanes, given, args[1], c, start, some)
-                to_sums = lanes.at(given["sums"][0], builder.mul(c, rows.d))
-                emit_component(lanes, rows, c, lanes.at(counts, c), to_sums, given["scatter"][0])
+                rows = _Rows(lanes, given, args[1], components, start, some)
+                to = [
+                    (lanes.at(to_counts, c), lanes.at(to_sums, builder.mul(c, d)))
+                    for c in components
+                ]
+                emit_components(lanes, rows, components, to, given["scatter"][0])
+
+        def from_first_on(c, size):
+            """Is the list of a component 0, 1, ... size - 1? It ascends."""
+            last = builder.sub(size, I64(1))
+            none = builder.icmp_signed("<", last, I64(0))
+            place = builder.add(builder.mul(c, group), builder.select(none, I64(0), last))
+            return builder.icmp_signed("==", builder.load(lanes.at(places, place)), last)
+
+        def some(first, count):
+            components = [builder.add(first, I64(i)) for i in range(count)]
+            if count == 1:
+                moments(components)
+                return
+            size = builder.load(lanes.at(sizes, first))
+            same = from_first_on(first, size)
+            for c in components[1:]:
+                equal = builder.icmp_signed("==", builder.load(lanes.at(sizes, c)), size)
+                same = builder.and_(same, builder.and_(equal, from_first_on(c, size)))
+            with builder.if_else(same) as (all_in_one, one_by_one):
+                with all_in_one:
+                    moments(components)
+                with one_by_one, lanes.loop(builder.add(first, I64(count)), first) as c:
+                    moments([c])
+
+        lanes.each(k, some, together)
         return context.get_dummy_value()
 
     return emit
 
 
-def _matrix_moments(lanes, rows, c, to_count, to_sums, scatter):
-    builder, d = lanes.builder, rows.d
+def _matrix_moments(lanes, rows, components, to, scatter):
+    builder, d, (mean,) = lanes.builder, rows.d, rows.means
     mul, add = builder.mul, builder.add
+    (c,), ((to_count, to_sums),) = components, to
     to_scatter = lanes.at(scatter, mul(c, mul(d, d)))
 
     def block(j, count, i, columns, corner):
         """Rows j.. of the second moments by columns i..; the corner brings the first moments."""
-        at_j = [lanes.splat_at(rows.mean, add(j, I64(a))) for a in range(count)]
-        at_i = [lanes.splat_at(rows.mean, add(i, I64(b))) for b in range(columns)]
+        at_j = [lanes.splat_at(mean, add(j, I64(a))) for a in range(count)]
+        at_i = [lanes.splat_at(mean, add(i, I64(b))) for b in range(columns)]
         second = [
             [lanes.variable(lanes.zero) for _ in range(a + 1 if corner else columns)]
             for a in range(count)
@@ -88,7 +124,8 @@ def _matrix_moments(lanes, rows, c, to_count, to_sums, scatter):
         one = [lanes.variable(lanes.zero) for _ in range(count)]
         total = lanes.variable(lanes.zero)
 
-        def vector(r, x):
+        def vector(shares, x):
+            (r,) = shares
             left = [builder.fsub(x(add(j, I64(a))), at_j[a]) for a in range(count)]
             right = (
                 left
@@ -124,33 +161,40 @@ def _matrix_moments(lanes, rows, c, to_count, to_sums, scatter):
 def _by_feature(with_second):
     """First moments by feature, and second ones (k, d) where wanted."""
 
-    def moments(lanes, rows, c, to_count, to_sums, scatter):
+    def moments(lanes, rows, components, to, scatter):
         builder, add = lanes.builder, lanes.builder.add
-        to_scatter = lanes.at(scatter, builder.mul(c, rows.d)) if with_second else None
 
         def features(j, count):
-            m = [lanes.splat_at(rows.mean, add(j, I64(a))) for a in range(count)]
-            one = [lanes.variable(lanes.zero) for _ in range(count)]
-            two = [lanes.variable(lanes.zero) for _ in range(count)]
-            total = lanes.variable(lanes.zero)
+            at_j = [
+                [lanes.splat_at(mean, add(j, I64(a))) for a in range(count)] for mean in rows.means
+            ]
+            one, two = (
+                [[lanes.variable(lanes.zero) for _ in range(count)] for _ in components]
+                for _ in range(2)
+            )
+            totals = [lanes.variable(lanes.zero) for _ in components]
 
-            def vector(r, x):
-                for a in range(count):
-                    gap = builder.fsub(x(add(j, I64(a))), m[a])
-                    if with_second:
-                        weighted = builder.fmul(r, gap)
-                        lanes.set(one[a], builder.fadd(lanes.get(one[a]), weighted))
-                        lanes.add_product(two[a], weighted, gap)
-                    else:
-                        lanes.add_product(one[a], r, gap)
-                lanes.set(total, builder.fadd(lanes.get(total), r))
+            def vector(shares, x):
+                values = [x(add(j, I64(a))) for a in range(count)]
+                for r, m, first, second, total in zip(shares, at_j, one, two, totals, strict=True):
+                    for a in range(count):
+                        gap = builder.fsub(values[a], m[a])
+                        if with_second:
+                            weighted = builder.fmul(r, gap)
+                            lanes.set(first[a], builder.fadd(lanes.get(first[a]), weighted))
+                            lanes.add_product(second[a], weighted, gap)
+                        else:
+                            lanes.add_product(first[a], r, gap)
+                    lanes.set(total, builder.fadd(lanes.get(total), r))
 
             rows.each(vector)
-            _add_totals(lanes, one, lanes.at(to_sums, j))
-            if with_second:
-                _add_totals(lanes, two, lanes.at(to_scatter, j))
-            with builder.if_then(builder.icmp_signed("==", j, I64(0))):
-                _add_totals(lanes, [total], to_count)
+            for i, (c, (to_count, to_sums)) in enumerate(zip(components, to, strict=True)):
+                _add_totals(lanes, one[i], lanes.at(to_sums, j))
+                if with_second:
+                    place = add(builder.mul(c, rows.d), j)
+                    _add_totals(lanes, two[i], lanes.at(scatter, place))
+                with builder.if_then(builder.icmp_signed("==", j, I64(0))):
+                    _add_totals(lanes, [totals[i]], to_count)
 
         lanes.each(rows.d, features)
 
@@ -181,7 +225,7 @@ def _typed(emit):
 
 _typed_matrix = _typed(_emit(_matrix_moments, AT_ONCE))
 _typed_diagonal = _typed(_emit(_by_feature(True)))
-_typed_first = _typed(_emit(_by_feature(False)))
+_typed_first = _typed(_emit(_by_feature(False), together=2))
 
 
 @intrinsic

@@ -39,12 +39,9 @@ def log_prob(
     out,  # out  (k, >= rows)
 ):
     """Log of weight times density of every component at the rows of some tiles."""
-    ones = np.ones(len(points), points.dtype)
     white = np.empty((last - first, tiles.shape[1], tiles.shape[2]), tiles.dtype)
     simd_log_prob.whiten(tiles, first, last, factor, white)
-    simd_log_prob.spherical_log_prob(
-        white, 0, last - first, points, ones, log_const, members, sizes, out
-    )
+    simd_log_prob.white_log_prob(white, 0, last - first, points, log_const, members, sizes, out)
 
 
 @kernel
@@ -95,8 +92,7 @@ def add(
             for i in range(sizes[c]):
                 t = places[c, i]
                 most = max(most, t + 1)
-                for r in range(t * R, (t + 1) * R):
-                    held[0, r] += resp[c, r]
+                add_to(held[0, t * R : (t + 1) * R], resp[c, t * R : (t + 1) * R])
             add_move(means[h], means[c], own_counts[c], own_sums[c], scatter)
         else:
             simd_moments.add_moments(
@@ -122,6 +118,16 @@ def add(
         np.zeros((1, d)),
         shared,
     )
+
+
+@kernel
+def add_to(
+    held,  # in/out  (m,)
+    share,  # in      (m,)
+):
+    """Add responsibilities."""
+    for r in range(held.size):
+        held[r] += share[r]
 
 
 @kernel

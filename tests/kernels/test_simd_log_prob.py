@@ -30,6 +30,11 @@ def call_gaps(tiles, first, last, means, scale, bias, members, sizes, out):
 
 
 @kernel
+def call_white(tiles, first, last, means, unit, bias, members, sizes, out):
+    simd.white_log_prob(tiles, first, last, means, bias, members, sizes, out)
+
+
+@kernel
 def call_whiten(tiles, first, last, W, white):
     simd.whiten(tiles, first, last, W, white)
 
@@ -44,7 +49,7 @@ class Problem:
         self.means = rng.normal(size=(k, d)).astype(dtype)
         self.W = np.tril(rng.normal(size=(k, d, d))).astype(dtype)
         self.scales = rng.uniform(0.5, 2, (k, d)).astype(dtype)
-        self.radii = self.scales[:, 0].copy()
+        self.radii, self.unit = self.scales[:, 0].copy(), np.ones(k, dtype)
         self.bias = rng.normal(size=k).astype(dtype)
         self.everybody = np.tile(np.arange(k), (LAST - FIRST, 1)), np.full(LAST - FIRST, k)
         self.sizes = np.array([k // 2, k])[: LAST - FIRST]
@@ -67,18 +72,19 @@ def close(got, expected, dtype):
     assert_allclose(got, expected, rtol=200 * np.finfo(dtype).eps, atol=400 * np.finfo(dtype).eps)
 
 
-three_kinds = pytest.mark.parametrize(
+all_kinds = pytest.mark.parametrize(
     ("call", "plain", "parameter"),
     [
         (call_whitened, simd._whitened_log_prob_plainly, "W"),
         (call_scaled_gaps, simd._diagonal_log_prob_plainly, "scales"),
         (call_gaps, simd._spherical_log_prob_plainly, "radii"),
+        (call_white, simd._spherical_log_prob_plainly, "unit"),
     ],
-    ids=["whitened", "scaled_gaps", "gaps"],
+    ids=["whitened", "scaled_gaps", "gaps", "white"],
 )
 
 
-@three_kinds
+@all_kinds
 def test_log_probabilities_equal_the_plain_twin(call, plain, parameter, problem, dtype, guarded):
     p = problem
     out = guarded(np.zeros((len(p.means), p.width), dtype))
@@ -90,7 +96,7 @@ def test_log_probabilities_equal_the_plain_twin(call, plain, parameter, problem,
     close(out / scale, expected / scale, dtype)
 
 
-@three_kinds
+@all_kinds
 def test_only_members_of_a_tile_are_looked_at(call, plain, parameter, problem, dtype, guarded):
     p = problem
     k = len(p.means)

@@ -50,6 +50,8 @@ class Problem:
         self.resp = rng.random((k, GROUP * self.R)).astype(dtype)
         self.sizes = np.arange(k)[::-1] % (GROUP + 1)  # component k - 1 matters nowhere
         self.sizes[0] = GROUP
+        self.sizes[2:4] = GROUP  # two that may be read together
+        self.sizes[4:6] = 1  # two that may not, unless they are in the same tile
         self.places = np.full((k, GROUP), 1 << 40)  # beyond the sizes: nobody may look
         for c, size in enumerate(self.sizes):
             self.places[c, :size] = np.sort(rng.permutation(GROUP)[:size])
