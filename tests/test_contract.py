@@ -102,7 +102,7 @@ def test_what_differs_from_the_constructor_of_scikit_learn(ours, theirs):
     mine = dict(inspect.signature(ours).parameters)
     his = dict(inspect.signature(theirs).parameters)
     own = {
-        **dict.fromkeys(FAMILY, ["n_threads"]),
+        **{each: ["n_threads"] for each in FAMILY},
         GaussianMixture: ["accelerate", "on_collapse", "relative_reg_covar", "n_threads"],
         BayesianGaussianMixture: ["on_collapse", "relative_reg_covar", "n_threads"],
     }[ours]

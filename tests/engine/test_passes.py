@@ -183,5 +183,7 @@ def test_rank_names_the_two_most_probable_components(problem, packed, covariance
 
 def test_a_mixture_of_other_features_is_refused(problem, packed, covariance):
     X, _, parameters = problem()
-    with pytest.raises(ValueError, match=r"means of shape \(3, 2\) does not fit rows of 1 features"):
+    with pytest.raises(
+        ValueError, match=r"means of shape \(3, 2\) does not fit rows of 1 features"
+    ):
         expect(packed(X[:, :1].copy()), parameters, covariance)

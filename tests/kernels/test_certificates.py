@@ -75,7 +75,9 @@ def full(mixture):
     factor = mixture.factor.astype(np.float64)
     if factor.shape == (D, D):
         return np.broadcast_to(factor, (K, D, D))
-    return factor if factor.ndim == 3 else np.array([np.diag(np.broadcast_to(f, D)) for f in factor])
+    return (
+        factor if factor.ndim == 3 else np.array([np.diag(np.broadcast_to(f, D)) for f in factor])
+    )
 
 
 def distances(tiles, mixture):
@@ -184,7 +186,9 @@ def test_distances_are_taken_down_with_some_slack(guarded):
     assert_allclose(known.far, 2 * (1 + SLACK), rtol=eps)
     assert_array_equal(known.home, 0)
     # standard deviations of 1/2, 1 and 2, and means that move by 0, 1/4 and 1 of them
-    drift(0, 1, np.array([2.0, 1.0, 0.5]), np.array([2.0, 1.0, 0.5]), np.array([0, 0.25, 1]), *known)
+    drift(
+        0, 1, np.array([2.0, 1.0, 0.5]), np.array([2.0, 1.0, 0.5]), np.array([0, 0.25, 1]), *known
+    )
     assert_allclose(known.near, [[0, 0.75, 4]], rtol=5 * SLACK)
     assert np.all(known.near <= [[0, 0.75, 4]])
     assert_allclose(known.far, 4, rtol=3 * SLACK)

@@ -282,7 +282,9 @@ def test_what_is_out_of_reach_is_below_rounding(
     largest = float(max(np.abs(rows[:, None, :] - mixture.means).max(), np.abs(rows).max(), 1))
     for power, (mine, other, noted) in enumerate(zip(some, whole, known, strict=True)):
         # what is left out, and what stays, whose shares are rounded otherwise, and once more in sums
-        atol = 5 * (GROUP * tile_rows(rows.dtype) + k) * eps * weight.sum() * largest ** min(power, 2)
+        atol = (
+            5 * (GROUP * tile_rows(rows.dtype) + k) * eps * weight.sum() * largest ** min(power, 2)
+        )
         assert_allclose(mine, other, rtol=4 * eps, atol=atol)
         assert_array_equal(noted, mine)  # taking down distances changes nothing
 

@@ -154,9 +154,10 @@ def test_what_reach_leaves_out_is_below_it(rng, shape, dtype):
     k, R = shape[0], tile_rows(dtype)
     gaps = log_prob - log_prob.max(0)
     left_out = got.resp == 0
-    assert np.all(gaps[left_out & (whole.resp > 0)] <= np.broadcast_to(reach[:, None], shape)[
-        left_out & (whole.resp > 0)
-    ])
+    assert np.all(
+        gaps[left_out & (whole.resp > 0)]
+        <= np.broadcast_to(reach[:, None], shape)[left_out & (whole.resp > 0)]
+    )
     assert_array_equal(got.holds, (gaps > reach[:, None]).reshape(k, -1, R).any(2))
     # shares are of a sum that lacks less than k exponentials of the reach
     most = k * float(np.exp(reach.max())) + 20 * float(np.finfo(dtype).eps)
@@ -238,7 +239,9 @@ def test_exp_is_within_two_ulp(rng, dtype, low):
 
 def test_exp_is_within_two_ulp_where_its_pieces_meet(dtype):
     least = EXP[dtype.itemsize][4]
-    halves = (-(np.arange(1022) + 0.5) * np.log(2)).astype(dtype)  # the reduced argument is greatest
+    halves = (-(np.arange(1022) + 0.5) * np.log(2)).astype(
+        dtype
+    )  # the reduced argument is greatest
     x = np.concatenate([halves, np.nextafter(halves, dtype.type(-1e9)), np.nextafter(halves, 1)])
     assert_within_two_ulp(x[x >= least].astype(dtype))
 
