@@ -145,8 +145,11 @@ def test_results_do_not_depend_on_the_number_of_threads(
     assert_same_bits(*runs)
 
 
-def test_leaps_are_taken_while_rows_are_in_another_order(apart, covariance, dense, sorted_rows):
-    rows, model = apart(gap=6.0), Likelihood(covariance, 1e-6)
+def test_leaps_are_taken_while_rows_are_in_another_order(
+    monkeypatch, apart, covariance, dense, sorted_rows
+):
+    monkeypatch.setattr(skipping, "pays", lambda resp, R: True)  # where it does not, leaps are long
+    rows, model = apart(gap=4.5), Likelihood(covariance, 1e-6)
     first = first_of(rows, covariance)
     leaps = []
 
@@ -155,15 +158,15 @@ def test_leaps_are_taken_while_rows_are_in_another_order(apart, covariance, dens
 
         def stepper(parameters):
             tried = squarem(parameters)
-            leaps.append(tried is not parameters)
+            leaps.append(tried is not parameters and len(sorted_rows) == 1)
             return tried
 
         return stepper
 
-    options = {"tol": 1e-7, "max_iter": 12}
+    options = {"tol": 0.0, "max_iter": 14}
     got = em.run(rows, first, model, stepper=leaping(), **options)
     assert len(sorted_rows) == 1
-    assert any(leaps[SECOND_LOOK:])
+    assert any(leaps)
     dense()
     expected = em.run(rows, first, model, stepper=leaping(), **options)
     assert_same_run(got, expected, np.float64)
@@ -218,12 +221,18 @@ def test_rows_are_put_back_after_an_error(apart, covariance, dtype, assert_same_
     rows = apart(dtype, weighted=True)
     before, first = (rows.tiles.copy(), rows.weight.copy()), first_of(rows, covariance)
     model = Likelihood(covariance, 1e-6)
-    with pytest.raises(KeyError, match="on the way"), Passes(rows, covariance) as known:
-        for _ in range(SECOND_LOOK):
-            first = model.update(known.expect(first))
-        assert known._order is not None
-        assert np.any(rows.tiles != before[0])
-        raise KeyError("on the way")
+
+    def interrupted():
+        parameters = first
+        with Passes(rows, covariance) as known:
+            for _ in range(SECOND_LOOK):
+                parameters = model.update(known.expect(parameters))
+            assert known._order is not None
+            assert np.any(rows.tiles != before[0])
+            raise KeyError("on the way")
+
+    with pytest.raises(KeyError, match="on the way"):
+        interrupted()
     assert_same_bits((rows.tiles, rows.weight), before)
 
 

@@ -270,7 +270,7 @@ def test_what_is_out_of_reach_is_below_rounding(
     rows, weight, tiles, mixture, covariance_type, slots, in_lanes
 ):
     """With the engine's reach, totals stay within eps of those of all components."""
-    lanes, (k, d) = in_lanes(weight, tiles), mixture.means.shape
+    lanes, k = in_lanes(weight, tiles), len(mixture.means)
     given = tiles, lanes, GROUP, mixture.means, mixture.factor, mixture.log_const
     expect = COVARIANCES[covariance_type].kernels.expect
     whole, some, known = slots(0.0), slots(0.0), slots(0.0)

@@ -142,6 +142,6 @@ def test_arrays_of_another_layout_or_dtype_are_refused_when_compiled():
         with pytest.raises(TypingError, match="means must be a C-ordered array of float64"):
             call_gaps(p.tiles, FIRST, LAST, means, p.radii, p.bias, *p.everybody, out)
     members, sizes = p.everybody
+    given = members.astype(np.int32), sizes
     with pytest.raises(TypingError, match="members must be a C-ordered array of int64"):
-        given = members.astype(np.int32), sizes
         call_gaps(p.tiles, FIRST, LAST, p.means, p.radii, p.bias, *given, out)

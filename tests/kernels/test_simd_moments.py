@@ -143,9 +143,9 @@ def test_arrays_of_another_layout_or_dtype_are_refused_when_compiled():
     for means in (np.asfortranarray(p.means), p.means.astype(np.float32), p.means[:, ::-1]):
         with pytest.raises(TypingError, match="means must be a C-ordered array of float64"):
             call_variances(p.tiles, FIRST, means, p.resp, *given)
+    places = np.asfortranarray(p.places)
     with pytest.raises(TypingError, match="places must be a C-ordered array of int64"):
-        places = np.asfortranarray(p.places)
         call_variances(p.tiles, FIRST, p.means, p.resp, places, p.sizes, *totals)
+    single = [array.astype(np.float32) for array in totals]
     with pytest.raises(TypingError, match="counts must be a C-ordered array of float64"):
-        single = [array.astype(np.float32) for array in totals]
         call_variances(p.tiles, FIRST, p.means, p.resp, p.places, p.sizes, *single)
