@@ -7,7 +7,7 @@ from fastmix.kernels import simd_log_prob, simd_moments
 from fastmix.kernels.expectation import passes
 
 # Squared whitened distance up to which second moments about another mean are accurate enough: what
-# they lose is the square root of it times eps, in float64 and in float32.
+# they lose is it times eps, of those about their own, in float64 and in float32.
 FAR = (1e6, 1e2)
 
 

@@ -410,7 +410,7 @@ def test_rank_names_the_two_most_probable_components(
 
 @pytest.mark.parametrize("gap", [1e2, 1e5])
 def test_components_far_apart_lose_no_more_than_asked_for(rng, dtype, in_tiles, in_lanes, gap):
-    """Second moments about another mean lose gap * eps if gap**2 is below FAR; beyond, they are not."""
+    """Second moments about another mean lose gap**2 * eps, up to FAR; beyond, they are not used."""
     gap = gap / 1e3 if dtype == np.float32 else gap
     n, means = 3 * tile_rows(dtype), np.array([[0, 0], [gap, 0], [-gap, gap]], dtype)
     X = (means[np.arange(n) % 3] + rng.normal(size=(n, 2))).astype(dtype)
