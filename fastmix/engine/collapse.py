@@ -10,7 +10,7 @@ from functools import cached_property
 import numpy as np
 from numpy.random import RandomState
 
-from fastmix.engine.covariances import EPSILON, CollapseError, Covariance
+from fastmix.engine.covariances import Covariance
 from fastmix.engine.em import Model
 from fastmix.engine.likelihood import COLLAPSED, SMALLEST_COUNT, placed
 from fastmix.engine.passes import accumulate, infer
@@ -23,6 +23,7 @@ from fastmix.engine.shares import (
     overall,
     rounding,
 )
+from fastmix.engine.whitening import EPSILON, CollapseError
 
 RESTARTS = 3  # of one component in one run
 FLOOR = 1e-6  # least variance of a regularised component, of the mean variance of the features

@@ -1,7 +1,8 @@
 """The covariance types by name. Nothing else in the package asks which type a mixture has.
 
 A type knows its shapes, its kernels, how its covariances follow from second moments, and how a
-covariance becomes a whitening and back. Shapes, with k components and d features:
+covariance becomes a whitening and back. A covariance that all components share is that of a mixture
+of one component. Shapes, with k components and d features:
 
     type            covariances   factor (whitening)
     full            (k, d, d)     (k, d, d)  W lower triangular, W cov W' = 1
@@ -15,39 +16,25 @@ scikit-learn's `precisions_cholesky_` is W' for the first two and the factor its
 The last two are not scikit-learn's.
 """
 
-from functools import cache
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Protocol
 
 import numpy as np
 from numpy.random import RandomState
 from numpy.typing import NDArray
-from scipy.linalg import lapack, solve_triangular
 
 from fastmix.engine.results import Array, Floats
+from fastmix.engine.whitening import (
+    EPSILON,
+    CollapseError,
+    refuse_flat,
+    schur,
+    symmetric,
+    whitening,
+)
 from fastmix.kernels import diag, full, spherical, tied, tied_diag, tied_spherical
 from fastmix.kernels.expectation import Passes
-
-EPSILON = float(np.finfo(np.float64).eps)
-
-
-class RunError(ValueError):
-    """A run of EM cannot go on; from another start it may."""
-
-
-class CollapseError(RunError):
-    """A component has lost its volume."""
-
-    def __init__(
-        self,
-        component: int | None,
-        reason: str,
-        matrix: Floats | None = None,
-        text: str | None = None,
-    ) -> None:
-        super().__init__(reason if text is None else text)
-        self.component = component  # None: the covariance that all components share
-        self.reason = reason
-        self.matrix = matrix  # (d, d) its covariance, if known
 
 
 class Covariance(Protocol):
@@ -70,8 +57,8 @@ class Covariance(Protocol):
     def work(self, k: int, d: int) -> float:
         """Floating-point operations of one EM pass, a row."""
 
-    def recentre(self, scatter: Floats, counts: Floats, shift: Floats, offset: Floats) -> Floats:
-        """Second moments about origin + shift + offset, from those about origin.
+    def change(self, counts: Floats, shift: Floats, offset: Floats) -> Floats:
+        """What second moments about origin + shift + offset have more than those about origin.
 
         shift (k, d) leads to the exact mean of the rows, so the cross terms are those of shift alone.
         """
@@ -120,8 +107,8 @@ class Covariance(Protocol):
     def from_precisions(self, precisions: Floats) -> Floats:
         """Whitening from precisions; ValueError where they are none."""
 
-    def from_covariances(self, covariances: Floats) -> Floats:
-        """Whitening from covariances of the caller's; ValueError where they are none."""
+    def refuse(self, covariances: Floats) -> None:
+        """ValueError where numbers of the caller's have not even the form of covariances."""
 
     def whiten(self, factor: Floats, c: int, diff: Floats) -> Floats:
         """Rows (m, d) less the mean of component c, in its standard deviations."""
@@ -170,9 +157,11 @@ class Full:
     """Every component has a covariance matrix of its own."""
 
     kernels = full.PASSES
-    precision_name = "full precision"
     covariance_kind = "symmetric, positive-definite"
     untied: str | None = None
+
+    def __init__(self, name: str) -> None:
+        self.precision_name = f"{name} precision"
 
     def shape(self, k: int, d: int) -> tuple[int, ...]:
         return (k, d, d)
@@ -186,12 +175,12 @@ class Full:
     def work(self, k: int, d: int) -> float:
         return 2.0 * k * d * (d + 3)
 
-    def recentre(self, scatter: Floats, counts: Floats, shift: Floats, offset: Floats) -> Floats:
+    def change(self, counts: Floats, shift: Floats, offset: Floats) -> Floats:
         outer = offset[:, :, None] * offset[:, None, :] - shift[:, :, None] * shift[:, None, :]
-        return scatter + counts[:, None, None] * outer
+        return counts[:, None, None] * outer
 
     def covariances(self, scatter: Floats, counts: Floats, reg_covar: float) -> Floats:
-        return _symmetric(scatter) / counts[:, None, None] + reg_covar * np.eye(scatter.shape[-1])
+        return symmetric(scatter) / counts[:, None, None] + reg_covar * np.eye(scatter.shape[-1])
 
     def prior_shape(self, d: int) -> tuple[int, ...]:
         return (d, d)
@@ -210,7 +199,7 @@ class Full:
         return own + believed / freedom[:, None, None], freedom
 
     def sq_distances(self, factor: Floats, scatter: Floats) -> float:
-        return float((self.precisions(factor) * _symmetric(scatter)).sum())
+        return float((self.precisions(factor) * symmetric(scatter)).sum())
 
     def widened(self, scatter: Floats, counts: Floats, c: int | None, amount: float) -> Floats:
         moved = scatter.copy()
@@ -218,10 +207,10 @@ class Full:
         return moved
 
     def factor(self, covariances: Floats) -> Floats:
-        return _whitening(covariances)
+        return whitening(covariances)
 
     def refuse_flat(self, covariances: Floats, least: Floats) -> None:
-        _refuse_flat(np.diagonal(covariances, axis1=1, axis2=2), least)
+        refuse_flat(np.diagonal(covariances, axis1=1, axis2=2), least)
 
     def log_det(self, factor: Floats, k: int, d: int) -> Floats:
         diagonal = np.diagonal(factor, axis1=-2, axis2=-1)
@@ -246,10 +235,9 @@ class Full:
         factor: Floats = np.swapaxes(turned[..., ::-1, ::-1], -1, -2)
         return factor
 
-    def from_covariances(self, covariances: Floats) -> Floats:
+    def refuse(self, covariances: Floats) -> None:
         if not np.allclose(covariances, np.swapaxes(covariances, -1, -2)):
             raise ValueError("got a matrix that is not symmetric")
-        return _factor_given(self, covariances)
 
     def whiten(self, factor: Floats, c: int, diff: Floats) -> Floats:
         return diff @ factor[c].T
@@ -296,69 +284,25 @@ class Full:
         rest: NDArray[np.int64],
         diff: Floats,
     ) -> tuple[Floats, Floats]:
-        return _schur(covariances, known, rest, diff)
+        return schur(covariances, known, rest, diff)
 
     def draw(self, random: RandomState, means: Array, covariances: Array, counts: Array) -> Array:
-        matrices = self.to_full(covariances, *means.shape)
         parts = [
             random.multivariate_normal(mean, matrix, int(m))
-            for mean, matrix, m in zip(means, matrices, counts, strict=True)
+            for mean, matrix, m in zip(means, covariances, counts, strict=True)
         ]
         return np.vstack(parts)
-
-
-class Tied(Full):
-    """All components share one covariance matrix."""
-
-    kernels = tied.PASSES
-    precision_name = "tied precision"
-
-    def shape(self, k: int, d: int) -> tuple[int, ...]:
-        return (d, d)
-
-    def n_parameters(self, k: int, d: int) -> int:
-        return d * (d + 1) // 2
-
-    def recentre(self, scatter: Floats, counts: Floats, shift: Floats, offset: Floats) -> Floats:
-        weighted = counts[:, None]
-        return scatter + (weighted * offset).T @ offset - (weighted * shift).T @ shift
-
-    def covariances(self, scatter: Floats, counts: Floats, reg_covar: float) -> Floats:
-        return _symmetric(scatter) / counts.sum() + reg_covar * np.eye(len(scatter))
-
-    def posterior(
-        self,
-        covariances: Floats,
-        counts: Floats,
-        gap: Floats,
-        prior: Floats,
-        degrees_of_freedom: float,
-    ) -> tuple[Floats, Floats]:
-        # one Wishart distribution that sees a component's average share of the rows
-        k, share = len(counts), (counts / len(counts)).sum()
-        freedom = np.asarray(degrees_of_freedom + share)
-        return covariances * (share / freedom) + (prior + gap.T @ gap / k) / freedom, freedom
-
-    def widened(self, scatter: Floats, counts: Floats, c: int | None, amount: float) -> Floats:
-        return scatter + counts.sum() * amount * np.eye(len(scatter))
-
-    def refuse_flat(self, covariances: Floats, least: Floats) -> None:
-        _refuse_flat_for_all(np.diagonal(covariances), least.max(0))
-
-    def whiten(self, factor: Floats, c: int, diff: Floats) -> Floats:
-        return diff @ factor.T
-
-    def to_full(self, covariances: Floats, k: int, d: int) -> Floats:
-        return np.broadcast_to(covariances, (k, d, d))
 
 
 class Diag:
     """Features are uncorrelated within a component."""
 
     kernels = diag.PASSES
-    precision_name = "diag precision"
     covariance_kind = "positive"
     untied: str | None = None
+
+    def __init__(self, name: str) -> None:
+        self.precision_name = f"{name} precision"
 
     def shape(self, k: int, d: int) -> tuple[int, ...]:
         return (k, d)
@@ -372,12 +316,12 @@ class Diag:
     def work(self, k: int, d: int) -> float:
         return 8.0 * k * d
 
-    def recentre(self, scatter: Floats, counts: Floats, shift: Floats, offset: Floats) -> Floats:
-        moved = scatter + counts[:, None] * (offset * offset - shift * shift)
-        return np.maximum(moved, 0.0)  # rounding must not make a variance negative
+    def change(self, counts: Floats, shift: Floats, offset: Floats) -> Floats:
+        return counts[:, None] * (offset * offset - shift * shift)
 
     def covariances(self, scatter: Floats, counts: Floats, reg_covar: float) -> Floats:
-        return scatter / counts[:, None] + reg_covar
+        # rounding must not make a variance negative
+        return np.maximum(scatter, 0.0) / counts[:, None] + reg_covar
 
     def prior_shape(self, d: int) -> tuple[int, ...]:
         return (d,)
@@ -410,7 +354,7 @@ class Diag:
         return 1.0 / np.sqrt(covariances)
 
     def refuse_flat(self, covariances: Floats, least: Floats) -> None:
-        _refuse_flat(covariances, least)
+        refuse_flat(covariances, least)
 
     def log_det(self, factor: Floats, k: int, d: int) -> Floats:
         return np.log(factor).sum(1)
@@ -426,8 +370,8 @@ class Diag:
             raise ValueError(f"'{self.precision_name}' should be positive")
         return np.sqrt(precisions)
 
-    def from_covariances(self, covariances: Floats) -> Floats:
-        return _factor_given(self, covariances)
+    def refuse(self, covariances: Floats) -> None:
+        """Any numbers may be variances."""
 
     def whiten(self, factor: Floats, c: int, diff: Floats) -> Floats:
         return diff * factor[c]
@@ -478,7 +422,6 @@ class Spherical(Diag):
     """Every component has one variance for all features."""
 
     kernels = spherical.PASSES
-    precision_name = "spherical precision"
 
     def shape(self, k: int, d: int) -> tuple[int, ...]:
         return (k,)
@@ -508,7 +451,7 @@ class Spherical(Diag):
         return super().sq_distances(factor[:, None], scatter)
 
     def refuse_flat(self, covariances: Floats, least: Floats) -> None:
-        _refuse_flat(covariances[:, None], least.mean(1)[:, None])
+        refuse_flat(covariances[:, None], least.mean(1)[:, None])
 
     def log_det(self, factor: Floats, k: int, d: int) -> Floats:
         return d * np.log(factor)
@@ -520,28 +463,33 @@ class Spherical(Diag):
         return covariances
 
 
-class TiedDiag(Diag):
-    """Features are uncorrelated, and all components share their variances: mclust's model EEI."""
+class Shared:
+    """All components share one covariance: what holds for the only component of another type."""
 
-    kernels = tied_diag.PASSES
-    precision_name = "tied_diag precision"
-    untied: str | None = "diag"
+    def __init__(self, own: Covariance, kernels: Passes, untied: str | None = None) -> None:
+        self.own, self.kernels, self.untied = own, kernels, untied
+        self.precision_name, self.covariance_kind = own.precision_name, own.covariance_kind
 
     def shape(self, k: int, d: int) -> tuple[int, ...]:
-        return (d,)
+        return self.own.shape(1, d)[1:]
 
     def scatter_shape(self, k: int, d: int) -> tuple[int, ...]:
-        return (d,)
+        return self.own.scatter_shape(1, d)[1:]
 
     def n_parameters(self, k: int, d: int) -> int:
-        return d
+        return self.own.n_parameters(1, d)
 
-    def recentre(self, scatter: Floats, counts: Floats, shift: Floats, offset: Floats) -> Floats:
-        moved = scatter + counts @ (offset * offset - shift * shift)
-        return np.maximum(moved, 0.0)  # rounding must not make a variance negative
+    def work(self, k: int, d: int) -> float:
+        return self.own.work(1, d) + 6.0 * k * d
+
+    def change(self, counts: Floats, shift: Floats, offset: Floats) -> Floats:
+        return self.own.change(counts, shift, offset).sum(0)
 
     def covariances(self, scatter: Floats, counts: Floats, reg_covar: float) -> Floats:
-        return scatter / counts.sum() + reg_covar
+        return self._only(self.own.covariances(scatter[None], counts.sum(keepdims=True), reg_covar))
+
+    def prior_shape(self, d: int) -> tuple[int, ...]:
+        return self.own.prior_shape(d)
 
     def posterior(
         self,
@@ -551,171 +499,118 @@ class TiedDiag(Diag):
         prior: Floats,
         degrees_of_freedom: float,
     ) -> tuple[Floats, Floats]:
-        # one Wishart distribution that sees a component's average share of the rows, as for Tied
-        share = (counts / len(counts)).sum()
-        freedom = np.asarray(degrees_of_freedom + share)
-        believed = prior + self._per_variance(np.square(gap).mean(0))
-        return covariances * (share / freedom) + believed / freedom, freedom
+        # one Wishart distribution that sees a component's average share of the rows
+        k = len(counts)
+        shares = np.full(k, (counts / k).sum())
+        every = self._of_all(covariances, k)
+        expected, freedom = self.own.posterior(every, shares, gap, prior, degrees_of_freedom)
+        return np.asarray(expected.mean(0)), freedom[0]
+
+    def sq_distances(self, factor: Floats, scatter: Floats) -> float:
+        return self.own.sq_distances(factor[None], scatter[None])
 
     def widened(self, scatter: Floats, counts: Floats, c: int | None, amount: float) -> Floats:
-        return scatter + counts.sum() * amount
+        return self._only(self.own.widened(scatter[None], counts.sum(keepdims=True), 0, amount))
 
     def factor(self, covariances: Floats) -> Floats:
-        if not np.all(covariances > 0.0):
-            raise CollapseError(None, f"its smallest variance is {np.min(covariances):.3g}")
-        return 1.0 / np.sqrt(covariances)
+        with _of_no_component():
+            return self._only(self.own.factor(covariances[None]))
 
     def refuse_flat(self, covariances: Floats, least: Floats) -> None:
-        _refuse_flat_for_all(covariances, self._per_variance(least.max(0)))
+        with _of_no_component():
+            self.own.refuse_flat(covariances[None], least.max(0, keepdims=True))
 
     def log_det(self, factor: Floats, k: int, d: int) -> Floats:
-        return np.broadcast_to(np.broadcast_to(np.log(factor), d).sum(), k)
+        return np.broadcast_to(self.own.log_det(factor[None], 1, d), (k,))
+
+    def to_chol(self, factor: Floats) -> Floats:
+        return self.own.to_chol(factor)
+
+    def from_chol(self, chol: Floats) -> Floats:
+        return self._only(self.own.from_chol(chol[None]))
+
+    def from_precisions(self, precisions: Floats) -> Floats:
+        return self._only(self.own.from_precisions(precisions[None]))
+
+    def refuse(self, covariances: Floats) -> None:
+        self.own.refuse(covariances[None])
 
     def whiten(self, factor: Floats, c: int, diff: Floats) -> Floats:
-        return diff * factor
+        return self.own.whiten(factor[None], 0, diff)
 
     def stretch(self, before: Floats, after: Floats) -> tuple[Floats, Floats]:
-        change = after / before
-        return np.asarray(change.min()), np.asarray(change.max())
+        least, greatest = self.own.stretch(before[None], after[None])
+        return self._only(least), self._only(greatest)
+
+    def precisions(self, factor: Floats) -> Floats:
+        return self._only(self.own.precisions(factor[None]))
+
+    def invert(self, factor: Floats) -> Floats:
+        return self._only(self.own.invert(factor[None]))
 
     def to_full(self, covariances: Floats, k: int, d: int) -> Floats:
-        return np.broadcast_to(covariances * np.eye(d), (k, d, d))
+        return np.broadcast_to(self.own.to_full(covariances[None], 1, d), (k, d, d))
 
-    def draw(self, random: RandomState, means: Array, covariances: Array, counts: Array) -> Array:
-        return super().draw(random, means, np.broadcast_to(covariances, means.shape), counts)
+    def least_variance(self, covariances: Floats) -> float:
+        return self.own.least_variance(covariances[None])
 
-    def _per_variance(self, by_feature: Floats) -> Floats:
-        """Mean of numbers (d,) over the features that a variance is of."""
-        return by_feature
+    def to_vector(self, covariances: Floats) -> Floats:
+        return self.own.to_vector(covariances[None])
 
-
-class TiedSpherical(TiedDiag):
-    """One variance for all features of all components, as k-means has it: mclust's model EII."""
-
-    kernels = tied_spherical.PASSES
-    precision_name = "tied_spherical precision"
-    untied: str | None = "spherical"
-
-    def shape(self, k: int, d: int) -> tuple[int, ...]:
-        return ()
-
-    def n_parameters(self, k: int, d: int) -> int:
-        return 1
-
-    def covariances(self, scatter: Floats, counts: Floats, reg_covar: float) -> Floats:
-        return self._per_variance(super().covariances(scatter, counts, reg_covar))
-
-    def prior_shape(self, d: int) -> tuple[int, ...]:
-        return ()
+    def from_vector(self, vector: Floats, k: int, d: int) -> Floats:
+        return self._only(self.own.from_vector(vector, 1, d))
 
     def marginal(self, covariances: Floats, dims: NDArray[np.int64]) -> Floats:
-        return covariances
+        return self._only(self.own.marginal(covariances[None], dims))
 
-    def _per_variance(self, by_feature: Floats) -> Floats:
-        return np.asarray(by_feature.mean())
+    def conditional(
+        self,
+        covariances: Floats,
+        known: NDArray[np.int64],
+        rest: NDArray[np.int64],
+        diff: Floats,
+    ) -> tuple[Floats, Floats]:
+        with _of_no_component():
+            every = self._of_all(covariances, len(diff))
+            shift, left = self.own.conditional(every, known, rest, diff)
+        return shift, self._only(left)
+
+    def draw(self, random: RandomState, means: Array, covariances: Array, counts: Array) -> Array:
+        return self.own.draw(random, means, self._of_all(covariances, len(means)), counts)
+
+    def _of_all(self, one: Floats, k: int) -> Floats:
+        """What every component has."""
+        return np.broadcast_to(one, (k, *one.shape))
+
+    def _only(self, stack: Floats) -> Floats:
+        """What the first component has."""
+        return np.asarray(stack[0])
 
 
-def _symmetric(lower: Floats) -> Floats:
-    """Symmetric matrices from their lower triangles."""
-    return np.where(_triangle(lower.shape[-1]), lower, np.swapaxes(lower, -1, -2))
-
-
-@cache
-def _triangle(d: int) -> NDArray[np.bool_]:
-    """True in the lower triangle (d, d), False above."""
-    return np.tri(d, dtype=bool)
-
-
-def _refuse_flat(variances: Floats, least: Floats) -> None:
-    """CollapseError of the first component (k, d) with a variance that is not above the least."""
-    flat = variances <= least
-    if flat.any():
-        c = int(np.argmax(flat.any(axis=1)))
-        smallest = float(variances[c][flat[c]].min())
-        raise CollapseError(c, f"a variance of {smallest:.3g} is rounding")
-
-
-def _refuse_flat_for_all(variances: Floats, least: Floats) -> None:
-    """The same of variances (d,) or () that all components share."""
+@contextmanager
+def _of_no_component() -> Iterator[None]:
+    """Let a CollapseError name no component."""
     try:
-        _refuse_flat(np.reshape(variances, (1, -1)), np.reshape(least, (1, -1)))
+        yield
     except CollapseError as error:
         raise CollapseError(None, error.reason) from None
 
 
-def _whitening(covariances: Floats) -> Floats:
-    """Inverses of the Cholesky factors of matrices (k, d, d), or of one (d, d) for all components."""
-    L = _cholesky(covariances)
-    # a pivot that is rounding error only stands for zero
-    variances = np.diagonal(covariances, axis1=-2, axis2=-1)
-    relative = np.diagonal(L, axis1=-2, axis2=-1) ** 2 / variances
-    least = relative.min(-1)
-    if not np.all(least > L.shape[-1] * EPSILON):
-        c = int(np.argmax(~(least > L.shape[-1] * EPSILON)))
-        reason = f"its smallest relative pivot is {least.ravel()[c]:.3g}"
-        raise CollapseError(c if L.ndim > 2 else None, reason)
-    return np.array([lapack.dtrtri(one, lower=1)[0] for one in _each(L)]).reshape(L.shape)
-
-
-def _each(matrices: Floats) -> Floats:
-    """Matrices (k, d, d), or one (d, d), as (k or 1, d, d)."""
-    return matrices.reshape(-1, *matrices.shape[-2:])
-
-
-def _factor_given(covariance: Covariance, covariances: Floats) -> Floats:
-    """Whitening of covariances of the caller's; the error says which of them has none."""
+def from_covariances(covariance: Covariance, given: Floats) -> Floats:
+    """Whitening of covariances of the caller's; ValueError where they are none, and says which."""
+    covariance.refuse(given)
     try:
-        return covariance.factor(covariances)
+        return covariance.factor(given)
     except CollapseError as error:
         which = "" if error.component is None else f"of component {error.component} "
         raise ValueError(f"what is given {which}is not: {error.reason}") from None
 
 
-def _cholesky(covariances: Floats) -> Floats:
-    """Cholesky factors of matrices (k, d, d), or of one (d, d) for all components."""
-    try:
-        return np.asarray(np.linalg.cholesky(covariances), np.float64)
-    except np.linalg.LinAlgError:
-        c = next(c for c, one in enumerate(_each(covariances)) if not _definite(one))
-        component = c if covariances.ndim > 2 else None
-        raise CollapseError(component, "its covariance is not positive definite") from None
-
-
-def _definite(covariance: Floats) -> bool:
-    """Has a matrix (d, d) a Cholesky factor?"""
-    try:
-        np.linalg.cholesky(covariance)
-    except np.linalg.LinAlgError:
-        return False
-    return True
-
-
-def _schur(
-    covariances: Floats, known: NDArray[np.int64], rest: NDArray[np.int64], diff: Floats
-) -> tuple[Floats, Floats]:
-    """Regression of the rest on the known features diff (k, p): its shift (k, r) and what is left.
-
-    With the known features first, the last block of the Cholesky factor is that of the Schur
-    complement, which so cannot lose its sign to rounding.
-    """
-    order, p = np.concatenate([known, rest]), len(known)
-    L = _cholesky(covariances[..., order[:, None], order])
-    each = np.broadcast_to(L, (len(diff), *L.shape[-2:]))
-    shift = np.stack(
-        [
-            one[p:, :p] @ solve_triangular(one[:p, :p], gap, lower=True)
-            for one, gap in zip(each, diff, strict=True)
-        ]
-    )
-    left = L[..., p:, p:]
-    return shift, left @ np.swapaxes(left, -1, -2)
-
-
 COVARIANCES: dict[str, Covariance] = {
-    "full": Full(),
-    "tied": Tied(),
-    "diag": Diag(),
-    "spherical": Spherical(),
-    "tied_diag": TiedDiag(),
-    "tied_spherical": TiedSpherical(),
+    "full": Full("full"),
+    "tied": Shared(Full("tied"), tied.PASSES),
+    "diag": Diag("diag"),
+    "spherical": Spherical("spherical"),
+    "tied_diag": Shared(Diag("tied_diag"), tied_diag.PASSES, "diag"),
+    "tied_spherical": Shared(Spherical("tied_spherical"), tied_spherical.PASSES, "spherical"),
 }

@@ -5,7 +5,7 @@ from typing import Protocol
 
 import numpy as np
 
-from fastmix.engine.covariances import Covariance, RunError
+from fastmix.engine.covariances import Covariance
 from fastmix.engine.results import (
     MixtureResult,
     MixtureTotals,
@@ -14,6 +14,7 @@ from fastmix.engine.results import (
 )
 from fastmix.engine.skipping import Passes
 from fastmix.engine.squarem import Stepper, plainly
+from fastmix.engine.whitening import RunError
 
 OUT_OF_REACH = (
     "Some rows are so far from every component that their distance, in standard deviations, "

@@ -4,8 +4,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from fastmix.engine.covariances import EPSILON, CollapseError, Covariance
+from fastmix.engine.covariances import Covariance
 from fastmix.engine.results import Floats, MixtureTotals, Parameters
+from fastmix.engine.whitening import EPSILON, CollapseError
 
 # scikit-learn's: keeps an empty component from dividing by zero, and a single row's variance from being zero
 SMALLEST_COUNT = 10 * EPSILON
@@ -99,7 +100,7 @@ def estimate(
     shift = np.where(filled[:, None], totals.sums / np.where(filled, held, 1.0)[:, None], 0.0)
     mean = totals.origin + shift
     means = np.where(filled[:, None], mean, 0.0) * (held / counts)[:, None]
-    scatter = covariance.recentre(totals.scatter, held, shift, means - mean)
+    scatter = totals.scatter + covariance.change(held, shift, means - mean)
     return Estimate(counts, means, covariance.covariances(scatter, counts, reg_covar))
 
 

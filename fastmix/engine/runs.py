@@ -5,8 +5,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from fastmix.engine.covariances import RunError
 from fastmix.engine.results import MixtureInit, MixtureResult
+from fastmix.engine.whitening import RunError
 
 
 def best_of(

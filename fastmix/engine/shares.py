@@ -8,10 +8,11 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from fastmix.engine.covariances import COVARIANCES, EPSILON, Covariance
+from fastmix.engine.covariances import COVARIANCES, Covariance
 from fastmix.engine.likelihood import Estimate, estimate
 from fastmix.engine.passes import accumulate, tally
 from fastmix.engine.results import Array, Floats, MixtureTotals, Rows
+from fastmix.engine.whitening import EPSILON
 
 BLOCK_NUMBERS = 1 << 18  # responsibilities held at once
 

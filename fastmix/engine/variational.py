@@ -159,7 +159,7 @@ def moments(rows: Rows, covariance: Covariance) -> Moments:
     d = rows.tiles.shape[1]
     totals = accumulate(rows, [np.ones((rows.n, 1))], np.zeros((1, d)), covariance)
     held, shift = totals.counts, totals.sums / totals.counts[:, None]
-    scatter = covariance.recentre(totals.scatter, held, shift, np.zeros((1, d)))
+    scatter = totals.scatter + covariance.change(held, shift, np.zeros((1, d)))
     spread = covariance.covariances(scatter, held, 0.0).reshape(covariance.prior_shape(d))
     size = float(np.ldexp(held[0], rows.weight_exponent))
     return Moments(size, totals.origin[0] + shift[0], spread)

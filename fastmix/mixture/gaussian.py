@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from fastmix import _validation as validation
 from fastmix.engine.conditioning import condition
-from fastmix.engine.covariances import COVARIANCES
+from fastmix.engine.covariances import COVARIANCES, from_covariances
 from fastmix.engine.likelihood import Given, Likelihood, log_const
 from fastmix.engine.results import Floats, Frame, Parameters, Rows
 from fastmix.engine.squarem import ACCELERATIONS, Stepper
@@ -281,7 +281,7 @@ default='full'
         given = validation.shaped(covariances, covariance.shape(k, d), "covariances")
         wide = given.astype(np.float64)
         try:
-            factor = covariance.from_covariances(wide)
+            factor = from_covariances(covariance, wide)
         except ValueError as error:
             raise ValueError(
                 f"The parameter 'covariances' should be {covariance.covariance_kind}, but {error}. "

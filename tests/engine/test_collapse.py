@@ -8,11 +8,11 @@ from numpy.testing import assert_allclose
 
 from fastmix.engine import em
 from fastmix.engine.collapse import ON_COLLAPSE, Reseed
-from fastmix.engine.covariances import CollapseError, RunError
 from fastmix.engine.likelihood import SMALLEST_COUNT, Likelihood
 from fastmix.engine.passes import accumulate
 from fastmix.engine.results import MixtureResult, Parameters
 from fastmix.engine.runs import best_of
+from fastmix.engine.whitening import CollapseError, RunError
 
 K = 3
 

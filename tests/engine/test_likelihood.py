@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from fastmix.engine.covariances import CollapseError
 from fastmix.engine.likelihood import SMALLEST_COUNT, Likelihood, estimate
 from fastmix.engine.passes import accumulate
+from fastmix.engine.whitening import CollapseError
 
 EPS = np.finfo(np.float64).eps
 K = 3

@@ -7,12 +7,12 @@ from numpy.random import RandomState
 from numpy.testing import assert_allclose, assert_array_equal
 
 from fastmix.engine import shares, starts
-from fastmix.engine.covariances import CollapseError
 from fastmix.engine.likelihood import Given, Likelihood, log_const
 from fastmix.engine.results import Frame
 from fastmix.engine.rows import pack, take
 from fastmix.engine.shares import blocks, mean_and_variances, overall
 from fastmix.engine.starts import STARTS, start, whitened
+from fastmix.engine.whitening import CollapseError
 
 N, D, K = 150, 2, 4
 NOTHING = Given(None, None, None)

@@ -10,9 +10,10 @@ from scipy import integrate, stats
 
 from fastmix.engine import em
 from fastmix.engine.concentrations import WEIGHT_PRIORS
-from fastmix.engine.covariances import COVARIANCES, CollapseError
+from fastmix.engine.covariances import COVARIANCES
 from fastmix.engine.passes import accumulate, expect, infer
 from fastmix.engine.variational import LEAST_LOG, Priors, Variational, moments
+from fastmix.engine.whitening import CollapseError
 
 EPS = np.finfo(np.float64).eps
 K = 3
