@@ -60,7 +60,7 @@ def expect(
         skips = Skips(np.empty((0, k), np.float32), np.empty(0, np.float32), np.empty(0, np.int64))
     if moved is None:
         moved = Moved(np.ones(k), np.ones(k), np.zeros(k))
-    bounds, counts, sums, scatter = _slots(rows, means, covariance)
+    bounds, counts, sums, scatter = _slots(means, covariance, len(rows.tiles))
     objective = np.zeros(len(counts))
     covariance.kernels.expect(
         _threads(rows.n_threads, rows.n, means, covariance),
@@ -89,29 +89,12 @@ def accumulate(
 
     `blocks` are arrays (m, k) of all rows in order, every m but the last a multiple of R.
     """
-    means = np.array(origin, rows.tiles.dtype, order="C")
     total: MixtureTotals | None = None
     offset = 0
     for resp in blocks:
-        n_tiles, R = -(-len(resp) // rows.tiles.shape[2]), rows.tiles.shape[2]
-        n_rows = float(rows.weight[offset * R : (offset + n_tiles) * R].sum())
-        bounds, counts, sums, scatter = _slots(rows, means, covariance, n_tiles)
-        covariance.kernels.accumulate(
-            _threads(rows.n_threads, rows.n, means, covariance),
-            bounds + offset,
-            rows.tiles,
-            rows.weight,
-            _group(rows, means),
-            means,
-            resp,
-            offset,
-            counts,
-            sums,
-            scatter,
-        )
-        part = _fold(counts, sums, scatter, 0.0, n_rows, means)
+        part = _given(covariance.kernels.accumulate, rows, resp, offset, origin, covariance)
         total = part if total is None else add(total, part)
-        offset += n_tiles
+        offset += -(-len(resp) // rows.tiles.shape[2])
     assert total is not None  # there is at least one row
     return total
 
@@ -120,21 +103,32 @@ def tally(
     rows: Rows, labels: NDArray[np.int32], origin: Floats, covariance: Covariance
 ) -> MixtureTotals:
     """Totals about origin (k, d) for rows that belong to one component each, labels (n,)."""
+    given = np.ascontiguousarray(labels, np.int32)
+    return _given(covariance.kernels.tally, rows, given, 0, origin, covariance)
+
+
+def _given(
+    kernel: Any, rows: Rows, given: Array, offset: int, origin: Floats, covariance: Covariance
+) -> MixtureTotals:
+    """Totals for the rows from tile `offset` on whose shares are given, labels or responsibilities."""
     means = np.array(origin, rows.tiles.dtype, order="C")
-    bounds, counts, sums, scatter = _slots(rows, means, covariance)
-    covariance.kernels.tally(
+    n_tiles, R = -(-len(given) // rows.tiles.shape[2]), rows.tiles.shape[2]
+    bounds, counts, sums, scatter = _slots(means, covariance, n_tiles)
+    kernel(
         _threads(rows.n_threads, rows.n, means, covariance),
-        bounds,
+        bounds + offset,
         rows.tiles,
         rows.weight,
         _group(rows, means),
         means,
-        np.ascontiguousarray(labels, np.int32),
+        given,
+        offset,
         counts,
         sums,
         scatter,
     )
-    return _fold(counts, sums, scatter, 0.0, rows.total, means)
+    n_rows = float(rows.weight[offset * R : (offset + n_tiles) * R].sum())
+    return _fold(counts, sums, scatter, 0.0, n_rows, means)
 
 
 def infer(
@@ -219,13 +213,13 @@ def _nearest_of_far(X: Array, parameters: Parameters, covariance: Covariance) ->
 
 
 def _slots(
-    rows: Rows, means: Array, covariance: Covariance, n_tiles: int | None = None
+    means: Array, covariance: Covariance, n_tiles: int
 ) -> tuple[NDArray[np.int64], Floats, Floats, Floats]:
     """Shard bounds, and empty totals for every shard."""
     k, d = means.shape
     shape = covariance.scatter_shape(k, d)
     slot_bytes = 8 * (k * (d + 1) + math.prod(shape))
-    bounds = shard_bounds(len(rows.tiles) if n_tiles is None else n_tiles, slot_bytes)
+    bounds = shard_bounds(n_tiles, slot_bytes)
     S = len(bounds) - 1
     return bounds, np.zeros((S, k)), np.zeros((S, k, d)), np.zeros((S, *shape))
 

@@ -192,6 +192,13 @@ def passes(log_prob, add, locate=themselves):
             log_prob(tiles, first, last, points, factor, log_const, members, sizes, joint)
             two_largest(joint, m, best[row : row + m], second[row : row + m])
 
+    accumulate, tally = totals_of(shares_of_resp, add), totals_of(shares_of_labels, add)
+    return Passes(log_prob, add, locate, expect, infer, rank, accumulate, tally)
+
+
+def totals_of(fill, add):
+    """The pass that adds up totals where fill(given, row, weight, share, holds) shares out rows."""
+
     @parallel_kernel
     def accumulate(
         shard,
@@ -201,28 +208,20 @@ def passes(log_prob, add, locate=themselves):
         weight,  # in      (n_tiles * R,) float64, zero where padded
         group,  # in      tiles in a group
         means,  # in      (k, d)
-        resp,  # in      (m, k) float64, of the rows from tile `offset` on
+        given,  # in      as fill has it, of the rows from tile `offset` on
         offset,  # in      tile
         counts,  # in/out  (n_shards, k) float64
         sums,  # in/out  (n_shards, k, d) float64, about the means
         scatter,  # in/out  (n_shards, ...) float64, about the means
     ):
-        """Totals for given responsibilities."""
+        """Totals for rows whose shares are given."""
         k, R = means.shape[0], tiles.shape[2]
         share, holds = np.empty((k, group * R), tiles.dtype), np.empty((k, group), np.uint8)
         places, n_places = np.empty((k, group), np.int64), np.empty(k, np.int64)
         nowhere = means[:0]
         for first in range(start, stop, group):
             last = min(first + group, stop)
-            row = (first - offset) * R
-            valid = min((last - first) * R, resp.shape[0] - row)
-            for c in range(k):
-                for t in range(last - first):
-                    holds[c, t] = 0
-                    for i in range(t * R, (t + 1) * R):
-                        r = weight[first * R + i] * resp[row + i, c] if i < valid else 0.0
-                        share[c, i] = r
-                        holds[c, t] |= r > 0.0
+            fill(given, (first - offset) * R, weight[first * R : last * R], share, holds)
             places_of(holds, last - first, places, n_places)
             add(
                 tiles,
@@ -237,48 +236,41 @@ def passes(log_prob, add, locate=themselves):
                 scatter[shard],
             )
 
-    @parallel_kernel
-    def tally(
-        shard,
-        start,
-        stop,  # in      tiles of this shard
-        tiles,  # in      (n_tiles, d, R)
-        weight,  # in      (n_tiles * R,) float64, zero where padded
-        group,  # in      tiles in a group
-        means,  # in      (k, d)
-        labels,  # in      (n,) int32
-        counts,  # in/out  (n_shards, k) float64
-        sums,  # in/out  (n_shards, k, d) float64, about the means
-        scatter,  # in/out  (n_shards, ...) float64, about the means
-    ):
-        """Totals for rows that belong to one component each."""
-        k, R = means.shape[0], tiles.shape[2]
-        share, holds = np.zeros((k, group * R), tiles.dtype), np.zeros((k, group), np.uint8)
-        places, n_places = np.empty((k, group), np.int64), np.empty(k, np.int64)
-        nowhere = means[:0]
-        for first in range(start, stop, group):
-            size, row = min(group, stop - first), first * R
-            valid = min(size * R, labels.size - row)
-            for i in range(valid):
-                c = labels[row + i]
-                share[c, i] = weight[row + i]
-                holds[c, i // R] = 1
-            places_of(holds, size, places, n_places)
-            add(
-                tiles,
-                first,
-                nowhere,
-                means,
-                share,
-                places,
-                n_places,
-                counts[shard],
-                sums[shard],
-                scatter[shard],
-            )
-            for i in range(valid):
-                c = labels[row + i]
-                share[c, i] = 0.0
-                holds[c, i // R] = 0
+    return accumulate
 
-    return Passes(log_prob, add, locate, expect, infer, rank, accumulate, tally)
+
+@kernel
+def shares_of_resp(
+    resp,  # in   (n, k) float64
+    row,  # in   the first row of the group
+    weight,  # in   (m,) float64, of whole tiles
+    share,  # out  (k, >= m) weight times responsibility, zero where padded
+    holds,  # out  (k, >= tiles) uint8, whether a component has a share in a tile
+):
+    """Share out rows by their responsibilities."""
+    valid, R = min(weight.size, len(resp) - row), share.shape[1] // holds.shape[1]
+    for c in range(len(share)):
+        for t in range(weight.size // R):
+            holds[c, t] = 0
+            for i in range(t * R, (t + 1) * R):
+                r = weight[i] * resp[row + i, c] if i < valid else 0.0
+                share[c, i] = r
+                holds[c, t] |= r > 0.0
+
+
+@kernel
+def shares_of_labels(
+    labels,  # in   (n,) int32
+    row,  # in   the first row of the group
+    weight,  # in   (m,) float64, of whole tiles
+    share,  # out  (k, >= m) weight where the row is the component's, else zero
+    holds,  # out  (k, >= tiles) uint8, whether a component has a row in a tile
+):
+    """Give every row to the component of its label."""
+    valid, R = min(weight.size, len(labels) - row), share.shape[1] // holds.shape[1]
+    share[:] = 0
+    holds[:] = 0
+    for i in range(valid):
+        c = labels[row + i]
+        share[c, i] = weight[i]
+        holds[c, i // R] = 1
