@@ -451,6 +451,7 @@ def test_ctrl_c_ends_a_long_fit_and_the_next_fit_works(warm):
     code = """
 import numba, os, signal, threading, time
 from surroundings import digest, models, rows
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job ignores it
 want, before, X = digest(), numba.get_num_threads(), rows()
 def interrupt():
     global sent
