@@ -9,6 +9,7 @@ import matplotlib.pyplot as plt
 import pytest
 
 import fastmix
+from fastmix.engine.covariances import COVARIANCES
 
 DOCS = Path(__file__).parents[1] / "docs"
 PAGES = sorted(page for page in DOCS.glob("*.rst") if ">>>" in page.read_text(encoding="utf-8"))
@@ -42,3 +43,11 @@ def test_examples_of_a_page_run(page):
 def test_examples_of_docstrings_run(name):
     result = doctest.testmod(importlib.import_module(name))
     assert result.failed == 0
+
+
+def test_every_covariance_type_is_told_where_types_are_told():
+    pages = [(DOCS / name).read_text(encoding="utf-8") for name in ("mixtures.rst",)]
+    told = [fastmix.GaussianMixture.__doc__, fastmix.BayesianGaussianMixture.__doc__, *pages]
+    for name in COVARIANCES:
+        for text in told:
+            assert f"{name}'" in text or f'"{name}"' in text

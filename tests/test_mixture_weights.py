@@ -140,3 +140,38 @@ def test_bad_weights_are_refused(method, weight, message, unchanged):
     model = GaussianMixture(1).fit(X)
     with unchanged(model, X), pytest.raises(ValueError, match=message):
         getattr(model, method)(X, sample_weight=weight)
+
+
+@pytest.mark.parametrize("value", [1e300, -1e160, 9.97e36])
+@pytest.mark.parametrize("init_params", ["kmeans", "random", "random_from_data"])
+def test_values_of_rows_without_weight_do_not_matter(
+    blobs, assert_same_bits, value, init_params, covariance_type
+):
+    X, _, _ = blobs(n=300, d=2)
+    weight = np.ones(len(X))
+    weight[::7] = 0.0
+    X[::7] = value  # as a file has it for what was never measured
+    model = GaussianMixture(
+        3, covariance_type=covariance_type, init_params=init_params, max_iter=5, random_state=0
+    )
+    got, expected = clone_fit(model, X, weight), clone_fit(model, X[weight > 0])
+    assert_same_bits(parameters(got), parameters(expected))
+    assert got.lower_bounds_ == expected.lower_bounds_
+    assert got.fit_predict(X, sample_weight=weight).shape == (len(X),)
+
+
+def test_given_labels_of_rows_without_weight_do_not_matter(blobs, assert_same_bits):
+    X, truth, _ = blobs(n=90, d=2)
+    weight = np.ones(len(X))
+    weight[:9], labels = 0.0, truth.astype(np.int64)
+    model = GaussianMixture(3, init_params=labels, max_iter=3)
+    expected = GaussianMixture(3, init_params=labels[9:], max_iter=3).fit(X[9:])
+    assert_same_bits(parameters(clone_fit(model, X, weight)), parameters(expected))
+
+
+def test_too_few_rows_with_weight_are_refused(blobs):
+    X, _, _ = blobs(n=90, d=2)
+    weight = np.zeros(len(X))
+    weight[:2] = 1.0
+    with pytest.raises(ValueError, match="n_samples = 2 of positive sample_weight"):
+        GaussianMixture(3).fit(X, sample_weight=weight)

@@ -1,7 +1,8 @@
 """What all k-means share: where they start, prediction, distances."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from numbers import Integral, Real
 from typing import Any
 
@@ -21,7 +22,14 @@ from fastmix._numba import ANY_WORK, threads
 from fastmix.cluster._callbacks import CallbackSupport, Task, first_task
 from fastmix.engine import kmeans
 from fastmix.engine.algorithms import Algorithm, choose, distances, nearest
-from fastmix.engine.results import AnyRows, Array, Frame, SparseRows
+from fastmix.engine.results import (
+    AnyRows,
+    Array,
+    Frame,
+    KMeansInit,
+    KMeansResult,
+    SparseRows,
+)
 from fastmix.engine.rows import from_frame, pack, power_of_two, take, to_frame
 from fastmix.engine.seeds import SEEDINGS
 from fastmix.engine.sparse import LLOYD as SPARSE_LLOYD
@@ -50,6 +58,8 @@ class KMeansFamily(
         "n_threads": validation.N_THREADS,
     }
     _only_here = Convertible._only_here | {"cluster_sizes_", "inertia_history_"}
+    max_iter: int
+    _n_init: int  # starts of this fit
     _runs_by_chance: int  # n_init='auto' where the start is not k-means++ or an array
 
     # --- conversion ----------------------------------------------------------------------------
@@ -72,16 +82,56 @@ class KMeansFamily(
     @contextmanager
     def _fitting(
         self, X: ArrayLike, sample_weight: ArrayLike | None, n_parts: int | None
-    ) -> Iterator[Task]:
-        """The task of a fit that leaves the estimator as it was, should it fail."""
+    ) -> Iterator[tuple[Task, Any, NDArray[np.float64] | None]]:
+        """Task, rows and weights of a fit that leaves the estimator as it was, should it fail."""
         task = first_task(self, X, sample_weight, n_parts)
         with validation.all_or_nothing(self):
-            yield task
+            array = validation.rows(self, X, reset=True, sparse=True)
+            self._check_enough(array)
+            yield task, array, validation.weights(sample_weight, array)
             task.end()
 
     def _check_enough(self, X: Any) -> None:
         if X.shape[0] < self.n_clusters:
             raise ValueError(f"n_samples={X.shape[0]} should be >= n_clusters={self.n_clusters}.")
+
+    def _best_run(
+        self,
+        rows: AnyRows,
+        start: Callable[[], tuple[Array, NDArray[np.int64] | None]],
+        algorithm: Algorithm,
+        tolerance: float,
+        better: Callable[[KMeansResult, KMeansResult], bool],
+        task: Task,
+        ready: Callable[[Array], dict[str, Any]],
+    ) -> tuple[KMeansResult, list[KMeansInit]]:
+        """The best of n_init runs, and a record of each.
+
+        `start()` gives centers and the rows they sit on, `better(found, best)` decides, and
+        `ready(centers)` is what callbacks are shown.
+        """
+        records: list[KMeansInit] = []
+        best: KMeansResult | None = None
+        for run in range(self._n_init):
+            part = task.part("start", self.max_iter)
+            centers, seeds = start()
+            found = kmeans.run(
+                rows,
+                centers,
+                algorithm,
+                self.max_iter,
+                tolerance,
+                bool(self.verbose),
+                part.iterations(ready),
+            )
+            records.append(kmeans.record(found, rows, seeds))
+            if best is None or better(found, best):
+                best, place = found, run
+            if part.end(partial(ready, found.centers)):
+                break
+        assert best is not None  # n_init >= 1
+        records[place] = records[place]._replace(best=True)
+        return best, records
 
     @property
     def _init_is_given(self) -> bool:
@@ -126,7 +176,8 @@ class KMeansFamily(
     def _algorithm(self, rows: AnyRows) -> Algorithm:
         if isinstance(rows, SparseRows):
             return SPARSE_LLOYD
-        return choose(getattr(self, "algorithm", "lloyd"), self.n_clusters, rows.tiles.shape[1])
+        name = getattr(self, "algorithm", "lloyd")
+        return choose(name, rows.n, self.n_clusters, rows.tiles.shape[1])
 
     def _keep_centers(self, centers: Array, frame: Frame) -> None:
         """Set the attributes that prediction needs."""

@@ -211,10 +211,7 @@ class BisectingKMeans(KMeansFamily):
         ValueError
             If X or a parameter is not as described; the estimator is then as it was before.
         """
-        with self._fitting(X, sample_weight, self.n_clusters - 1) as task:
-            array = validation.rows(self, X, reset=True, sparse=True)
-            self._check_enough(array)
-            weight = validation.weights(sample_weight, array)
+        with self._fitting(X, sample_weight, self.n_clusters - 1) as (task, array, weight):
             self._n_init = self.n_init
             frame = frame_of(array, measure(array, self.n_threads), normalise=True)
             self._grow(array, pack(array, frame, weight, self.n_threads), task)
@@ -278,30 +275,17 @@ class BisectingKMeans(KMeansFamily):
                 "sample_weight. Lower n_clusters or use bisecting_strategy='biggest_inertia'."
             )
         shown = X[leaf.numbers] if callable(self.init) else None
-        tolerance = math.ldexp(self.tol, -2 * rows.frame.exponent)
-        records: list[KMeansInit] = []
-        best: KMeansResult | None = None
-        for run in range(self.n_init):
-            part = task.part("start", self.max_iter)
+
+        def start() -> tuple[Array, NDArray[np.int64] | None]:
             centers, seeds = self._start(shown, rows, 2, random, centred=True)
-            found = kmeans.run(
-                rows,
-                centers,
-                bisecting.HALVES if isinstance(rows, Rows) else self._algorithm(rows),
-                self.max_iter,
-                tolerance,
-                bool(self.verbose),
-                part.iterations(ready),
-            )
-            seeds = None if seeds is None else leaf.numbers[seeds]
-            records.append(kmeans.record(found, rows, seeds))
-            if best is None or found.objective < BETTER * best.objective:
-                best, place = found, run
-            if part.end(ready):
-                break
-        assert best is not None  # n_init >= 1
-        records[place] = records[place]._replace(best=True)
-        return best, records
+            return centers, None if seeds is None else leaf.numbers[seeds]
+
+        def better(found: KMeansResult, best: KMeansResult) -> bool:
+            return found.objective < BETTER * best.objective
+
+        algorithm = bisecting.HALVES if isinstance(rows, Rows) else self._algorithm(rows)
+        tolerance = math.ldexp(self.tol, -2 * rows.frame.exponent)
+        return self._best_run(rows, start, algorithm, tolerance, better, task, ready)
 
     # --- after the fit -------------------------------------------------------------------------
 

@@ -1,6 +1,5 @@
 """k-means behind scikit-learn's API."""
 
-from functools import partial
 from typing import Any, Self
 
 import numpy as np
@@ -13,7 +12,7 @@ from fastmix.cluster._base import KMeansFamily
 from fastmix.cluster._callbacks import Task, with_callbacks
 from fastmix.engine import kmeans
 from fastmix.engine.algorithms import ALGORITHMS, AUTO, SYNONYMS
-from fastmix.engine.results import AnyRows, KMeansInit, KMeansResult
+from fastmix.engine.results import AnyRows, Array, KMeansInit, KMeansResult
 from fastmix.engine.rows import frame_of, mean_variance, measure, pack, to_frame
 
 
@@ -46,10 +45,11 @@ default='k-means++'
         Seed of the starts. In float64 the same integer starts where scikit-learn starts.
     copy_x : bool, default=True
         Accepted for compatibility: X is never written to.
-    algorithm : {'auto', 'lloyd', 'hamerly', 'elkan'}, default='auto'
-        All give the same labels and centers; 'hamerly' [3]_ keeps bounds that spare distances, at 12
-        bytes a row, 'elkan' is a synonym of 'lloyd', and 'auto' takes the one that is mostly faster for
-        the number of clusters and features.
+    algorithm : {'auto', 'lloyd', 'hamerly', 'filtering', 'elkan'}, default='auto'
+        All give the same labels and centers. 'hamerly' [3]_ keeps bounds that spare distances, at 12
+        bytes a row; 'filtering' [4]_ puts rows in an order in which neighbours lie together, for few
+        features, in another copy of the rows; 'elkan' is a synonym of 'lloyd'. 'auto' takes the one
+        that is mostly faster for the numbers of rows, clusters and features.
     n_threads : int or None, default=None
         Most threads to use; None means all CPUs of the process. It never changes the result.
 
@@ -93,6 +93,9 @@ default='k-means++'
     .. [2] Lloyd, S. P. (1982). Least squares quantization in PCM. IEEE Transactions on Information
        Theory 28(2), 129-137. doi:10.1109/TIT.1982.1056489
     .. [3] Hamerly, G. (2010). Making k-means even faster. SDM 2010, 130-140. doi:10.1137/1.9781611972801.12
+    .. [4] Kanungo, T. et al. (2002). An efficient k-means clustering algorithm: analysis and implementation.
+       IEEE Transactions on Pattern Analysis and Machine Intelligence 24(7), 881-892.
+       doi:10.1109/TPAMI.2002.1017616
 
     Examples
     --------
@@ -167,17 +170,14 @@ default='k-means++'
         ValueError
             If X or a parameter is not as described; the estimator is then as it was before.
         """
-        with self._fitting(X, sample_weight, self._runs()) as task:
-            array = validation.rows(self, X, reset=True, sparse=True)
-            self._check_enough(array)
-            weight = validation.weights(sample_weight, array)
+        with self._fitting(X, sample_weight, self._runs()) as (task, array, weight):
             given = self._given(array)
             self._n_init = self._runs()
             self._warn_of_one_run()
             self._warn_of_elkan()
             frame = frame_of(array, measure(array, self.n_threads), normalise=True)
             packed = pack(array, frame, weight, self.n_threads)
-            self._keep(packed, *self._best_run(array, packed, given, task))
+            self._keep(packed, *self._best(array, packed, given, task))
         return self
 
     def _warn_of_elkan(self) -> None:
@@ -187,43 +187,32 @@ default='k-means++'
                 RuntimeWarning,
             )
 
-    def _best_run(
+    def _best(
         self, X: Any, packed: AnyRows, given: NDArray[Any] | None, task: Task
     ) -> tuple[KMeansResult, list[KMeansInit]]:
         """The best of all runs, and a record of each."""
         random = validation.random_state(self.random_state)
         tolerance = self.tol * mean_variance(packed) if self.tol > 0 else 0.0
-        algorithm = self._algorithm(packed)
-        records: list[KMeansInit] = []
-        best: KMeansResult | None = None
-        for run in range(self._n_init):
-            part = task.part("start", self.max_iter)
+
+        def start() -> tuple[Array, NDArray[np.int64] | None]:
             if given is not None:
-                centers, seeds = to_frame(given, packed.frame), None
+                found: tuple[Array, NDArray[np.int64] | None] = to_frame(given, packed.frame), None
             else:
-                centers, seeds = self._start(X, packed, self.n_clusters, random, centred=True)
+                found = self._start(X, packed, self.n_clusters, random, centred=True)
             if self.verbose:
                 print("Initialization complete")
-            found = kmeans.run(
-                packed,
-                centers,
-                algorithm,
-                self.max_iter,
-                tolerance,
-                bool(self.verbose),
-                part.iterations(lambda centers: self._ready(centers, packed.frame)),
+            return found
+
+        def better(found: KMeansResult, best: KMeansResult) -> bool:
+            return found.objective < best.objective and not kmeans.same_partition(
+                found.labels, best.labels, self.n_clusters
             )
-            records.append(kmeans.record(found, packed, seeds))
-            if best is None or (
-                found.objective < best.objective
-                and not kmeans.same_partition(found.labels, best.labels, self.n_clusters)
-            ):
-                best, place = found, run
-            if part.end(partial(self._ready, found.centers, packed.frame)):
-                break
-        assert best is not None  # n_init >= 1
-        records[place] = records[place]._replace(best=True)
-        return best, records
+
+        def ready(centers: Array) -> dict[str, Any]:
+            return self._ready(centers, packed.frame)
+
+        algorithm = self._algorithm(packed)
+        return self._best_run(packed, start, algorithm, tolerance, better, task, ready)
 
     def _keep(self, packed: AnyRows, best: KMeansResult, records: list[KMeansInit]) -> None:
         """Set the fitted attributes."""

@@ -204,10 +204,7 @@ default='k-means++'
         ValueError
             If X or a parameter is not as described; the estimator is then as it was before.
         """
-        with self._fitting(X, sample_weight, 1) as task:
-            array = validation.rows(self, X, reset=True, sparse=True)
-            self._check_enough(array)
-            weight = validation.weights(sample_weight, array)
+        with self._fitting(X, sample_weight, 1) as (task, array, weight):
             given = self._given(array)
             self._plan(array)
             frame = frame_of(array, measure(array, self.n_threads), normalise=True)

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastmix._numba import threads
-from fastmix.engine import hamerly, lloyd
+from fastmix.engine import filtering, hamerly, lloyd
 from fastmix.engine.results import AnyRows, Array, Floats, Inspection, KMeansTotals
 from fastmix.engine.rows import rows_work, take
 from fastmix.kernels import lloyd as kernels
@@ -37,6 +37,7 @@ class Algorithm(NamedTuple):
 ALGORITHMS = {
     "lloyd": Algorithm(lloyd.start, lloyd.assign, lloyd.move, lloyd.inspect),
     "hamerly": Algorithm(hamerly.start, hamerly.assign, hamerly.move, hamerly.inspect),
+    "filtering": Algorithm(filtering.start, filtering.assign, filtering.move, filtering.inspect),
 }
 # Elkan's algorithm gives the result of Lloyd's, by scikit-learn's contract; its (n, k) bounds cost more
 # than they save here.
@@ -44,13 +45,21 @@ SYNONYMS = {"elkan": "lloyd"}
 AUTO = "auto"  # by the sizes of the problem
 # Bounds pay where a row's distances cost much more than looking after its bounds.
 PAYING_FEATURES, PAYING_CENTERS = 16, 64
+# Boxes pay where they are small for the distances between centers, and centers are not few.
+FEW_FEATURES, ENOUGH_CENTERS, ROWS_A_CENTER = 3, 100, 500
 
 
-def choose(name: str, k: int, d: int) -> Algorithm:
-    """The algorithm of that name, for k centers of d features."""
+def choose(name: str, n: int, k: int, d: int) -> Algorithm:
+    """The algorithm of that name, for n rows and k centers of d features."""
     if name == AUTO:
-        name = "hamerly" if d >= PAYING_FEATURES and k >= PAYING_CENTERS else "lloyd"
+        name = _cheapest(n, k, d)
     return ALGORITHMS[SYNONYMS.get(name, name)]
+
+
+def _cheapest(n: int, k: int, d: int) -> str:
+    if d <= FEW_FEATURES and k >= ENOUGH_CENTERS and n >= ROWS_A_CENTER * k:
+        return "filtering"
+    return "hamerly" if d >= PAYING_FEATURES and k >= PAYING_CENTERS else "lloyd"
 
 
 @singledispatch

@@ -10,7 +10,7 @@ from functools import cached_property
 import numpy as np
 from numpy.random import RandomState
 
-from fastmix.engine.covariances import Covariance
+from fastmix.engine.covariance import Covariance
 from fastmix.engine.em import Model
 from fastmix.engine.likelihood import COLLAPSED, SMALLEST_COUNT, placed
 from fastmix.engine.passes import accumulate, infer

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from fastmix.engine.covariances import Covariance
+from fastmix.engine.covariance import Covariance
 from fastmix.engine.likelihood import log_const
 from fastmix.engine.mahalanobis import mahalanobis
 from fastmix.engine.results import Floats, Parameters

@@ -5,14 +5,14 @@ from typing import Protocol
 
 import numpy as np
 
-from fastmix.engine.covariances import Covariance
+from fastmix.engine.covariance import Covariance
 from fastmix.engine.results import (
     MixtureResult,
     MixtureTotals,
     Parameters,
     Rows,
 )
-from fastmix.engine.skipping import Passes
+from fastmix.engine.skipping import SkippingPasses
 from fastmix.engine.squarem import Stepper, plainly
 from fastmix.engine.whitening import RunError
 
@@ -70,18 +70,21 @@ def run(
     parameters, history, converged, n_iter = start, list[float](), False, 0
     events = start.events
     clock = time.perf_counter()
-    with Passes(rows, model.covariance) as passes:
+    with SkippingPasses(rows, model.covariance) as passes:
         for n_iter in range(1, max_iter + 1):
             tried = stepper(parameters)
             leap = tried is not parameters
             try:
-                moved, reached = _step(passes, tried, model)
+                totals = _totals(passes, tried)
+                # a leap is of a likelihood, whose bound needs no M-step; one refused leaves no trace
+                if leap and model.bound(totals, tried, tried) < bound:
+                    continue
+                moved = model.update(totals)
             except RunError:
                 if leap:
                     continue
                 raise
-            if leap and reached < bound:
-                continue
+            reached = model.bound(totals, tried, moved)
             parameters, change, bound = moved, reached - bound, reached
             history.append(bound)
             events += moved.events
@@ -94,13 +97,12 @@ def run(
     return MixtureResult(parameters, n_iter, converged, history, events)
 
 
-def _step(passes: Passes, parameters: Parameters, model: Model) -> tuple[Parameters, float]:
-    """One EM step, and the bound before it."""
+def _totals(passes: SkippingPasses, parameters: Parameters) -> MixtureTotals:
+    """The E-step."""
     totals = passes.expect(parameters)
     if not np.isfinite(totals.objective):
         raise RunError(OUT_OF_REACH)
-    moved = model.update(totals)
-    return moved, model.bound(totals, parameters, moved)
+    return totals
 
 
 def _report(n_iter: int, change: float, clock: float, verbose: int) -> float:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastmix._numba import threads
-from fastmix.engine.lloyd import exchanged, no_sums
+from fastmix.engine.lloyd import exchanged, measure_own, no_sums, objective_of
 from fastmix.engine.results import Array, Floats, Frame, Inspection, KMeansTotals, Rows
 from fastmix.engine.rows import pack, rows_work
 from fastmix.kernels import hamerly as kernels
@@ -52,7 +52,7 @@ def start(rows: Rows, centers: Array) -> HamerlyState:
         np.full(n_tiles, -1, np.int32),
     )
     middle, everyone = np.zeros_like(centers[:1]), np.zeros(n, np.int32)
-    squares = _inspect(rows, middle, everyone).objective
+    squares = measure_own(rows, middle, everyone).objective
     assert squares is not None
     sums = no_sums(rows, centers)
     return HamerlyState(bounds, np.zeros(k), np.zeros(k), np.zeros(1), squares, [], *sums)
@@ -87,10 +87,8 @@ def assign(rows: Rows, centers: Array, state: HamerlyState) -> KMeansTotals:
         measured,
     )
     state.measured.append(int(measured.sum()))
-    totals = exchanged(rows, state, high, low, np.zeros(1), changed)
-    points = centers.astype(np.float64)
-    cross = (points * (totals.counts[:, None] * points - 2 * totals.sums)).sum()
-    return totals._replace(objective=max(0.0, state.squares + float(cross)))
+    totals = exchanged(rows, state.labels, state, high, low, np.zeros(1), changed)
+    return totals._replace(objective=objective_of(totals, centers, state.squares))
 
 
 def _apart(rows: Rows, centers: Array, margin: float) -> Floats:
@@ -122,22 +120,4 @@ def move(state: HamerlyState, centers: Array, shift: Floats) -> None:
 
 def inspect(rows: Rows, centers: Array, state: HamerlyState) -> Inspection:
     """Measure every row against its own center."""
-    return _inspect(rows, centers, state.labels)
-
-
-def _inspect(rows: Rows, centers: Array, labels: NDArray[np.int32]) -> Inspection:
-    sq_dist = np.empty(rows.weight.size, rows.tiles.dtype)
-    shards = shard_bounds(len(rows.tiles))
-    objective = np.zeros(len(shards) - 1)
-    kernels.own_distances(
-        threads(rows.n_threads, rows_work(rows, 3)),
-        shards,
-        rows.tiles,
-        rows.n,
-        rows.weight,
-        centers,
-        labels,
-        sq_dist,
-        objective,
-    )
-    return Inspection(sq_dist, float(objective.sum()))
+    return measure_own(rows, centers, state.labels)

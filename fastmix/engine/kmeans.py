@@ -43,7 +43,7 @@ def run(
         totals = algorithm.assign(rows, centers, state)
         history.append(totals.objective)
         inspect = partial(algorithm.inspect, rows, centers, state)
-        totals, refilled = refill(rows, totals, state.labels, inspect)
+        totals, refilled = refill(rows, totals, lambda: state.labels, inspect)
         moved = means(totals, centers)
         shift = np.sqrt(np.square(moved.astype(np.float64) - centers).sum(1))
         centers = moved
@@ -77,17 +77,18 @@ def run(
 def refill(
     rows: AnyRows,
     totals: KMeansTotals,
-    labels: NDArray[np.int32],
+    look: Callable[[], NDArray[np.int32]],
     inspect: Callable[[], Inspection],
 ) -> tuple[KMeansTotals, bool]:
     """Give every empty cluster one of the rows that are farthest from their centers.
 
     The donor loses the row; labels stay, the next pass settles them. Rows of weight 0 are left alone.
+    `look` gives the labels and `inspect` the distances, where they are needed.
     """
     empty = np.flatnonzero(totals.counts == 0)
     if not len(empty):
         return totals, False
-    labels, sq_dist, weight = labels[: rows.n], inspect().sq_dist[: rows.n], rows.weight[: rows.n]
+    labels, sq_dist, weight = look()[: rows.n], inspect().sq_dist[: rows.n], rows.weight[: rows.n]
     candidates = np.flatnonzero(weight > 0)
     farthest = candidates[np.argsort(-sq_dist[candidates], kind="stable")[: len(empty)]]
     if sq_dist[farthest[0]] == 0:  # nothing to gain: fewer distinct rows than clusters

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from fastmix.engine.covariances import Covariance
+from fastmix.engine.covariance import Covariance
 from fastmix.engine.results import Floats, MixtureTotals, Parameters
 from fastmix.engine.whitening import EPSILON, CollapseError
 

@@ -56,7 +56,7 @@ def assign(rows: Rows, centers: Array, state: LloydState) -> KMeansTotals:
         objective,
         changed,
     )
-    return exchanged(rows, state, high, low, objective, changed)
+    return exchanged(rows, state.labels, state, high, low, objective, changed)
 
 
 def no_sums(rows: Rows, centers: Array) -> tuple[Floats, Floats, Floats]:
@@ -73,6 +73,7 @@ def no_sums(rows: Rows, centers: Array) -> tuple[Floats, Floats, Floats]:
 
 def exchanged(
     rows: Rows,
+    labels: NDArray[np.int32],
     state: Any,
     high: Floats,
     low: Floats,
@@ -82,17 +83,17 @@ def exchanged(
     """Totals after what every shard has changed in them."""
     state.high[:] += high.sum(0)
     state.low[:] += low.sum(0)
-    total = state.high + state.low if state.grids.any() else _anew(rows, state)
+    total = state.high + state.low if state.grids.any() else _anew(rows, labels, state)
     return KMeansTotals(total[:, -1], total[:, :-1], float(objective.sum()), int(changed.sum()))
 
 
-def _anew(rows: Rows, state: Any) -> Floats:
+def _anew(rows: Rows, labels: NDArray[np.int32], state: Any) -> Floats:
     """Sums of all rows by their labels, (k, d + 1)."""
     k, columns = state.high.shape
     bounds = shard_bounds(len(rows.tiles), 8 * k * columns)
     total = np.zeros((len(bounds) - 1, k, columns))
     n_threads = threads(rows.n_threads, rows_work(rows, 4))
-    kernels.add_rows(n_threads, bounds, rows.tiles, rows.n, rows.weight, state.labels, total)
+    kernels.add_rows(n_threads, bounds, rows.tiles, rows.n, rows.weight, labels, total)
     return np.asarray(total.sum(0))
 
 
@@ -103,3 +104,29 @@ def move(state: LloydState, centers: Array, shift: Floats) -> None:
 def inspect(rows: AnyRows, centers: Array, state: Any) -> Inspection:
     """What the last pass has found."""
     return Inspection(state.sq_dist, None)
+
+
+def objective_of(totals: KMeansTotals, centers: Array, squares: float) -> float:
+    """Weighted sum of squared distances, to rounding, from totals and the sum of the rows' squares."""
+    points = centers.astype(np.float64)
+    cross = (points * (totals.counts[:, None] * points - 2 * totals.sums)).sum()
+    return max(0.0, squares + float(cross))
+
+
+def measure_own(rows: Rows, centers: Array, labels: NDArray[np.int32]) -> Inspection:
+    """Measure every row against its own center."""
+    sq_dist = np.empty(rows.weight.size, rows.tiles.dtype)
+    bounds = shard_bounds(len(rows.tiles))
+    objective = np.zeros(len(bounds) - 1)
+    kernels.own_distances(
+        threads(rows.n_threads, rows_work(rows, 3)),
+        bounds,
+        rows.tiles,
+        rows.n,
+        rows.weight,
+        centers,
+        labels,
+        sq_dist,
+        objective,
+    )
+    return Inspection(sq_dist, float(objective.sum()))

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from fastmix.engine.covariances import Covariance
+from fastmix.engine.covariance import Covariance
 from fastmix.engine.results import Array, Floats
 
 BLOCK_NUMBERS = 1 << 16  # of the rows that are whitened at once

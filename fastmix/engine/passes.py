@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from fastmix._numba import threads
-from fastmix.engine.covariances import Covariance
+from fastmix.engine.covariance import Covariance
 from fastmix.engine.results import Array, Floats, Frame, MixtureTotals, Parameters, Rows
 from fastmix.engine.rows import writeable
 from fastmix.engine.totals import add
@@ -54,7 +54,9 @@ def expect(
 
     With `skips`, components that cannot matter to a tile are left out of it.
     """
-    means, factor, constant = arguments(parameters, rows.tiles.dtype, rows.tiles.shape[1])
+    means, factor, constant = arguments(
+        parameters, covariance, rows.tiles.dtype, rows.tiles.shape[1]
+    )
     k = len(means)
     if skips is None:
         skips = Skips(np.empty((0, k), np.float32), np.empty(0, np.float32), np.empty(0, np.int64))
@@ -147,7 +149,7 @@ def infer(
     A row beyond the dtype's reach of every component goes to the nearest one.
     """
     (n, d), k = X.shape, len(parameters.means)
-    means, factor, constant = arguments(parameters, X.dtype, d)
+    means, factor, constant = arguments(parameters, covariance, X.dtype, d)
     found = Expectation(
         np.empty(n if labels else 0, np.int64),
         np.empty(n if log_norm or resp else 0),
@@ -180,7 +182,9 @@ def rank(
     rows: Rows, parameters: Parameters, covariance: Covariance
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Numbers of the best and the second best component of every row, (n_tiles * R,) each."""
-    means, factor, constant = arguments(parameters, rows.tiles.dtype, rows.tiles.shape[1])
+    means, factor, constant = arguments(
+        parameters, covariance, rows.tiles.dtype, rows.tiles.shape[1]
+    )
     best, second = np.empty((2, rows.weight.size), np.int64)
     covariance.kernels.rank(
         _threads(rows.n_threads, rows.n, means, covariance),
@@ -244,18 +248,28 @@ def _group(rows: Rows, means: Array) -> int:
     return group_tiles(k, d, R, means.itemsize)
 
 
-def arguments(parameters: Parameters, dtype: DTypeLike, d: int) -> tuple[Array, Array, Array]:
+def arguments(
+    parameters: Parameters, covariance: Covariance, dtype: DTypeLike, d: int
+) -> tuple[Array, Array, Array]:
     """Means, whitening and constants as the kernels take them: C-ordered, in the dtype of the rows.
 
-    A single number has shape (1,): Numba hands an array of no dimension to threads as no array.
+    The kernels see no bounds, so shapes are checked here. A single number has shape (1,): Numba hands
+    an array of no dimension to threads as no array.
     """
+    k = len(parameters.means)
+    for name, array, shape in (
+        ("means", parameters.means, (k, d)),
+        ("weights", parameters.weights, (k,)),
+        ("covariances", parameters.factor, covariance.shape(k, d)),
+        ("constants", parameters.log_const, (k,)),
+    ):
+        if np.shape(array) != shape:
+            raise ValueError(
+                f"A mixture with {name} of shape {np.shape(array)} does not fit {k} components and "
+                f"rows of {d} features: the shape has to be {shape}."
+            )
     values = parameters.means, parameters.factor, parameters.log_const
     means, factor, constant = (np.array(v, dtype, order="C", ndmin=1) for v in values)
-    if means.shape[1] != d or len(constant) != len(means):
-        raise ValueError(
-            f"A mixture of {len(constant)} weights and means of shape {means.shape} does not fit rows "
-            f"of {d} features."
-        )
     return means, factor, constant
 
 

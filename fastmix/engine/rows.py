@@ -47,10 +47,10 @@ def frame_of(X: Array, columns: Columns, normalise: bool) -> Frame:
     with np.errstate(over="ignore", invalid="ignore"):
         origin = columns.mean.astype(X.dtype)
         largest = np.max(np.maximum(columns.high - origin, origin - columns.low), initial=0.0)
-        # float32 rows are summed in float32 within a tile, unless they are normalised
+        # float32 rows are summed in float32 within some tiles, unless they are normalised
         narrow = X.dtype == np.float32 and not normalise
         most = np.finfo(np.float32 if narrow else np.float64).max
-        terms = d * (kernels.tile_rows(X.dtype) if narrow else n)
+        terms = d * (kernels.SUMMED_TILES * kernels.tile_rows(X.dtype) if narrow else n)
         fits = np.isfinite(origin).all() and largest < math.sqrt(most / (4 * terms))
         fits = fits and largest <= np.finfo(X.dtype).max
     if not fits:
@@ -93,6 +93,15 @@ def arrange(rows: Rows, order: NDArray[np.int64]) -> None:
     weight = rows.weight[: rows.n].copy()
     _pack_in_order(rows, order)
     rows.weight[: rows.n] = weight[order]
+
+
+def arranged(rows: Rows, order: NDArray[np.int64]) -> Rows:
+    """The same rows, but for X, as a packed copy in another order: order[0] comes first."""
+    tiles, weight = np.empty_like(rows.tiles), rows.weight.copy()
+    n_threads = threads(rows.n_threads, rows_work(rows, 4))
+    kernels.gather(n_threads, shard_bounds(len(tiles)), rows.tiles, order, tiles)
+    weight[: rows.n] = weight[order]
+    return rows._replace(tiles=tiles, weight=weight)
 
 
 def put_back(rows: Rows, order: NDArray[np.int64]) -> None:

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from fastmix.engine.covariances import COVARIANCES, Covariance
+from fastmix.engine.covariance import Covariance
+from fastmix.engine.covariances import COVARIANCES
 from fastmix.engine.likelihood import Estimate, estimate
 from fastmix.engine.passes import accumulate, tally
 from fastmix.engine.results import Array, Floats, MixtureTotals, Rows

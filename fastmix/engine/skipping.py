@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastmix.engine import passes
-from fastmix.engine.covariances import Covariance
+from fastmix.engine.covariance import Covariance
 from fastmix.engine.passes import Moved, Skips
 from fastmix.engine.results import Array, MixtureTotals, Parameters, Rows
 from fastmix.engine.rows import arrange, put_back
@@ -24,7 +24,7 @@ SAMPLE, ROWS_A_COMPONENT = 4096, 64  # rows in the sample, at least
 WORTH = 0.7  # share of pairs of tile and component that matter, below which order pays
 
 
-class Passes:
+class SkippingPasses:
     """The passes of one EM run over the same rows, which come in another order once that pays."""
 
     def __init__(self, rows: Rows, covariance: Covariance) -> None:
@@ -49,7 +49,7 @@ class Passes:
         if self._skips is None:
             return passes.expect(self.rows, parameters, self.covariance)
         (_, d, _), dtype = self.rows.tiles.shape, self.rows.tiles.dtype
-        means, factor, _ = passes.arguments(parameters, dtype, d)
+        means, factor, _ = passes.arguments(parameters, self.covariance, dtype, d)
         change = moved(self._before, means, factor, self.covariance)
         self._before = means, factor
         return passes.expect(self.rows, parameters, self.covariance, self._skips, change)

@@ -7,7 +7,8 @@ from numpy.random import RandomState
 
 from fastmix.engine import kmeans
 from fastmix.engine.algorithms import AUTO, choose
-from fastmix.engine.covariances import COVARIANCES, Covariance
+from fastmix.engine.covariance import Covariance
+from fastmix.engine.covariances import COVARIANCES
 from fastmix.engine.em import Model
 from fastmix.engine.passes import accumulate
 from fastmix.engine.results import (
@@ -113,11 +114,14 @@ def whitened(rows: Rows) -> Rows:
 def _clusters(rows: Rows, k: int, random: RandomState) -> KMeansResult:
     seeds = take(rows, plusplus(rows, k, random))
     tolerance = KMEANS_TOL * mean_variance(rows)
-    return kmeans.run(rows, seeds, choose(AUTO, *seeds.shape), KMEANS_ITERATIONS, tolerance)
+    return kmeans.run(rows, seeds, choose(AUTO, rows.n, *seeds.shape), KMEANS_ITERATIONS, tolerance)
 
 
 def _one_row_each(rows: Rows, indices: Array, covariance: Covariance) -> MixtureTotals:
     points = take(rows, indices)
     frame = Frame(np.zeros(points.shape[1], points.dtype), 0)
-    own = pack(points, frame, None, n_threads=1)  # a seed counts once, whatever its weight
+    own = pack(points, frame, None, n_threads=1)
+    # a seed counts as much as rows do on average, whatever its weight
+    mean = rows.total / np.count_nonzero(rows.weight)
+    own = own._replace(weight=own.weight * mean, total=own.total * mean)
     return accumulate(own, [np.eye(len(points))], points.astype(np.float64), covariance)

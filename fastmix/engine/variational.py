@@ -12,7 +12,7 @@ from numpy.typing import DTypeLike
 from scipy.special import digamma, gammaln
 
 from fastmix.engine.concentrations import WeightPrior
-from fastmix.engine.covariances import Covariance
+from fastmix.engine.covariance import Covariance
 from fastmix.engine.likelihood import SMALLEST_COUNT, estimate, factored
 from fastmix.engine.passes import accumulate
 from fastmix.engine.results import Floats, MixtureTotals, Parameters, Posterior, Rows

@@ -14,9 +14,11 @@ import numpy as np
 
 from fastmix._numba import kernel
 
-SLACK = 1e-5  # relative: bounds are kept in float32
+SLACK = 1e-5  # relative, of distances: bounds are kept in float32, and float32 rows measured in it
 FARTHEST = 3e38  # what float32 holds
-NATS = 0.5  # absolute: log-probabilities of float32 rows are that far off at worst
+NATS = (
+    0.5  # absolute, of log-probabilities: covers the rounding of small distances and of constants
+)
 
 
 @kernel

@@ -10,6 +10,7 @@ import math
 import numpy as np
 
 from fastmix._numba import kernel
+from fastmix.kernels.responsibilities import add_up
 
 
 def grid(largest, n):
@@ -43,3 +44,51 @@ def exchange(
         if before >= 0:
             high[before, j] -= above
             low[before, j] -= below
+
+
+@kernel
+def move_tile(
+    tile,  # in      (d, R)
+    weight,  # in      (R,) float64
+    before,  # in      cluster that its rows leave; -1: none
+    now,  # in      cluster that they join
+    grids,  # in      (2, 2) float64, for weighted rows and for weights
+    high,  # in/out  (k, d + 1) float64, sums and in the last column weights, on the coarse grid
+    low,  # in/out  (k, d + 1) float64, on the fine grid
+    terms,  # out     (2, R) float64, scratch
+):
+    """Take all rows of a tile from the sums of a cluster to those of another: exchange, by lanes.
+
+    Sums of terms on a grid are exact, so they may be added in any order.
+    """
+    d = tile.shape[0]
+    if before == now:
+        return
+    for j in range(d + 1):
+        if j < d:
+            split(tile[j], weight, grids[0], terms)
+        else:
+            split(np.ones_like(weight), weight, grids[1], terms)
+        above, below = add_up(terms[0]), add_up(terms[1])
+        high[now, j] += above
+        low[now, j] += below
+        if before >= 0:
+            high[before, j] -= above
+            low[before, j] -= below
+
+
+@kernel(strict=True)
+def split(
+    values,  # in   (R,)
+    weight,  # in   (R,) float64
+    grid,  # in   (2,) float64
+    terms,  # out  (2, R) float64
+):
+    """Weighted values in two parts, on the coarse and on the fine grid."""
+    coarse, fine = grid
+    high, low = terms[0], terms[1]
+    for r in range(weight.size):
+        product = weight[r] * np.float64(values[r])
+        above = (product + coarse) - coarse
+        high[r] = above
+        low[r] = ((product - above) + fine) - fine

@@ -24,7 +24,7 @@ from fastmix.kernels.responsibilities import (
     places_of,
     two_largest,
 )
-from fastmix.kernels.simd_responsibilities import share_out
+from fastmix.kernels.simd_responsibilities import respond
 from fastmix.kernels.tiles import pack_rows
 
 GROUP_BYTES = 1 << 18
@@ -105,7 +105,7 @@ def passes(log_prob, add, locate=themselves):
                 drift(first, last, low, high, shift, near, far, home)
                 admit(first, last, near, far, home, log_const, reach, members, sizes)
             log_prob(tiles, first, last, points, factor, log_const, members, sizes, resp)
-            share_out(resp, last - first, members, sizes, reach, share, top, total, holds, extremes)
+            respond(resp, last - first, members, sizes, reach, share, top, total, holds, extremes)
             if skips:
                 certify(first, last, members, sizes, log_const, extremes, near, far, home)
             objective[shard] += log_likelihood(top, total, share, R)
@@ -158,7 +158,7 @@ def passes(log_prob, add, locate=themselves):
                 for i in range(valid):
                     labels[row + i] = np.int64(best[i])
             if log_norm.size or resp.size:
-                share_out(
+                respond(
                     joint, size, members, sizes, everywhere, ones[:m], top, norm, holds, nothing
                 )
             if log_norm.size:

@@ -102,7 +102,7 @@ class Lanes:
     @contextmanager
     def loop(self, stop, start=0, step=1):
         """A loop over int64, in `with lanes.loop(n) as i:`."""
-        with cgutils.for_range_slice(self.builder, i64(start), i64(stop), i64(step), I64) as (i, _):
+        with cgutils.for_range_slice(self.builder, i64(start), i64(stop), I64(step), I64) as (i, _):
             yield i
 
     def each(self, stop, emit, step=FOUR, start=0):
@@ -159,6 +159,15 @@ def array(context, builder, kind, value):
     """(data pointer, sizes) of an array argument."""
     struct = context.make_array(kind)(context, builder, value)
     return struct.data, cgutils.unpack_tuple(builder, struct.shape)
+
+
+def arrays(context, builder, names, sig, args):
+    """{name: (data pointer, sizes)} of those arguments of a kernel that are arrays."""
+    return {
+        name: array(context, builder, kind, value)
+        for name, kind, value in zip(names, sig.args, args, strict=True)
+        if isinstance(kind, types.Array)
+    }
 
 
 def refuse(dtype, **arrays):

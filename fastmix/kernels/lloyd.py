@@ -141,3 +141,38 @@ def distances(
             sq_distances(tiles[t], centers[c], sq_dist)
             for r in range(min(R, dist.shape[0] - first)):
                 dist[first + r, c] = np.sqrt(sq_dist[r])
+
+
+@parallel_kernel
+def own_distances(
+    shard,
+    start,
+    stop,  # in   tiles of this shard
+    tiles,  # in   (n_tiles, d, R)
+    n,  # in   rows
+    weight,  # in   (n_tiles * R,) float64, zero where padded
+    centers,  # in   (k, d)
+    labels,  # in   (n_tiles * R,) int32
+    sq_dist,  # out  (n_tiles * R,)
+    objective,  # in/out  (n_shards,) float64
+):
+    """Squared distance of every row to its own center, and their weighted sum."""
+    d, R = tiles.shape[1], tiles.shape[2]
+    own = np.empty((d, R), tiles.dtype)
+    for t in range(start, stop):
+        first = t * R
+        valid = min(R, n - first)
+        for r in range(valid):
+            center = centers[labels[first + r]]
+            for j in range(d):
+                own[j, r] = center[j]
+        here = sq_dist[first : first + R]
+        here[:] = 0
+        for j in range(d):
+            x, c = tiles[t, j], own[j]
+            for r in range(valid):
+                apart = x[r] - c[r]
+                here[r] += apart * apart
+        for r in range(valid):
+            w = weight[first + r]
+            objective[shard] += w * here[r] if w > 0.0 else 0.0

@@ -2,7 +2,7 @@
 
 LLVM vectorises the plain loops but keeps their accumulators in memory, at a third of the speed. Here
 four values by SIDE vectors of rows stay in registers. Raw pointers see no bounds: layouts and dtypes are
-refused here when a kernel is compiled, shapes by engine/em.py before it is called.
+refused here when a kernel is compiled, shapes by engine/passes.py before it is called.
 
 Of out (k, >= rows) the rows of tiles first to last are written, from the beginning, and of those only
 the members[t, :sizes[t]] of tile first + t: the components that may matter there.
@@ -13,7 +13,7 @@ from numba import types
 from numba.extending import intrinsic
 
 from fastmix._numba import JIT
-from fastmix.kernels.lanes import I64, SIDE, Lanes, array, refuse
+from fastmix.kernels.lanes import I64, SIDE, Lanes, array, arrays, refuse
 
 
 def _bounded(lanes, value, sq_norm):
@@ -54,11 +54,7 @@ def _emit_log_prob(emit_tile, names):
 
     def emit(context, builder, sig, args):
         lanes = Lanes(builder, sig.args[0].dtype)
-        given = {
-            name: array(context, builder, kind, value)
-            for name, kind, value in zip(names, sig.args, args, strict=True)
-            if isinstance(kind, types.Array)
-        }
+        given = arrays(context, builder, names, sig, args)
         mul, add, sub = builder.mul, builder.add, builder.sub
         (tiles, (_, d, _)), (members, (_, k)), (out, (_, width)) = (
             given[name] for name in ("tiles", "members", "out")

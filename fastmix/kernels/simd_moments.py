@@ -1,7 +1,7 @@
 """Moments of rows about the means, tiled in registers, each beside the plain loop that it equals.
 
 As in simd_log_prob.py: raw pointers see no bounds, so layouts and dtypes are refused here when a kernel
-is compiled, and shapes by engine/em.py before it is called.
+is compiled, and shapes by engine/passes.py before it is called.
 
 Component c takes part in the tiles first + t for t in places[c, :sizes[c]]; of resp (k, >= rows) the
 rows of tile first are the first ones.
@@ -12,7 +12,8 @@ from numba import types
 from numba.extending import intrinsic
 
 from fastmix._numba import JIT
-from fastmix.kernels.lanes import I32, I64, SIDE, Lanes, array, refuse
+from fastmix.kernels.lanes import I32, I64, SIDE, Lanes, arrays, refuse
+from fastmix.kernels.tiles import SUMMED_TILES
 
 AT_ONCE = 8  # tiles: of these, the features of a block and the responsibilities stay in a core's first cache
 NAMES = ("tiles", "first", "means", "resp", "places", "sizes", "counts", "sums", "scatter")
@@ -48,29 +49,25 @@ class _Rows:
                 emit(r, lambda j: lanes.load(rows, add(mul(j, R), lane)))
 
 
-def _emit(emit_components, at_once=None, together=1):
+def _emit(emit_components, at_once, together=1):
     """Emitter of a kernel whose arguments are NAMES, from one for the moments of some components.
 
-    It reads `at_once` tiles after the other, however often it comes back to them, or all. Where
+    It sums up `at_once` tiles in the dtype of the rows before it adds to float64 totals. Where
     `together` components matter to the same tiles, these are read once for all of them.
     """
 
     def emit(context, builder, sig, args):
         lanes = Lanes(builder, sig.args[0].dtype)
-        given = {
-            name: array(context, builder, kind, value)
-            for name, kind, value in zip(NAMES, sig.args, args, strict=True)
-            if isinstance(kind, types.Array)
-        }
+        given = arrays(context, builder, NAMES, sig, args)
         (to_counts, (k,)), (to_sums, (_, d)) = given["counts"], given["sums"]
         (sizes, _), (places, (_, group)) = given["sizes"], given["places"]
 
         def moments(components):
             size = builder.load(lanes.at(sizes, components[0]))
-            with lanes.loop(size, 0, size if at_once is None else at_once) as start:
+            with lanes.loop(size, 0, at_once) as start:
                 left = builder.sub(size, start)
-                few = builder.icmp_signed("<", left, I64(at_once or 0))
-                some = left if at_once is None else builder.select(few, left, I64(at_once))
+                few = builder.icmp_signed("<", left, I64(at_once))
+                some = builder.select(few, left, I64(at_once))
                 rows = _Rows(lanes, given, args[1], components, start, some)
                 to = [
                     (lanes.at(to_counts, c), lanes.at(to_sums, builder.mul(c, d)))
@@ -224,8 +221,8 @@ def _typed(emit):
 
 
 _typed_matrix = _typed(_emit(_matrix_moments, AT_ONCE))
-_typed_diagonal = _typed(_emit(_by_feature(True)))
-_typed_first = _typed(_emit(_by_feature(False), together=2))
+_typed_diagonal = _typed(_emit(_by_feature(True), SUMMED_TILES))
+_typed_first = _typed(_emit(_by_feature(False), SUMMED_TILES, together=2))
 
 
 @intrinsic

@@ -1,7 +1,7 @@
 """Log-probabilities to responsibilities in registers, beside the plain loop that it equals.
 
 As in simd_log_prob.py: raw pointers see no bounds, so layouts and dtypes are refused here when a kernel
-is compiled, and shapes by engine/em.py before it is called.
+is compiled, and shapes by engine/passes.py before it is called.
 """
 
 import functools
@@ -60,7 +60,7 @@ def _widen(lanes, place, value, g, comparison):
     builder.store(builder.select(replaced, value, before), place)
 
 
-def _emit_share_out(context, builder, sig, args):
+def _emit_respond(context, builder, sig, args):
     lanes = Lanes(builder, sig.args[0].dtype)
     (
         (out, (_, width)),
@@ -153,20 +153,16 @@ def _emit_share_out(context, builder, sig, args):
 
 
 @intrinsic
-def _share_out(
-    typing, log_prob, n_tiles, members, sizes, reach, weight, top, total, holds, extremes
-):
+def _respond(typing, log_prob, n_tiles, members, sizes, reach, weight, top, total, holds, extremes):
     refuse(log_prob.dtype, log_prob=log_prob, reach=reach, extremes=extremes)
     refuse(types.float64, weight=weight, top=top, total=total)
     refuse(types.int64, members=members, sizes=sizes)
     refuse(types.uint8, holds=holds)
     arrays = (members, sizes, reach, weight, top, total, holds, extremes)
-    return types.void(log_prob, types.int64, *arrays), _emit_share_out
+    return types.void(log_prob, types.int64, *arrays), _emit_respond
 
 
-def _share_out_plainly(
-    log_prob, n_tiles, members, sizes, reach, weight, top, total, holds, extremes
-):
+def _respond_plainly(log_prob, n_tiles, members, sizes, reach, weight, top, total, holds, extremes):
     _, _, _, _, least, _, _, lowest = EXP[log_prob.itemsize]
     R = top.size // holds.shape[1]
     for t in range(n_tiles):
@@ -184,11 +180,11 @@ def _share_out_plainly(
         holds[named[held], t] = 1
 
 
-_emitted_or_plain = _share_out if JIT else _share_out_plainly
+_emitted_or_plain = _respond if JIT else _respond_plainly
 
 
 @kernel
-def share_out(
+def respond(
     log_prob,  # in/out  (k, >= rows) log-probabilities to weight times responsibilities
     n_tiles,  # in      tiles of the group
     members,  # in      (>= n_tiles, k) int64, components of a tile

@@ -5,6 +5,7 @@ import numpy as np
 from fastmix._numba import kernel, parallel_kernel
 
 TILE_BYTES = 256  # one feature of one tile: 32 doubles or 64 floats
+SUMMED_TILES = 32  # of whose rows at most moments are summed in the dtype of the rows
 LANES = 64  # values read side by side where columns are measured
 
 
@@ -101,6 +102,26 @@ def pack_in_order(
         pack_rows(some[:m], origin, scale, tiles[t : t + 1])
 
 
+@parallel_kernel
+def gather(
+    shard,
+    start,
+    stop,  # in   tiles of this shard
+    tiles,  # in   (n_tiles, d, R)
+    order,  # in   (n,) int64, the row that comes first, second, ...
+    gathered,  # out  (n_tiles, d, R), zero beyond row n
+):
+    """Packed rows in another order."""
+    d, R = tiles.shape[1], tiles.shape[2]
+    for t in range(start, stop):
+        valid = min(R, order.size - t * R)
+        for r in range(valid):
+            row = order[t * R + r]
+            for j in range(d):
+                gathered[t, j, r] = tiles[row // R, j, row % R]
+        gathered[t, :, valid:] = 0
+
+
 @kernel
 def pack_rows(
     X,  # in   (n, d)
@@ -131,18 +152,28 @@ def sort_rows(
     order,  # in/out  (n,) int64, 0 to n - 1 at first
 ):
     """Order of rows by two keys, by counting; equal ones stay in their order."""
-    n = first.size
-    rough = np.empty(n, np.int64)
-    for keys, given, found in ((second, order, rough), (first, rough, order)):
-        start = np.zeros(k + 1, np.int64)
-        for i in range(n):
-            start[keys[i] + 1] += 1
-        for c in range(k):
-            start[c + 1] += start[c]
-        for i in range(n):
-            row = given[i]
-            found[start[keys[row]]] = row
-            start[keys[row]] += 1
+    rough = np.empty(first.size, np.int64)
+    sort_by(second, k, order, rough)
+    sort_by(first, k, rough, order)
+
+
+@kernel
+def sort_by(
+    keys,  # in   (n,) int64, 0 to k - 1
+    k,
+    given,  # in   (n,) int64, rows in some order
+    order,  # out  (n,) int64, in that of their keys
+):
+    """Order of rows by one key, by counting; equal ones stay in their order."""
+    start = np.zeros(k + 1, np.int64)
+    for i in range(keys.size):
+        start[keys[i] + 1] += 1
+    for c in range(k):
+        start[c + 1] += start[c]
+    for i in range(given.size):
+        row = given[i]
+        order[start[keys[row]]] = row
+        start[keys[row]] += 1
 
 
 @parallel_kernel

@@ -1,6 +1,5 @@
 """What all mixtures share: fitting, prediction and drawing."""
 
-import warnings
 from numbers import Integral, Real
 from typing import Any, Self
 
@@ -124,17 +123,21 @@ class Mixture(DensityMixin, Convertible):
     def _fit(self, X: ArrayLike, sample_weight: ArrayLike | None) -> NDArray[Any]:
         """Fit, and give X as validated."""
         with validation.all_or_nothing(self):
-            array = validation.rows(self, X, reset=True, min_samples=2)
+            everything = validation.rows(self, X, reset=True, min_samples=2)
+            weight = validation.weights(sample_weight, everything)
+            held = slice(None) if weight is None or weight.all() else weight > 0
+            array, weight = everything[held], None if weight is None else weight[held]
             if len(array) < self.n_components:
+                of_weight = "" if len(array) == len(everything) else " of positive sample_weight"
                 raise ValueError(
                     "Expected n_samples >= n_components but got n_components = "
-                    f"{self.n_components}, n_samples = {len(array)}"
+                    f"{self.n_components}, n_samples = {len(array)}{of_weight}"
                 )
-            weight = validation.weights(sample_weight, array)
             going_on = self.warm_start and hasattr(self, "converged_")
             if going_on:
                 self._check_same_shape(array)
-            given = None if going_on else self._given_shares(len(array))
+            given = None if going_on else self._given_shares(len(everything))
+            given = given if given is None else given[held]
             n_runs = 1 if going_on else self._runs(given is not None)
             frame = frame_of(array, measure(array, self.n_threads), normalise=False)
             packed = pack(array, frame, weight, self.n_threads)
@@ -146,7 +149,7 @@ class Mixture(DensityMixin, Convertible):
                 self.verbose,
             )
             self._keep(packed, best, records)
-        return array
+        return everything
 
     def _check_same_shape(self, X: NDArray[Any]) -> None:
         """A warm start needs the number of components and features of the last fit."""
@@ -170,11 +173,10 @@ class Mixture(DensityMixin, Convertible):
     def _runs(self, given: bool) -> int:
         """Number of starts."""
         if given and self.n_init != 1:
-            warnings.warn(
+            validation.warn(
                 "Explicit labels or responsibilities passed as init_params: performing only one init "
                 f"in {type(self).__name__} instead of n_init={self.n_init}.",
                 RuntimeWarning,
-                stacklevel=5,
             )
             return 1
         return int(self.n_init)
@@ -215,13 +217,12 @@ class Mixture(DensityMixin, Convertible):
     def _keep(self, packed: Rows, best: MixtureResult, records: list[MixtureInit]) -> None:
         """Set the fitted attributes."""
         for event in best.events:
-            warnings.warn(event, RuntimeWarning, stacklevel=5)
+            validation.warn(event, RuntimeWarning)
         if not best.converged and self.max_iter > 0:
-            warnings.warn(
+            validation.warn(
                 "Best performing initialization did not converge. Try different init parameters, or "
                 "increase max_iter, tol, or check for degenerate data.",
                 ConvergenceWarning,
-                stacklevel=5,
             )
         self._frame, self._frame_means = packed.frame, best.parameters.means
         self._publish(best.parameters, packed.frame.origin, packed.tiles.dtype)
@@ -273,12 +274,11 @@ class Mixture(DensityMixin, Convertible):
         untied = COVARIANCES[self.covariance_type].untied
         if untied is None:
             return {}
-        warnings.warn(
+        validation.warn(
             f"scikit-learn has no covariance_type={self.covariance_type!r}: the mixture becomes "
             f"{untied!r}, with the shared variances repeated. Its densities are the same, but its "
             "bic and aic count the parameters of that type, and fitting it again frees them.",
             UserWarning,
-            stacklevel=3,
         )
         shared = ("precisions_init", "covariances_", "precisions_", "precisions_cholesky_")
         values = {name: getattr(self, name, None) for name in (*shared, "degrees_of_freedom_")}

@@ -138,7 +138,7 @@ default='dirichlet_process'
     covariance_prior_ : float or ndarray
         The prior that was used.
     converged_ : bool
-        Whether the best run stopped before ``max_iter``.
+        Whether the best run came to rest within ``max_iter`` iterations.
     n_iter_ : int
         Iterations of the best run.
     lower_bound_ : float
@@ -147,7 +147,8 @@ default='dirichlet_process'
     lower_bounds_ : list of float
         The same after every iteration; without ``reg_covar`` it never falls.
     init_results_ : list
-        One record for every start: n_iter, converged, lower_bound, history, best, error.
+        One record for every start: n_iter, converged, lower_bound, history, best, error,
+        events.
     n_features_in_ : int
         Number of features.
     feature_names_in_ : ndarray of shape (n_features_in_,)

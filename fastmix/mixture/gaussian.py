@@ -121,7 +121,7 @@ default='full'
         Upper triangular U with U U' = precision for 'full' and 'tied'; for the others inverse standard
         deviations.
     converged_ : bool
-        Whether the best run stopped before ``max_iter``.
+        Whether the best run came to rest within ``max_iter`` iterations.
     n_iter_ : int
         EM iterations of the best run: passes over the rows, with those of refused leaps.
     lower_bound_ : float

@@ -78,30 +78,34 @@ def test_a_second_look_changes_nothing(chosen, rng, packed):
 
 def test_every_name_leads_to_an_algorithm():
     for name, algorithm in ALGORITHMS.items():
-        assert choose(name, 8, 2) is algorithm
+        assert choose(name, 99, 8, 2) is algorithm
     for name, other in SYNONYMS.items():
         assert name not in ALGORITHMS
-        assert choose(name, 8, 2) is ALGORITHMS[other]
+        assert choose(name, 99, 8, 2) is ALGORITHMS[other]
     assert {"lloyd", "hamerly", "elkan"} <= {*ALGORITHMS, *SYNONYMS}
 
 
 @pytest.mark.parametrize(
-    ("k", "d", "expected"),
+    ("n", "k", "d", "expected"),
     [
-        (1, 1, "lloyd"),
-        (64, 15, "lloyd"),
-        (63, 16, "lloyd"),
-        (64, 16, "hamerly"),
-        (999, 99, "hamerly"),
+        (9, 1, 1, "lloyd"),
+        (9999, 64, 15, "lloyd"),
+        (9999, 63, 16, "lloyd"),
+        (9999, 64, 16, "hamerly"),
+        (9999, 999, 99, "hamerly"),
+        (50_000, 100, 3, "filtering"),
+        (49_999, 100, 3, "lloyd"),
+        (50_000, 99, 3, "lloyd"),
+        (50_000, 100, 4, "lloyd"),
     ],
 )
-def test_auto_takes_bounds_for_many_centers_and_features(k, d, expected):
-    assert choose(AUTO, k, d) is ALGORITHMS[expected]
+def test_auto_takes_what_pays(n, k, d, expected):
+    assert choose(AUTO, n, k, d) is ALGORITHMS[expected]
 
 
 def test_an_unknown_name_is_an_error():
     with pytest.raises(KeyError):
-        choose("Lloyd", 8, 2)
+        choose("Lloyd", 99, 8, 2)
 
 
 @pytest.mark.parametrize(("n", "d", "k"), SHAPES)

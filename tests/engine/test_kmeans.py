@@ -142,7 +142,7 @@ def test_the_farthest_row_fills_an_empty_cluster_by_hand(packed):
     labels, centers = np.array([0, 0, 0, 0], np.int32), np.array([[6.0], [99.0]])
     X = np.array([[0.0], [2.0], [10.0], [12.5]])
     totals, sq_dist = totals_of(X, np.ones(4), labels, centers)
-    got, refilled = refill(packed(X), totals, labels, lambda: Inspection(sq_dist, None))
+    got, refilled = refill(packed(X), totals, lambda: labels, lambda: Inspection(sq_dist, None))
     assert refilled
     assert_array_equal(got.counts, [3, 1])
     assert_array_equal(got.sums, [[12], [12.5]])
@@ -164,7 +164,7 @@ def test_refilling_is_that_of_the_definition(packed, dtype, seed, n, k):
         counts=np.ldexp(totals.counts, -rows.weight_exponent),
         sums=np.ldexp(totals.sums, -rows.weight_exponent),
     )
-    got, refilled = refill(rows, scaled, labels, lambda: Inspection(sq_dist, None))
+    got, refilled = refill(rows, scaled, lambda: labels, lambda: Inspection(sq_dist, None))
     counts, sums = naive.refill_empty(X, weight, labels, centers, totals.counts, totals.sums)
     assert refilled
     assert_array_equal(np.ldexp(got.counts, rows.weight_exponent), counts)
@@ -175,7 +175,9 @@ def test_nothing_is_refilled_where_nothing_is_empty_or_nothing_to_gain(packed):
     X, labels = np.array([[1.0], [1.0], [4.0]]), np.array([0, 0, 1], np.int32)
     for centers in (np.array([[0.0], [4.0]]), np.array([[1.0], [4.0], [9.0]])):
         totals, sq_dist = totals_of(X, np.ones(3), labels, centers)
-        got, refilled = refill(packed(X), totals, labels, partial(Inspection, sq_dist, None))
+        got, refilled = refill(
+            packed(X), totals, lambda: labels, partial(Inspection, sq_dist, None)
+        )
         assert not refilled
         assert got is totals
 
@@ -189,7 +191,7 @@ def test_a_donor_that_gives_all_its_rows_away_weighs_nothing(packed):
     rows = packed(X, weight)
     scale = 2.0**-rows.weight_exponent
     totals = totals._replace(counts=totals.counts * scale, sums=totals.sums * scale)
-    got, _ = refill(rows, totals, labels, lambda: Inspection(sq_dist, None))
+    got, _ = refill(rows, totals, lambda: labels, lambda: Inspection(sq_dist, None))
     assert_array_equal(got.counts, scale * np.array([0, 0.5, 0.1, 0.2]))
 
 

@@ -184,6 +184,6 @@ def test_rank_names_the_two_most_probable_components(problem, packed, covariance
 def test_a_mixture_of_other_features_is_refused(problem, packed, covariance):
     X, _, parameters = problem()
     with pytest.raises(
-        ValueError, match=r"means of shape \(3, 2\) does not fit rows of 1 features"
+        ValueError, match=r"means of shape \(3, 2\) does not fit 3 components and rows of 1"
     ):
         expect(packed(X[:, :1].copy()), parameters, covariance)

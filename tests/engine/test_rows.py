@@ -25,7 +25,7 @@ from fastmix.engine.rows import (
     to_frame,
     writeable,
 )
-from fastmix.kernels.tiles import tile_rows
+from fastmix.kernels.tiles import SUMMED_TILES, tile_rows
 
 EPS = np.finfo(np.float64).eps
 
@@ -102,9 +102,9 @@ def test_float32_rows_that_float64_can_square_fit_a_normalised_frame():
 
 
 def test_the_squared_distances_of_all_rows_together_must_fit(dtype):
-    """Rows are at most twice the greatest value apart; float32 adds up a tile of them only."""
+    """Rows are at most twice the greatest value apart; float32 adds up some tiles of them only."""
     n, d = 1000, 2
-    terms = d * (tile_rows(dtype) if dtype == np.float32 else n)
+    terms = d * (SUMMED_TILES * tile_rows(dtype) if dtype == np.float32 else n)
     edge = math.sqrt(float(np.finfo(dtype).max) / terms) / 2
 
     def columns(largest):

@@ -10,7 +10,15 @@ from fastmix.engine import em, passes, skipping
 from fastmix.engine.collapse import ON_COLLAPSE
 from fastmix.engine.covariances import COVARIANCES, Shared
 from fastmix.engine.likelihood import Likelihood, estimate, placed
-from fastmix.engine.skipping import LOOKS, Passes, moved, nothing_known, order_of, pays, sample
+from fastmix.engine.skipping import (
+    LOOKS,
+    SkippingPasses,
+    moved,
+    nothing_known,
+    order_of,
+    pays,
+    sample,
+)
 from fastmix.engine.squarem import Squarem
 from fastmix.engine.starts import start
 from fastmix.engine.whitening import CollapseError
@@ -116,7 +124,7 @@ def test_many_rows_are_put_in_order_without_being_asked_to(patient, blobs, packe
     X = blobs(n=n, d=2, k=k, gap=8.0).X
     rows, model = packed(X), Likelihood(covariance, 1e-6)
     first = start(rows, k, "kmeans", model, RandomState(0))
-    known = Passes(rows, covariance)
+    known = SkippingPasses(rows, covariance)
     with known:
         parameters = first
         for _ in range(SECOND_LOOK):
@@ -225,7 +233,7 @@ def test_rows_are_put_back_after_an_error(apart, covariance, dtype, assert_same_
 
     def interrupted():
         parameters = first
-        with Passes(rows, covariance) as known:
+        with SkippingPasses(rows, covariance) as known:
             for _ in range(SECOND_LOOK):
                 parameters = model.update(known.expect(parameters))
             assert known._order is not None
@@ -254,7 +262,7 @@ def test_where_order_does_not_pay_the_passes_stay_dense(
 ):
     rows, model = apart(gap=gap), Likelihood(covariance, 1e-6)
     parameters = first_of(rows, covariance)
-    with Passes(rows, covariance) as known:
+    with SkippingPasses(rows, covariance) as known:
         for _ in range(LOOKS[2]):
             got = known.expect(parameters)
             assert_same_bits(got, passes.expect(rows, parameters, covariance))
@@ -273,7 +281,7 @@ def test_what_matters_is_looked_at_and_no_more(apart, covariance):
     """Most tiles of blobs far apart have to do with one component, and learn that in one pass."""
     rows, model = apart(gap=30.0), Likelihood(covariance, 1e-6)
     parameters = first_of(rows, covariance)
-    with Passes(rows, covariance) as known:
+    with SkippingPasses(rows, covariance) as known:
         for _ in range(SECOND_LOOK + 6):
             parameters = model.update(known.expect(parameters))
         near, _, home = known._skips

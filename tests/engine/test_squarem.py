@@ -205,3 +205,24 @@ def test_a_leap_to_an_equal_likelihood_is_not_taken_for_rest(packed, covariance)
     first = start(rows, k, "kmeans", model, RandomState(0))
     got = em.run(rows, first, model, tol=np.inf, max_iter=4, stepper=lambda p: p._replace())
     assert (got.n_iter, got.converged) == (4, False)
+
+
+def test_a_refused_leap_leaves_no_trace_in_the_model(packed, covariance):
+    """A policy that mends components remembers what it has done: it is not told of refused leaps."""
+    X, k = overlapping(0)
+    rows, model, told = packed(X), Likelihood(covariance, 0.0), []
+
+    class Listening:
+        def __init__(self):
+            self.covariance, self.bound = covariance, model.bound
+
+        def update(self, totals):
+            told.append(totals.objective)
+            return model.update(totals)
+
+    def misled(parameters):
+        return parameters._replace(means=parameters.means + 50.0) if told else parameters
+
+    first = start(rows, k, "kmeans", model, RandomState(0))
+    found = em.run(rows, first, Listening(), tol=0.0, max_iter=6, stepper=misled)
+    assert len(told) == len(found.history) == 1

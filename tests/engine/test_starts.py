@@ -259,3 +259,14 @@ def test_a_start_without_volume_has_collapsed_unless_precisions_are_given(
     given = NOTHING._replace(factor=covariance.factor(random_covariances(K, D)))
     got = start(rows, K, name, Likelihood(covariance, 0.0, given), RandomState(0))
     assert_array_equal(got.means, 0)
+
+
+def test_whitened_rows_may_be_put_in_another_order(rng, monkeypatch, packed, covariance):
+    """They are no rows of X, and of fewer features where one is constant: nobody may read X for them."""
+    X = np.column_stack([rng.normal(size=(400, 2)) * [1.0, 9.0], np.ones(400)])
+    rows = packed(X)
+    expected = STARTS["kmeans-whitened"](rows, 3, covariance, RandomState(0))
+    monkeypatch.setattr(starts, "AUTO", "filtering")
+    got = STARTS["kmeans-whitened"](rows, 3, covariance, RandomState(0))
+    assert_array_equal(got.counts, expected.counts)
+    assert_array_equal(got.sums, expected.sums)

@@ -10,7 +10,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from fastmix.engine.covariances import COVARIANCES
 from fastmix.kernels.certificates import NATS, SLACK, admit, certify, drift
 from fastmix.kernels.expectation import everybody
-from fastmix.kernels.simd_responsibilities import share_out
+from fastmix.kernels.simd_responsibilities import respond
 from fastmix.kernels.tiles import tile_rows
 
 K, D, TILES = 5, 3, 6
@@ -110,7 +110,7 @@ def look(covariance_type, tiles, mixture, known, members, sizes):
     )
     reach, (ones, top, total) = np.full(K, -np.inf, tiles.dtype), np.ones((3, n_tiles * R))
     holds = np.zeros((K, n_tiles), np.uint8)
-    share_out(resp, n_tiles, members, sizes, reach, ones, top, total, holds, extremes)
+    respond(resp, n_tiles, members, sizes, reach, ones, top, total, holds, extremes)
     certify(0, n_tiles, members, sizes, mixture.log_const, extremes, *known)
 
 

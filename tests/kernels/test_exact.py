@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
-from fastmix.kernels.exact import exchange, grid
+from fastmix.kernels.exact import exchange, grid, move_tile
+from fastmix.kernels.tiles import tile_rows
 
 N, D, K = 200, 3, 4
 
@@ -63,3 +64,18 @@ def test_sums_are_those_of_exact_arithmetic(terms):
 def test_nothing_but_zeros_has_a_grid_too():
     assert np.all(np.isfinite(grid(0.0, 5)))
     assert np.all(grid(0.0, 5) > 0)
+
+
+@pytest.mark.parametrize("before", [-1, 0, 2])
+def test_a_whole_tile_moves_as_its_rows_do(rng, dtype, in_tiles, guarded, before):
+    R = tile_rows(dtype)
+    X, weight = rng.normal(size=(R, 3)).astype(dtype), rng.uniform(size=R)
+    tile = guarded(in_tiles(X)[0])
+    grids = np.array([grid(np.abs(X).max(), R), grid(1.0, R)])
+    high, low, expected_high, expected_low = (guarded(np.zeros((3, 4))) for _ in range(4))
+    move_tile(tile, guarded(weight), before, 2, grids, high, low, guarded(np.zeros((2, R))))
+    if before != 2:
+        for r in range(R):
+            exchange(tile, r, weight[r], before, 2, grids, expected_high, expected_low)
+    assert_array_equal(high, expected_high)
+    assert_array_equal(low, expected_low)

@@ -9,7 +9,8 @@ from fastmix.engine import hamerly
 from fastmix.engine.kmeans import means
 from fastmix.engine.results import Frame
 from fastmix.engine.rows import pack
-from fastmix.kernels.hamerly import gather, own_distances
+from fastmix.kernels.hamerly import gather
+from fastmix.kernels.lloyd import own_distances
 
 
 def offset(rng, n, d):

@@ -34,7 +34,7 @@ lloyd.sq_distances(np.ones((3, R)), np.ones(3), np.ones(R))
 members, holds = np.array([[0, 1]]), np.ones((2, 1), np.uint8)
 rows, k = np.ones(R), np.ones(2)
 resp, extremes = np.ones((2, R)), np.ones((1, 2, 2))
-simd_responsibilities.share_out(
+simd_responsibilities.respond(
     resp, 1, members, np.array([2]), k, rows, rows, rows.copy(), holds, extremes
 )
 responsibilities.log_likelihood(rows, rows, rows, R)
@@ -56,7 +56,7 @@ def text(compiled):
 metadata = tiles.square.threaded.get_metadata().values()
 found = {
     "sq_distances": text(lloyd.sq_distances),
-    "share_out": text(simd_responsibilities.share_out),
+    "respond": text(simd_responsibilities.respond),
     "log_likelihood": text(responsibilities.log_likelihood),
     "log_sums": text(responsibilities.log_sums),
     "control": text(control),
@@ -78,14 +78,14 @@ def probe():
 
 @pytest.mark.compiled
 @pytest.mark.skipif(not WIDE, reason="needs a CPU with AVX2 or AVX-512")
-@pytest.mark.parametrize("name", ["sq_distances", "share_out"])
+@pytest.mark.parametrize("name", ["sq_distances", "respond"])
 def test_lanes_fill_vector_registers_with_fused_multiply_adds(probe, name):
     assert len(WIDE_FMA.findall(probe[name])) >= 2
 
 
 @pytest.mark.compiled
 @pytest.mark.skipif(not WIDE, reason="needs a CPU with AVX2 or AVX-512")
-@pytest.mark.parametrize("name", ["sq_distances", "share_out", "log_likelihood", "log_sums"])
+@pytest.mark.parametrize("name", ["sq_distances", "respond", "log_likelihood", "log_sums"])
 def test_no_library_is_called_for_exp_or_log(probe, name):
     assert {re.search("exp|log", call)[0] for call in calls(probe["control"])} == {"exp", "log"}
     assert calls(probe[name]) == []

@@ -18,7 +18,7 @@ def test_few_tiles_are_a_shard_each():
 
 
 @given(TILES, BYTES)
-def test_shards_share_out_all_tiles_evenly(n_tiles, slot_bytes):
+def test_shards_respond_all_tiles_evenly(n_tiles, slot_bytes):
     bounds = shard_bounds(n_tiles, slot_bytes)
     assert bounds.dtype == np.int64
     assert (bounds[0], bounds[-1]) == (0, n_tiles)

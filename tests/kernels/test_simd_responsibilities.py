@@ -15,7 +15,7 @@ from fastmix._numba import JIT
 from fastmix.kernels import simd_responsibilities as simd
 from fastmix.kernels.lanes import SIDE, VECTOR_BYTES
 from fastmix.kernels.responsibilities import log_sums
-from fastmix.kernels.simd_responsibilities import EXP, share_out
+from fastmix.kernels.simd_responsibilities import EXP, respond
 from fastmix.kernels.tiles import tile_rows
 
 LOWEST = -np.finfo(np.float64).max
@@ -27,7 +27,7 @@ MANY = 20_000 if JIT else 2_000
 
 
 class Shared(NamedTuple):
-    """What share_out gives."""
+    """What respond gives."""
 
     resp: np.ndarray  # (k, rows)
     top: np.ndarray  # (rows,)
@@ -53,7 +53,7 @@ def shared(log_prob, weight=None, reach=-np.inf, members=None, extremes=True, gu
     weights = guarded(np.ones(m) if weight is None else weight)
     resp, top, total, holds, far = found
     given = map(guarded, members)
-    share_out(resp, n_tiles, *given, guarded(limits), weights, top, total, holds, far)
+    respond(resp, n_tiles, *given, guarded(limits), weights, top, total, holds, far)
     return found
 
 
@@ -214,7 +214,7 @@ def test_extremes_are_seen_in_every_lane(dtype, lane):
 
 
 def exp_of(x):
-    """exp of numbers (n,) of at most 0, as share_out has it: the share of a row whose weight is its total."""
+    """exp of numbers (n,) of at most 0, as respond has it: the share of a row whose weight is its total."""
     R = tile_rows(x.dtype)
     log_prob = np.zeros((2, -(-len(x) // R) * R), x.dtype)
     log_prob[1, : len(x)] = x
@@ -263,7 +263,7 @@ def test_exp_below_its_least_argument_is_zero(dtype):
 
 
 @pytest.mark.compiled
-def test_share_out_equals_its_plain_twin(rng, shape, dtype):
+def test_respond_equals_its_plain_twin(rng, shape, dtype):
     (k, m), R = shape, tile_rows(dtype)
     log_prob, n_tiles = (10 * rng.normal(size=shape)).astype(dtype), m // R
     log_prob[rng.random_sample(shape) < 0.1] = -np.inf
@@ -272,7 +272,7 @@ def test_share_out_equals_its_plain_twin(rng, shape, dtype):
     got = shared(log_prob, weight, reach)
     resp, top, total = log_prob.astype(np.float64), np.empty(m), np.empty(m)
     holds, extremes = np.zeros((k, n_tiles), np.uint8), np.empty((n_tiles, k, 2))
-    simd._share_out_plainly(
+    simd._respond_plainly(
         resp, n_tiles, *members, reach.astype("f8"), weight, top, total, holds, extremes
     )
     assert_array_equal(got.holds, holds)
