@@ -107,14 +107,14 @@ def test_blocks_are_whole_tiles_of_bounded_size(packed, monkeypatch):
     assert [(each.start, each.stop) for each in found] == [(0, 128), (128, 200)]
 
 
-def test_weights_of_rows_count_among_clusters_but_not_among_single_rows(X, packed, covariance):
+def test_weights_of_rows_count_among_clusters_and_a_seed_counts_as_the_average_row(X, packed, covariance):
     weight = np.arange(N) % 3.0
     heavy, rows = packed(X, weight), packed(X)
     scale = 2.0**heavy.weight_exponent
     totals = STARTS["kmeans"](heavy, K, covariance, RandomState(0))
     assert scale * totals.counts.sum() == weight.sum()
     totals = STARTS["random_from_data"](heavy, K, covariance, RandomState(0))
-    assert_array_equal(totals.counts, 1)
+    assert_allclose(scale * totals.counts, weight[weight > 0].mean(), rtol=1e-14)
     drawn = RandomState(0).choice(N, K, replace=False, p=weight / weight.sum())
     assert_array_equal(totals.origin, take(rows, drawn))
 
