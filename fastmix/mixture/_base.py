@@ -125,19 +125,17 @@ class Mixture(DensityMixin, Convertible):
         with validation.all_or_nothing(self):
             everything = validation.rows(self, X, reset=True, min_samples=2)
             weight = validation.weights(sample_weight, everything)
-            held = slice(None) if weight is None or weight.all() else weight > 0
-            array, weight = everything[held], None if weight is None else weight[held]
-            if len(array) < self.n_components:
-                of_weight = "" if len(array) == len(everything) else " of positive sample_weight"
+            array, n_held = _held(everything, weight)
+            if n_held < self.n_components:
+                of_weight = "" if n_held == len(array) else " of positive sample_weight"
                 raise ValueError(
                     "Expected n_samples >= n_components but got n_components = "
-                    f"{self.n_components}, n_samples = {len(array)}{of_weight}"
+                    f"{self.n_components}, n_samples = {n_held}{of_weight}"
                 )
             going_on = self.warm_start and hasattr(self, "converged_")
             if going_on:
                 self._check_same_shape(array)
-            given = None if going_on else self._given_shares(len(everything))
-            given = given if given is None else given[held]
+            given = None if going_on else self._given_shares(len(array))
             n_runs = 1 if going_on else self._runs(given is not None)
             frame = frame_of(array, measure(array, self.n_threads), normalise=False)
             packed = pack(array, frame, weight, self.n_threads)
@@ -467,3 +465,12 @@ class Mixture(DensityMixin, Convertible):
         X = covariance.draw(random, self.means_, self.covariances_, counts)
         y = np.repeat(np.arange(len(counts)), counts)
         return X.astype(self.means_.dtype, copy=False), y.astype(np.int64)
+
+
+def _held(X: NDArray[Any], weight: Floats | None) -> tuple[NDArray[Any], int]:
+    """X with another row in place of every row of weight 0, whose values shall not matter; how many are left."""
+    if weight is None or weight.all():
+        return X, len(X)
+    held = X.copy()
+    held[weight == 0] = X[weight.argmax()]
+    return held, int(np.count_nonzero(weight))

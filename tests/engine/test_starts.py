@@ -107,7 +107,9 @@ def test_blocks_are_whole_tiles_of_bounded_size(packed, monkeypatch):
     assert [(each.start, each.stop) for each in found] == [(0, 128), (128, 200)]
 
 
-def test_weights_of_rows_count_among_clusters_and_a_seed_counts_as_the_average_row(X, packed, covariance):
+def test_weights_of_rows_count_among_clusters_and_a_seed_counts_as_the_average_row(
+    X, packed, covariance
+):
     weight = np.arange(N) % 3.0
     heavy, rows = packed(X, weight), packed(X)
     scale = 2.0**heavy.weight_exponent
