@@ -360,3 +360,11 @@ def test_estimators_of_scikit_learn_are_imported_by_a_conversion_only():
     assert "sklearn.base" in loaded
     assert "sklearn.cluster" not in loaded
     assert "sklearn.mixture" not in loaded
+
+
+def test_a_type_changed_after_the_fit_is_not_converted(blobs):
+    model = GaussianMixture(3, random_state=0).fit(blobs(n=90, d=3).X)
+    model.set_params(covariance_type="tied")
+    for broken in (model.to_sklearn, lambda: model.n_parameters_):
+        with pytest.raises(ValueError, match=r"covariance_type 'full'\. Set it back"):
+            broken()

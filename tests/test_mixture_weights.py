@@ -168,3 +168,12 @@ def test_too_few_rows_with_weight_are_refused(blobs):
     weight[:2] = 1.0
     with pytest.raises(ValueError, match="n_samples = 2 of positive sample_weight"):
         GaussianMixture(3).fit(X, sample_weight=weight)
+
+
+def test_weights_whose_sum_overflows_are_refused_by_name(blobs):
+    X, _, _ = blobs(n=90, d=2)
+    weight = np.full(len(X), 1e308)
+    model = GaussianMixture(3, random_state=0).fit(X, sample_weight=weight)
+    for criterion in (model.score, model.bic, model.aic, model.icl):
+        with pytest.raises(ValueError, match="sample_weight is too large"):
+            criterion(X, sample_weight=weight)

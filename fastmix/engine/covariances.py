@@ -121,7 +121,9 @@ class Full:
 
     def refuse(self, covariances: Floats) -> None:
         if not np.allclose(covariances, np.swapaxes(covariances, -1, -2)):
-            raise ValueError("got a matrix that is not symmetric")
+            raise ValueError(
+                "got a matrix that is not symmetric. Give the whole matrix, not one triangle of it."
+            )
 
     def whiten(self, factor: Floats, c: int, diff: Floats) -> Floats:
         return diff @ factor[c].T
@@ -487,7 +489,10 @@ def from_covariances(covariance: Covariance, given: Floats) -> Floats:
         return covariance.factor(given)
     except CollapseError as error:
         which = "" if error.component is None else f"of component {error.component} "
-        raise ValueError(f"what is given {which}is not: {error.reason}") from None
+        raise ValueError(
+            f"what is given {which}is not: {error.reason}. Add a little to the variances, or choose a "
+            "covariance_type with fewer parameters."
+        ) from None
 
 
 COVARIANCES: dict[str, Covariance] = {

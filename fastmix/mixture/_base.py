@@ -236,21 +236,27 @@ class Mixture(DensityMixin, Convertible):
 
     def _fitted_components(self, frame: Frame) -> tuple[Floats, Floats, Floats]:
         """Means in a frame, covariances and whitening, from the public attributes."""
+        self._check_fitted_type()
         covariance = COVARIANCES[self.covariance_type]
         origin, means = self._fitted_means()
         chol = np.asarray(self.precisions_cholesky_, np.float64)
-        fitted_type = getattr(self, "_fitted_type", self.covariance_type)
-        if chol.shape != covariance.shape(*means.shape) or fitted_type != self.covariance_type:
-            raise ValueError(
-                f"covariance_type={self.covariance_type!r} needs precisions_cholesky_ of shape "
-                f"{covariance.shape(*means.shape)}, but the fitted one is of shape {chol.shape} and "
-                f"covariance_type {fitted_type!r}. Set it back, or fit a new estimator."
-            )
         factor = covariance.from_chol(chol)
         means = means + (origin.astype(np.float64) - frame.origin)
         known = getattr(self, "covariances_", None)  # not among what predict needs, if set by hand
         covariances = covariance.invert(factor) if known is None else np.asarray(known, np.float64)
         return means, covariances, factor
+
+    def _check_fitted_type(self) -> None:
+        """ValueError where covariance_type was changed after the fit."""
+        needed = COVARIANCES[self.covariance_type].shape(*np.shape(self.means_))
+        shape = np.shape(self.precisions_cholesky_)
+        fitted_type = getattr(self, "_fitted_type", self.covariance_type)
+        if shape != needed or fitted_type != self.covariance_type:
+            raise ValueError(
+                f"covariance_type={self.covariance_type!r} needs precisions_cholesky_ of shape "
+                f"{needed}, but the fitted one is of shape {shape} and covariance_type "
+                f"{fitted_type!r}. Set it back, or fit a new estimator."
+            )
 
     def _publish(self, found: Parameters, origin: NDArray[Any], dtype: DTypeLike) -> None:
         """Set the attributes that make up the mixture, from means relative to the origin."""
@@ -269,6 +275,8 @@ class Mixture(DensityMixin, Convertible):
 
     def _different_there(self) -> dict[str, Any]:
         """A type that scikit-learn has not, as the one of the same densities."""
+        if hasattr(self, "precisions_cholesky_"):
+            self._check_fitted_type()
         untied = COVARIANCES[self.covariance_type].untied
         if untied is None:
             return {}
@@ -429,8 +437,14 @@ class Mixture(DensityMixin, Convertible):
         log_norm = self._infer(array, log_norm=True).log_norm
         if weight is None:
             return float(log_norm.sum()), float(len(log_norm))
+        with np.errstate(over="ignore"):
+            size = float(weight.sum())
+        if not np.isfinite(size):
+            raise ValueError(
+                "Input sample_weight is too large: its sum overflows float64. Rescale the weights."
+            )
         held = weight > 0  # a row without weight may be out of reach
-        return float(weight[held] @ log_norm[held]), float(weight.sum())
+        return float(weight[held] @ log_norm[held]), size
 
     def sample(
         self, n_samples: int = 1, random_state: int | RandomState | None = None

@@ -284,8 +284,7 @@ default='full'
             factor = from_covariances(covariance, wide)
         except ValueError as error:
             raise ValueError(
-                f"The parameter 'covariances' should be {covariance.covariance_kind}, but {error}. "
-                "Add a little to the variances, or choose a covariance_type with fewer parameters."
+                f"The parameter 'covariances' should be {covariance.covariance_kind}, but {error}"
             ) from None
         model = cls(k, covariance_type=covariance_type)
         dtype = np.result_type(shares, centers, given)
@@ -334,6 +333,7 @@ default='full'
 
     def _n_parameters(self) -> int:
         """Free parameters of the mixture."""
+        self._check_fitted_type()
         k, d = self.means_.shape
         return k * d + k - 1 + COVARIANCES[self.covariance_type].n_parameters(k, d)
 
