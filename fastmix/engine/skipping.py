@@ -19,7 +19,7 @@ from fastmix.engine.rows import arrange, put_back
 from fastmix.kernels.tiles import sort_rows
 
 LOOKS = (3, 6, 12, 24)  # iterations before which a sample of the rows is looked at
-TILES_A_COMPONENT = 16  # at least; otherwise there is nothing to gain
+TILES_A_COMPONENT = 12  # at least; otherwise there is nothing to gain
 SAMPLE, ROWS_A_COMPONENT = 4096, 64  # rows in the sample, at least
 WORTH = 0.7  # share of pairs of tile and component that matter, below which order pays
 
