@@ -2,11 +2,9 @@
 
 from typing import Protocol
 
-import numpy as np
 from numpy.random import RandomState
-from numpy.typing import NDArray
 
-from fastmix.engine.results import Array, Floats
+from fastmix.engine.results import Array, Floats, Indices, Wishart
 from fastmix.kernels.expectation import Passes
 
 
@@ -43,12 +41,7 @@ class Covariance(Protocol):
         """Shape of what a Bayesian mixture believes of every component's covariance."""
 
     def posterior(
-        self,
-        covariances: Floats,
-        counts: Floats,
-        gap: Floats,
-        prior: Floats,
-        degrees_of_freedom: float,
+        self, covariances: Floats, counts: Floats, gap: Floats, prior: Wishart
     ) -> tuple[Floats, Floats]:
         """Expected covariances, and degrees of freedom (k,) or (), of the Wishart posterior.
 
@@ -107,15 +100,11 @@ class Covariance(Protocol):
     def from_vector(self, vector: Floats, k: int, d: int) -> Floats:
         """Covariances from their free numbers."""
 
-    def marginal(self, covariances: Floats, dims: NDArray[np.int64]) -> Floats:
+    def marginal(self, covariances: Floats, dims: Indices) -> Floats:
         """Covariances of the features dims (m,) alone."""
 
     def conditional(
-        self,
-        covariances: Floats,
-        known: NDArray[np.int64],
-        rest: NDArray[np.int64],
-        diff: Floats,
+        self, covariances: Floats, known: Indices, rest: Indices, diff: Floats
     ) -> tuple[Floats, Floats]:
         """How far the means of the rest move, (k, len(rest)), and its covariances.
 

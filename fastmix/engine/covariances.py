@@ -21,10 +21,9 @@ from contextlib import contextmanager
 
 import numpy as np
 from numpy.random import RandomState
-from numpy.typing import NDArray
 
 from fastmix.engine.covariance import Covariance
-from fastmix.engine.results import Array, Floats
+from fastmix.engine.results import Array, Floats, Indices, Wishart
 from fastmix.engine.whitening import (
     EPSILON,
     CollapseError,
@@ -70,16 +69,11 @@ class Full:
         return (d, d)
 
     def posterior(
-        self,
-        covariances: Floats,
-        counts: Floats,
-        gap: Floats,
-        prior: Floats,
-        degrees_of_freedom: float,
+        self, covariances: Floats, counts: Floats, gap: Floats, prior: Wishart
     ) -> tuple[Floats, Floats]:
-        freedom = degrees_of_freedom + counts
+        freedom = prior.degrees_of_freedom + counts
         own = (counts / freedom)[:, None, None] * covariances
-        believed = prior + gap[:, :, None] * gap[:, None, :]
+        believed = prior.covariance + gap[:, :, None] * gap[:, None, :]
         return own + believed / freedom[:, None, None], freedom
 
     def sq_distances(self, factor: Floats, scatter: Floats) -> float:
@@ -160,15 +154,11 @@ class Full:
         L[..., lower[0], lower[1]] = vector[n_diagonal:].reshape(*L.shape[:-2], -1)
         return np.asarray(L @ np.swapaxes(L, -1, -2))
 
-    def marginal(self, covariances: Floats, dims: NDArray[np.int64]) -> Floats:
+    def marginal(self, covariances: Floats, dims: Indices) -> Floats:
         return covariances[..., dims[:, None], dims]
 
     def conditional(
-        self,
-        covariances: Floats,
-        known: NDArray[np.int64],
-        rest: NDArray[np.int64],
-        diff: Floats,
+        self, covariances: Floats, known: Indices, rest: Indices, diff: Floats
     ) -> tuple[Floats, Floats]:
         return schur(covariances, known, rest, diff)
 
@@ -213,16 +203,11 @@ class Diag:
         return (d,)
 
     def posterior(
-        self,
-        covariances: Floats,
-        counts: Floats,
-        gap: Floats,
-        prior: Floats,
-        degrees_of_freedom: float,
+        self, covariances: Floats, counts: Floats, gap: Floats, prior: Wishart
     ) -> tuple[Floats, Floats]:
-        freedom = degrees_of_freedom + counts
+        freedom = prior.degrees_of_freedom + counts
         own = (counts / freedom)[:, None] * covariances
-        return own + (prior + gap * gap) / freedom[:, None], freedom
+        return own + (prior.covariance + gap * gap) / freedom[:, None], freedom
 
     def sq_distances(self, factor: Floats, scatter: Floats) -> float:
         return float((self.precisions(factor) * scatter).sum())
@@ -284,15 +269,11 @@ class Diag:
     def from_vector(self, vector: Floats, k: int, d: int) -> Floats:
         return np.exp(2.0 * vector).reshape(self.shape(k, d))
 
-    def marginal(self, covariances: Floats, dims: NDArray[np.int64]) -> Floats:
+    def marginal(self, covariances: Floats, dims: Indices) -> Floats:
         return covariances[..., dims]
 
     def conditional(
-        self,
-        covariances: Floats,
-        known: NDArray[np.int64],
-        rest: NDArray[np.int64],
-        diff: Floats,
+        self, covariances: Floats, known: Indices, rest: Indices, diff: Floats
     ) -> tuple[Floats, Floats]:
         return np.zeros((len(diff), len(rest))), self.marginal(covariances, rest)
 
@@ -322,15 +303,10 @@ class Spherical(Diag):
         return ()
 
     def posterior(
-        self,
-        covariances: Floats,
-        counts: Floats,
-        gap: Floats,
-        prior: Floats,
-        degrees_of_freedom: float,
+        self, covariances: Floats, counts: Floats, gap: Floats, prior: Wishart
     ) -> tuple[Floats, Floats]:
-        freedom = degrees_of_freedom + counts
-        believed = prior + (gap * gap).mean(1)
+        freedom = prior.degrees_of_freedom + counts
+        believed = prior.covariance + (gap * gap).mean(1)
         return (counts / freedom) * covariances + believed / freedom, freedom
 
     def sq_distances(self, factor: Floats, scatter: Floats) -> float:
@@ -345,7 +321,7 @@ class Spherical(Diag):
     def to_full(self, covariances: Floats, k: int, d: int) -> Floats:
         return covariances[:, None, None] * np.eye(d)
 
-    def marginal(self, covariances: Floats, dims: NDArray[np.int64]) -> Floats:
+    def marginal(self, covariances: Floats, dims: Indices) -> Floats:
         return covariances
 
 
@@ -378,18 +354,13 @@ class Shared:
         return self.own.prior_shape(d)
 
     def posterior(
-        self,
-        covariances: Floats,
-        counts: Floats,
-        gap: Floats,
-        prior: Floats,
-        degrees_of_freedom: float,
+        self, covariances: Floats, counts: Floats, gap: Floats, prior: Wishart
     ) -> tuple[Floats, Floats]:
         # one Wishart distribution that sees a component's average share of the rows
         k = len(counts)
         shares = np.full(k, (counts / k).sum())
         every = self._of_all(covariances, k)
-        expected, freedom = self.own.posterior(every, shares, gap, prior, degrees_of_freedom)
+        expected, freedom = self.own.posterior(every, shares, gap, prior)
         return np.asarray(expected.mean(0)), freedom[0]
 
     def sq_distances(self, factor: Floats, scatter: Floats) -> float:
@@ -446,15 +417,11 @@ class Shared:
     def from_vector(self, vector: Floats, k: int, d: int) -> Floats:
         return self._only(self.own.from_vector(vector, 1, d))
 
-    def marginal(self, covariances: Floats, dims: NDArray[np.int64]) -> Floats:
+    def marginal(self, covariances: Floats, dims: Indices) -> Floats:
         return self._only(self.own.marginal(covariances[None], dims))
 
     def conditional(
-        self,
-        covariances: Floats,
-        known: NDArray[np.int64],
-        rest: NDArray[np.int64],
-        diff: Floats,
+        self, covariances: Floats, known: Indices, rest: Indices, diff: Floats
     ) -> tuple[Floats, Floats]:
         with _of_no_component():
             every = self._of_all(covariances, len(diff))

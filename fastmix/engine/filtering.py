@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastmix._numba import threads
-from fastmix.engine.lloyd import exchanged, measure_own, no_sums, objective_of
+from fastmix.engine.lloyd import exchanged, measure_own, no_sums, objective_of, squares_of
 from fastmix.engine.results import Array, Floats, Inspection, KMeansTotals, Rows
 from fastmix.engine.rows import arranged, rows_work, take
 from fastmix.kernels import filtering as kernels
@@ -56,11 +56,8 @@ def start(rows: Rows, centers: Array) -> FilteringState:
     n_threads = threads(rows.n_threads, rows_work(rows, 2))
     kernels.box_tiles(n_threads, bounds, ordered.tiles, rows.n, boxes)
     nobody = np.full(rows.weight.size, -1, np.int32)
-    middle, everyone = np.zeros_like(centers[:1]), np.zeros(rows.weight.size, np.int32)
-    squares = measure_own(rows, middle, everyone).objective
-    assert squares is not None
     only, sums = np.full(n_tiles, -1, np.int32), no_sums(rows, centers)
-    return FilteringState(ordered, order, boxes, only, nobody, squares, [], *sums)
+    return FilteringState(ordered, order, boxes, only, nobody, squares_of(rows), [], *sums)
 
 
 def _order(rows: Rows) -> NDArray[np.int64]:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastmix._numba import threads
-from fastmix.engine.lloyd import exchanged, measure_own, no_sums, objective_of
+from fastmix.engine.lloyd import exchanged, measure_own, no_sums, objective_of, squares_of
 from fastmix.engine.results import Array, Floats, Frame, Inspection, KMeansTotals, Rows
 from fastmix.engine.rows import pack, rows_work
 from fastmix.kernels import hamerly as kernels
@@ -51,11 +51,8 @@ def start(rows: Rows, centers: Array) -> HamerlyState:
         np.full(n_tiles, -np.inf),
         np.full(n_tiles, -1, np.int32),
     )
-    middle, everyone = np.zeros_like(centers[:1]), np.zeros(n, np.int32)
-    squares = measure_own(rows, middle, everyone).objective
-    assert squares is not None
     sums = no_sums(rows, centers)
-    return HamerlyState(bounds, np.zeros(k), np.zeros(k), np.zeros(1), squares, [], *sums)
+    return HamerlyState(bounds, np.zeros(k), np.zeros(k), np.zeros(1), squares_of(rows), [], *sums)
 
 
 def assign(rows: Rows, centers: Array, state: HamerlyState) -> KMeansTotals:

@@ -113,6 +113,15 @@ def objective_of(totals: KMeansTotals, centers: Array, squares: float) -> float:
     return max(0.0, squares + float(cross))
 
 
+def squares_of(rows: Rows) -> float:
+    """Weighted sum of the squares of all rows."""
+    n, (_, d, _) = rows.weight.size, rows.tiles.shape
+    middle = np.zeros((1, d), rows.tiles.dtype)
+    squares = measure_own(rows, middle, np.zeros(n, np.int32)).objective
+    assert squares is not None
+    return squares
+
+
 def measure_own(rows: Rows, centers: Array, labels: NDArray[np.int32]) -> Inspection:
     """Measure every row against its own center."""
     sq_dist = np.empty(rows.weight.size, rows.tiles.dtype)

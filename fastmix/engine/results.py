@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 Array = NDArray[Any]
 Floats = NDArray[np.float64]
+Indices = NDArray[np.int64]
 
 
 class Frame(NamedTuple):
@@ -14,6 +15,13 @@ class Frame(NamedTuple):
 
     origin: Array  # (d,) in the dtype of the rows
     exponent: int  # 0 for mixtures, whose reg_covar is an absolute number
+
+
+class Wishart(NamedTuple):
+    """What is believed of every component's covariance."""
+
+    covariance: Floats  # times the degrees of freedom; of the type's prior_shape
+    degrees_of_freedom: float  # rows that this belief is worth
 
 
 class Rows(NamedTuple):

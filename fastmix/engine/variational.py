@@ -15,7 +15,7 @@ from fastmix.engine.concentrations import WeightPrior
 from fastmix.engine.covariance import Covariance
 from fastmix.engine.likelihood import SMALLEST_COUNT, estimate, factored
 from fastmix.engine.passes import accumulate
-from fastmix.engine.results import Floats, MixtureTotals, Parameters, Posterior, Rows
+from fastmix.engine.results import Floats, MixtureTotals, Parameters, Posterior, Rows, Wishart
 
 LEAST_LOG = -1e30  # a component that is less likely takes no row; float32 still holds it
 MOST_EXPONENT = 1000  # of a power of two that may be multiplied by a small number
@@ -90,8 +90,7 @@ class Variational(NamedTuple):
             own,
             counts,
             np.sqrt(prior.mean_precision * share) * gap,
-            prior.covariance,
-            prior.degrees_of_freedom,
+            Wishart(prior.covariance, prior.degrees_of_freedom),
         )
         posterior = Posterior(
             prior.weights.posterior(prior.concentration, counts), mean_precision, degrees_of_freedom

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import lapack, solve_triangular
 
-from fastmix.engine.results import Floats
+from fastmix.engine.results import Floats, Indices
 
 EPSILON = float(np.finfo(np.float64).eps)
 
@@ -83,7 +83,7 @@ def _definite(covariance: Floats) -> bool:
 
 
 def schur(
-    covariances: Floats, known: NDArray[np.int64], rest: NDArray[np.int64], diff: Floats
+    covariances: Floats, known: Indices, rest: Indices, diff: Floats
 ) -> tuple[Floats, Floats]:
     """Regression of the rest on the known features diff (k, p): its shift (k, r) and what is left.
 

@@ -47,6 +47,26 @@ def exchange(
 
 
 @kernel
+def relabel(
+    tile,  # in      (d, R)
+    weight,  # in      (m,) float64
+    new,  # in      (>= m,) int32
+    labels,  # in/out  (m,) int32, -1: none yet
+    grids,  # in      (2, 2) float64, for weighted rows and for weights
+    high,  # in/out  (k, d + 1) float64, as `exchange` has them
+    low,  # in/out  (k, d + 1) float64
+):
+    """Give rows their new labels, and take them along to the sums: how many have changed."""
+    changed = 0
+    for r in range(labels.size):
+        if new[r] != labels[r]:
+            exchange(tile, r, weight[r], labels[r], new[r], grids, high, low)
+            labels[r] = new[r]
+            changed += 1
+    return changed
+
+
+@kernel
 def move_tile(
     tile,  # in      (d, R)
     weight,  # in      (R,) float64
@@ -55,7 +75,7 @@ def move_tile(
     grids,  # in      (2, 2) float64, for weighted rows and for weights
     high,  # in/out  (k, d + 1) float64, sums and in the last column weights, on the coarse grid
     low,  # in/out  (k, d + 1) float64, on the fine grid
-    terms,  # out     (2, R) float64, scratch
+    terms,  # scratch (3, R) float64, the last row 1
 ):
     """Take all rows of a tile from the sums of a cluster to those of another: exchange, by lanes.
 
@@ -68,7 +88,7 @@ def move_tile(
         if j < d:
             split(tile[j], weight, grids[0], terms)
         else:
-            split(np.ones_like(weight), weight, grids[1], terms)
+            split(terms[2], weight, grids[1], terms)
         above, below = add_up(terms[0]), add_up(terms[1])
         high[now, j] += above
         low[now, j] += below
@@ -82,7 +102,7 @@ def split(
     values,  # in   (R,)
     weight,  # in   (R,) float64
     grid,  # in   (2,) float64
-    terms,  # out  (2, R) float64
+    terms,  # out  (>= 2, R) float64
 ):
     """Weighted values in two parts, on the coarse and on the fine grid."""
     coarse, fine = grid

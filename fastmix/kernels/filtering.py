@@ -3,7 +3,7 @@
 import numpy as np
 
 from fastmix._numba import kernel, parallel_kernel
-from fastmix.kernels.exact import exchange, move_tile
+from fastmix.kernels.exact import move_tile, relabel
 from fastmix.kernels.simd_kmeans import nearest
 
 GROUP = 16  # tiles that share a first choice of centers
@@ -122,7 +122,7 @@ def assign(
     (_, d, R), k = tiles.shape, len(centers)
     everyone, near, names = np.arange(k), np.empty(k, np.int64), np.empty(k, np.int64)
     points, box = np.empty((k, d), centers.dtype), np.empty((2, d))
-    new, best, terms = np.empty(R, np.int32), np.empty(R, tiles.dtype), np.empty((2, R))
+    new, best, terms = np.empty(R, np.int32), np.empty(R, tiles.dtype), np.ones((3, R))
     for group in range(start, stop, GROUP):
         last = min(group + GROUP, stop)
         for j in range(d):
@@ -144,17 +144,13 @@ def assign(
                     new[r] = names[new[r]]
                 measured[shard] += size * R
             first = t * R
-            here, share = labels[first : first + R], weight[first : first + R]
-            if size == 1 and first + R <= n and all_are(here, here[0]):
+            here, share = labels[first : min(first + R, n)], weight[first : first + R]
+            if size == 1 and here.size == R and all_are(here, here[0]):
                 move_tile(tiles[t], share, here[0], new[0], grids, high[shard], low[shard], terms)
                 here[:] = new[0]
                 changed[shard] += R
                 continue
-            for r in range(min(R, n - first)):
-                if new[r] != here[r]:
-                    exchange(tiles[t], r, share[r], here[r], new[r], grids, high[shard], low[shard])
-                    here[r] = new[r]
-                    changed[shard] += 1
+            changed[shard] += relabel(tiles[t], share, new, here, grids, high[shard], low[shard])
 
 
 @kernel

@@ -3,7 +3,7 @@
 import numpy as np
 
 from fastmix._numba import kernel, parallel_kernel
-from fastmix.kernels.exact import exchange
+from fastmix.kernels.exact import relabel
 from fastmix.kernels.simd_kmeans import nearest
 
 
@@ -48,14 +48,10 @@ def assign(
         best, here = sq_dist[first : first + R], labels[first : first + R]
         nearest(tile, centers, new, best)
         objective[shard] += weighted_sum(best, weight[first : first + R])
-        valid = min(R, n - first)
-        if differ(new, here, valid):
-            for r in range(valid):
-                if new[r] != here[r]:
-                    w = weight[first + r]
-                    exchange(tile, r, w, here[r], new[r], grids, high[shard], low[shard])
-                    here[r] = new[r]
-                    changed[shard] += 1
+        here = here[: n - first]
+        if differ(new, here, here.size):
+            share = weight[first : first + R]
+            changed[shard] += relabel(tile, share, new, here, grids, high[shard], low[shard])
 
 
 @parallel_kernel

@@ -1,5 +1,6 @@
 """What all mixtures share: fitting, prediction and drawing."""
 
+from abc import ABC, abstractmethod
 from numbers import Integral, Real
 from typing import Any, Self
 
@@ -31,7 +32,7 @@ from fastmix.engine.squarem import Stepper, plainly
 from fastmix.engine.starts import STARTS, start
 
 
-class Mixture(DensityMixin, Convertible):
+class Mixture(DensityMixin, Convertible, ABC):
     """Base of the mixtures. A subclass gives the model that is fitted and keeps what is its own."""
 
     _parameter_constraints: dict[str, list[Any]] = {
@@ -51,9 +52,9 @@ class Mixture(DensityMixin, Convertible):
         "n_threads": validation.N_THREADS,
     }
 
+    @abstractmethod
     def _model(self, packed: Rows) -> em.Model:
         """What is fitted to these rows, from the parameters of the estimator."""
-        raise NotImplementedError
 
     def _reg_covar(self, packed: Rows) -> float:
         """What is added to every variance, in squared units of X."""
@@ -61,9 +62,9 @@ class Mixture(DensityMixin, Convertible):
             return float(self.reg_covar)
         return float(self.reg_covar * mean_and_variances(packed)[1].mean())
 
+    @abstractmethod
     def _parameters(self, frame: Frame) -> Parameters:
         """The fitted mixture in a frame, from the public attributes: they may have been set by hand."""
-        raise NotImplementedError
 
     def _stepper(self, model: Any) -> Stepper:
         """What one run of EM tries next."""

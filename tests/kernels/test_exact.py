@@ -73,7 +73,7 @@ def test_a_whole_tile_moves_as_its_rows_do(rng, dtype, in_tiles, guarded, before
     tile = guarded(in_tiles(X)[0])
     grids = np.array([grid(np.abs(X).max(), R), grid(1.0, R)])
     high, low, expected_high, expected_low = (guarded(np.zeros((3, 4))) for _ in range(4))
-    move_tile(tile, guarded(weight), before, 2, grids, high, low, guarded(np.zeros((2, R))))
+    move_tile(tile, guarded(weight), before, 2, grids, high, low, guarded(np.ones((3, R))))
     if before != 2:
         for r in range(R):
             exchange(tile, r, weight[r], before, 2, grids, expected_high, expected_low)
