@@ -7,7 +7,8 @@ An algorithm is four verbs over a state of its own:
     move(state, centers, shift) -> None             centers have moved by shift (k,) to centers (k, d)
     inspect(rows, centers, state) -> Inspection     distances from the centers of the last assign
 
-`state` offers labels (n_tiles * R,). All algorithms give Lloyd's labels, centers and n_iter_, bit for bit.
+`state` offers labels (n_tiles * R,), and order (n,): the numbers of the rows of X in the order in which
+`start` has left the tiles, or None where they stay. All algorithms give Lloyd's labels, centers and n_iter_, bit for bit.
 """
 
 from collections.abc import Callable

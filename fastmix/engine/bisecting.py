@@ -80,7 +80,7 @@ class Node:
 def half(
     rows: AnyRows, numbers: NDArray[np.int64], labels: NDArray[np.int32], side: int
 ) -> tuple[AnyRows, NDArray[np.int64]]:
-    """The rows of one label, and their numbers."""
+    """The rows of one label, as tiles alone, and their numbers."""
     bounds = shard_bounds(len(rows.tiles))
     wanted = np.concatenate([[0], np.cumsum(labels == side)])
     _, d, R = rows.tiles.shape
@@ -95,7 +95,7 @@ def half(
         bounds,
         *(rows.tiles, rows.weight, numbers, labels, side, begin, tiles, weight, its),
     )
-    return rows._replace(tiles=tiles, weight=weight, n=m), its
+    return rows._replace(X=rows.X[:0], tiles=tiles, weight=weight, n=m), its
 
 
 @half.register

@@ -2,7 +2,7 @@
 
 Tiles of rows in the order of a grid are the leaves of the tree of Kanungo et al. 2002,
 doi:10.1109/TPAMI.2002.1017616. It pays for few features, where boxes are small for the distances
-between centers. Memory: another packed copy of the rows, and 12 bytes a row.
+between centers. Memory: 12 bytes a row.
 """
 
 import math
@@ -12,12 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastmix._numba import threads
-from fastmix.engine.lloyd import exchanged, measure_own, no_sums, objective_of, squares_of
+from fastmix.engine.lloyd import measure_own, objective_of, squares_of
 from fastmix.engine.results import Array, Floats, Inspection, KMeansTotals, Rows
-from fastmix.engine.rows import arranged, rows_work, take
+from fastmix.engine.rows import arrange, order_of, row_bits, rows_work, take
+from fastmix.engine.sums import Sums, no_sums
 from fastmix.kernels import filtering as kernels
 from fastmix.kernels.shards import shard_bounds
-from fastmix.kernels.tiles import sort_by
 
 ROWS_A_CELL = 8  # about, in a grid over rows that are spread evenly
 MOST_BITS = 24  # of a cell's number
@@ -25,39 +25,28 @@ SAMPLE, TAIL = 4096, 0.002  # rows, and the share of them beyond either end of t
 
 
 class FilteringState(NamedTuple):
-    """The rows in another order, their boxes and labels, and exact sums."""
+    """The order of the rows, their boxes and labels, and their sums."""
 
-    ordered: Rows
     order: NDArray[np.int64]  # (n,) the row of X that comes first, second, ...
+    labels: NDArray[np.int32]  # (n_tiles * R,) in this order, -1 before the first pass
     boxes: Floats  # (n_tiles, 2, d)
     only: NDArray[np.int32]  # (n_tiles,) the label of all rows of a tile; -1 where they may differ
-    found: NDArray[np.int32]  # (n_tiles * R,) labels in this order, -1 before the first pass
     squares: float  # weighted sum of the squares of all rows
     measured: list[int]  # distances of rows to centers, pass by pass
-    grids: Floats  # (2, 2) of kernels/exact.py
-    high: Floats  # (k, d + 1) exact sums, the last column those of the weights
-    low: Floats  # (k, d + 1)
-
-    @property
-    def labels(self) -> NDArray[np.int32]:
-        """(n_tiles * R,), in the order of X."""
-        labels = np.full_like(self.found, -1)
-        labels[self.order] = self.found[: len(self.order)]
-        return labels
+    sums: Sums
 
 
 def start(rows: Rows, centers: Array) -> FilteringState:
     """Put the rows in order."""
     order = _order(rows)
-    ordered = arranged(rows, order)
+    arrange(rows, order)
     n_tiles, d, _ = rows.tiles.shape
     boxes = np.empty((n_tiles, 2, d))
-    bounds = shard_bounds(n_tiles)
     n_threads = threads(rows.n_threads, rows_work(rows, 2))
-    kernels.box_tiles(n_threads, bounds, ordered.tiles, rows.n, boxes)
+    kernels.box_tiles(n_threads, shard_bounds(n_tiles), rows.tiles, rows.n, boxes)
     nobody = np.full(rows.weight.size, -1, np.int32)
     only, sums = np.full(n_tiles, -1, np.int32), no_sums(rows, centers)
-    return FilteringState(ordered, order, boxes, only, nobody, squares_of(rows), [], *sums)
+    return FilteringState(order, nobody, boxes, only, squares_of(rows), [], sums)
 
 
 def _order(rows: Rows) -> NDArray[np.int64]:
@@ -68,44 +57,37 @@ def _order(rows: Rows) -> NDArray[np.int64]:
     wanted = math.ceil(math.log2(max(1.0, rows.n / ROWS_A_CELL)))
     bits = min(-(-wanted // d), MOST_BITS // d) if d <= wanted else 0
     scale = np.where(high > low, (1 << bits) / np.where(high > low, high - low, 1.0), 0.0)
-    cells = np.empty(rows.n, np.int64)
+    keys = np.empty(rows.n, np.int64)
     n_threads = threads(rows.n_threads, rows_work(rows, 4 * bits))
-    bounds = shard_bounds(len(rows.tiles))
-    kernels.find_cells(n_threads, bounds, rows.tiles, rows.n, low, scale, bits, cells)
-    order = np.empty(rows.n, np.int64)
-    sort_by(cells, 1 << (bits * d), np.arange(rows.n), order)
-    return order
+    grid = low, scale, bits, row_bits(rows.n)
+    kernels.find_cells(n_threads, shard_bounds(len(rows.tiles)), rows.tiles, rows.n, *grid, keys)
+    return order_of(keys, (1 << (bits * d)) - 1, rows.n_threads)
 
 
 def assign(rows: Rows, centers: Array, state: FilteringState) -> KMeansTotals:
     """Measure the rows of tiles to which several centers may be nearest."""
-    k, d = centers.shape
-    bounds = shard_bounds(len(rows.tiles), 16 * k * (d + 1))
-    S = len(bounds) - 1
-    high, low = np.zeros((2, S, k, d + 1))
-    changed, measured = np.zeros((2, S), np.int64)
-    ordered = state.ordered
+    (k, d), sums = centers.shape, state.sums
+    changed, measured = np.zeros((2, len(sums.changes)), np.int64)
     # of differences of squared distances in the dtype of the rows
     margin = 2 * (d + 4) * float(np.finfo(rows.tiles.dtype).eps)
     kernels.assign(
         threads(rows.n_threads, rows_work(rows, 3 * min(k, 8))),
-        bounds,
-        ordered.tiles,
+        sums.bounds,
+        rows.tiles,
         rows.n,
-        ordered.weight,
+        rows.weight,
         centers,
         margin,
-        state.grids,
+        sums.grids,
         state.boxes,
         state.only,
-        state.found,
-        high,
-        low,
+        state.labels,
+        sums.changes,
         changed,
         measured,
     )
     state.measured.append(int(measured.sum()))
-    totals = exchanged(ordered, state.found, state, high, low, np.zeros(1), changed)
+    totals = sums.totals(rows, state.labels, 0.0, changed)
     return totals._replace(objective=objective_of(totals, centers, state.squares))
 
 

@@ -10,20 +10,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastmix._numba import threads
-from fastmix.engine.lloyd import exchanged, measure_own, no_sums, objective_of, squares_of
+from fastmix.engine.lloyd import measure_own, objective_of, squares_of
 from fastmix.engine.results import Array, Floats, Frame, Inspection, KMeansTotals, Rows
-from fastmix.engine.rows import pack, rows_work
+from fastmix.engine.rows import pack, rows_work, writeable
+from fastmix.engine.sums import Sums, no_sums
 from fastmix.kernels import hamerly as kernels
 from fastmix.kernels import lloyd
 from fastmix.kernels.hamerly import Bounds
 from fastmix.kernels.shards import shard_bounds
 
 EPS = float(np.finfo(np.float64).eps)
+GATHERED = 40  # centers: to gather a row costs as much as to measure it against so many
 PASSES_OF_CENTERS = 4  # distances between centers may cost a quarter of those of the rows
 
 
 class HamerlyState(NamedTuple):
-    """Bounds of all rows, the moves of the centers since, and exact sums."""
+    """Bounds of all rows, the moves of the centers since, and the sums of the clusters."""
 
     bounds: Bounds
     moved: Floats  # (k,)
@@ -31,9 +33,8 @@ class HamerlyState(NamedTuple):
     most: Floats  # (1,)
     squares: float  # weighted sum of the squares of all rows
     measured: list[int]  # rows measured against all centers, pass by pass
-    grids: Floats  # (2, 2) of kernels/exact.py
-    high: Floats  # (k, d + 1) exact sums, the last column those of the weights
-    low: Floats  # (k, d + 1)
+    sums: Sums
+    order: NDArray[np.int64] | None = None  # rows stay where they are
 
     @property
     def labels(self) -> NDArray[np.int32]:
@@ -51,40 +52,38 @@ def start(rows: Rows, centers: Array) -> HamerlyState:
         np.full(n_tiles, -np.inf),
         np.full(n_tiles, -1, np.int32),
     )
-    sums = no_sums(rows, centers)
-    return HamerlyState(bounds, np.zeros(k), np.zeros(k), np.zeros(1), squares_of(rows), [], *sums)
+    k_zeros = np.zeros(k), np.zeros(k), np.zeros(1)
+    return HamerlyState(bounds, *k_zeros, squares_of(rows), [], no_sums(rows, centers))
 
 
 def assign(rows: Rows, centers: Array, state: HamerlyState) -> KMeansTotals:
     """Measure the rows that may have changed label."""
-    k, d = centers.shape
-    shards = shard_bounds(len(rows.tiles), 16 * k * (d + 1))
-    S = len(shards) - 1
-    high, low = np.zeros((2, S, k, d + 1))
-    changed, measured = np.zeros((2, S), np.int64)
-    work = rows_work(rows, 3 * k)
+    (k, d), sums, R = centers.shape, state.sums, rows.tiles.shape[2]
+    changed, measured = np.zeros((2, len(sums.changes)), np.int64)
     margin = (d + 8) / 2 * float(np.finfo(rows.tiles.dtype).eps)
     kernels.assign(
-        threads(rows.n_threads, work),
-        shards,
+        threads(rows.n_threads, rows_work(rows, 3 * k)),
+        sums.bounds,
         rows.tiles,
-        rows.n,
+        writeable(rows.X),
+        rows.frame.origin,
+        rows.scale,
         rows.weight,
         centers,
-        state.grids,
+        sums.grids,
         margin,
+        max(1, R * k // (k + GATHERED)),
         state.moved,
         state.loss,
         float(state.most[0]),
         _apart(rows, centers, margin),
         *state.bounds,
-        high,
-        low,
+        sums.changes,
         changed,
         measured,
     )
     state.measured.append(int(measured.sum()))
-    totals = exchanged(rows, state.labels, state, high, low, np.zeros(1), changed)
+    totals = sums.totals(rows, state.labels, 0.0, changed)
     return totals._replace(objective=objective_of(totals, centers, state.squares))
 
 

@@ -17,7 +17,7 @@ from fastmix.engine.results import (
     KMeansResult,
     KMeansTotals,
 )
-from fastmix.engine.rows import take
+from fastmix.engine.rows import in_place, put_back, take
 from fastmix.engine.watch import Watcher
 
 
@@ -43,7 +43,7 @@ def run(
         totals = algorithm.assign(rows, centers, state)
         history.append(totals.objective)
         inspect = partial(algorithm.inspect, rows, centers, state)
-        totals, refilled = refill(rows, totals, lambda: state.labels, inspect)
+        totals, refilled = refill(rows, totals, state.labels, state.order, inspect)
         moved = means(totals, centers)
         shift = np.sqrt(np.square(moved.astype(np.float64) - centers).sum(1))
         centers = moved
@@ -70,6 +70,9 @@ def run(
     sq_dist, exactly = algorithm.inspect(rows, centers, state)
     objective = objective if exactly is None else exactly
     labels, sq_dist = state.labels[: rows.n], sq_dist[: rows.n]
+    if state.order is not None:
+        put_back(rows, state.order)
+        labels, sq_dist = (in_place(v, state.order, rows.n_threads) for v in (labels, sq_dist))
     converged = at_rest or settled
     return KMeansResult(centers, labels, objective, len(history), converged, history, sq_dist)
 
@@ -77,20 +80,23 @@ def run(
 def refill(
     rows: AnyRows,
     totals: KMeansTotals,
-    look: Callable[[], NDArray[np.int32]],
+    labels: NDArray[np.int32],
+    order: NDArray[np.int64] | None,
     inspect: Callable[[], Inspection],
 ) -> tuple[KMeansTotals, bool]:
     """Give every empty cluster one of the rows that are farthest from their centers.
 
     The donor loses the row; labels stay, the next pass settles them. Rows of weight 0 are left alone.
-    `look` gives the labels and `inspect` the distances, where they are needed.
+    Rows, with labels, come in an order (n,), None for that of X; among equally far ones X's first count.
+    `inspect` gives the distances, where they are needed.
     """
     empty = np.flatnonzero(totals.counts == 0)
     if not len(empty):
         return totals, False
-    labels, sq_dist, weight = look()[: rows.n], inspect().sq_dist[: rows.n], rows.weight[: rows.n]
+    labels, sq_dist, weight = labels[: rows.n], inspect().sq_dist[: rows.n], rows.weight[: rows.n]
     candidates = np.flatnonzero(weight > 0)
-    farthest = candidates[np.argsort(-sq_dist[candidates], kind="stable")[: len(empty)]]
+    numbers = candidates if order is None else order[candidates]
+    farthest = candidates[np.lexsort((numbers, -sq_dist[candidates]))[: len(empty)]]
     if sq_dist[farthest[0]] == 0:  # nothing to gain: fewer distinct rows than clusters
         return totals, False
     counts, sums = totals.counts.copy(), totals.sums.copy()

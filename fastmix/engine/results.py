@@ -1,5 +1,6 @@
 """What the parts of the engine hand to each other."""
 
+import math
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -35,6 +36,11 @@ class Rows(NamedTuple):
     frame: Frame  # of the tiles
     weight_exponent: int  # of the weights
     n_threads: int | None  # as asked for by the caller
+
+    @property
+    def scale(self) -> Any:
+        """A power of two of X's dtype: the tiles hold (X - frame.origin) * scale."""
+        return self.tiles.dtype.type(math.ldexp(1.0, -self.frame.exponent))
 
 
 class SparseRows(NamedTuple):

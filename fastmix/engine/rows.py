@@ -13,6 +13,7 @@ from fastmix.kernels import tiles as kernels
 from fastmix.kernels.shards import shard_bounds
 
 ROWS_A_SHARD = 4096  # at least, where rows are read one by one
+DIGIT_BITS = 10  # of a key, by which rows are sorted at once
 # The greatest power of two by which numbers of a dtype are scaled
 MOST_EXPONENT = {np.dtype(np.float64): 1000, np.dtype(np.float32): 120}
 
@@ -74,15 +75,19 @@ def pack(X: Array, frame: Frame, weight: Floats | None, n_threads: int | None) -
     n, d = X.shape
     n_tiles, R = kernels.n_tiles(n, X.dtype), kernels.tile_rows(X.dtype)
     tiles = np.empty((n_tiles, d, R), X.dtype)
-    origin = frame.origin.astype(X.dtype)
-    scale = X.dtype.type(math.ldexp(1.0, -frame.exponent))
-    bounds = shard_bounds(n_tiles)
-    kernels.pack(threads(n_threads, 4 * n * d), bounds, writeable(X), origin, scale, tiles)
+    frame = frame._replace(origin=frame.origin.astype(X.dtype))
     padded = np.zeros(n_tiles * R)
     exponent = 0 if weight is None else weight_exponent(weight)
     padded[:n] = 1.0 if weight is None else np.ldexp(weight, -exponent)
     total = float(n) if weight is None else float(padded.sum())
-    return Rows(X, tiles, padded, total, n, Frame(origin, frame.exponent), exponent, n_threads)
+    rows = Rows(X, tiles, padded, total, n, frame, exponent, n_threads)
+    _pack(rows)
+    return rows
+
+
+def _pack(rows: Rows) -> None:
+    bounds, n_threads = shard_bounds(len(rows.tiles)), threads(rows.n_threads, rows_work(rows, 4))
+    kernels.pack(n_threads, bounds, writeable(rows.X), rows.frame.origin, rows.scale, rows.tiles)
 
 
 def arrange(rows: Rows, order: NDArray[np.int64]) -> None:
@@ -90,38 +95,68 @@ def arrange(rows: Rows, order: NDArray[np.int64]) -> None:
 
     They still are the same rows with the same weights; only their numbers are no longer those of X.
     """
-    weight = rows.weight[: rows.n].copy()
-    _pack_in_order(rows, order)
-    rows.weight[: rows.n] = weight[order]
-
-
-def arranged(rows: Rows, order: NDArray[np.int64]) -> Rows:
-    """The same rows, but for X, as a packed copy in another order: order[0] comes first."""
-    tiles, weight = np.empty_like(rows.tiles), rows.weight.copy()
-    n_threads = threads(rows.n_threads, rows_work(rows, 4))
-    kernels.gather(n_threads, shard_bounds(len(tiles)), rows.tiles, order, tiles)
-    weight[: rows.n] = weight[order]
-    return rows._replace(tiles=tiles, weight=weight)
-
-
-def put_back(rows: Rows, order: NDArray[np.int64]) -> None:
-    """Undo `arrange`."""
-    weight = rows.weight[: rows.n].copy()
-    _pack_in_order(rows, np.arange(rows.n))
-    rows.weight[order] = weight
-
-
-def _pack_in_order(rows: Rows, order: NDArray[np.int64]) -> None:
-    scale = rows.X.dtype.type(math.ldexp(1.0, -rows.frame.exponent))
+    weight = rows.weight[: rows.n]
+    if weight.min() < weight.max():
+        weight[:] = weight[order]
     kernels.pack_in_order(
         threads(rows.n_threads, rows_work(rows, 4)),
         shard_bounds(len(rows.tiles)),
         writeable(rows.X),
         order,
         rows.frame.origin,
-        scale,
+        rows.scale,
         rows.tiles,
     )
+
+
+def put_back(rows: Rows, order: NDArray[np.int64]) -> None:
+    """Undo `arrange`."""
+    weight = rows.weight[: rows.n]
+    if weight.min() < weight.max():
+        weight[order] = weight.copy()
+    _pack(rows)
+
+
+def in_place(found: Array, order: NDArray[np.int64], n_threads: int | None) -> Array:
+    """What was found for rows (n,) in an order, in that of X."""
+    back = np.empty_like(found)
+    workers = threads(n_threads, 4 * len(order))
+    kernels.put_in_place(workers, shard_bounds(len(order)), found, order, back)
+    return back
+
+
+def numbered(keys: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Keys (n,) for `order_of`, which have the numbers of their rows in their lowest bits."""
+    keys <<= row_bits(len(keys))
+    keys |= np.arange(len(keys))
+    return keys
+
+
+def row_bits(n: int) -> int:
+    """Bits of the number of a row."""
+    return max(1, n - 1).bit_length()
+
+
+def order_of(keys: NDArray[np.int64], most: int, n_threads: int | None) -> NDArray[np.int64]:
+    """Numbers of the rows (n,) in the order of their keys (n,), 0 to most; equal ones stay in their order.
+
+    The keys are `numbered`, and overwritten. Memory: 8 bytes a row beside them.
+    """
+    n = len(keys)
+    below, above = row_bits(n), max(1, int(most)).bit_length()
+    n_digits = -(-above // DIGIT_BITS)
+    bits = -(-above // n_digits)
+    bounds, placed = shard_bounds(n), np.empty(n, np.int64)
+    workers = threads(n_threads, 4 * n)
+    for digit in range(n_digits):
+        shift = below + digit * bits
+        counts = np.zeros((len(bounds) - 1, 1 << bits), np.int64)
+        kernels.count_digits(workers, bounds, keys, shift, counts)
+        ends = np.cumsum(counts.T).reshape(counts.T.shape).T
+        kernels.place_digits(workers, bounds, keys, shift, ends - counts, placed)
+        keys, placed = placed, keys
+    keys &= (1 << below) - 1
+    return keys
 
 
 class _Plain:

@@ -15,8 +15,7 @@ from fastmix.engine import passes
 from fastmix.engine.covariance import Covariance
 from fastmix.engine.passes import Moved, Skips
 from fastmix.engine.results import Array, MixtureTotals, Parameters, Rows
-from fastmix.engine.rows import arrange, put_back
-from fastmix.kernels.tiles import sort_rows
+from fastmix.engine.rows import arrange, numbered, order_of, put_back
 
 LOOKS = (3, 6, 12, 24)  # iterations before which a sample of the rows is looked at
 TILES_A_COMPONENT = 12  # at least; otherwise there is nothing to gain
@@ -62,7 +61,7 @@ class SkippingPasses:
         X = np.ascontiguousarray(some)
         resp = passes.infer(X, rows.frame, parameters, covariance, rows.n_threads, resp=True).resp
         if pays(resp, rows.tiles.shape[2]):
-            self._order = order_of(rows, *passes.rank(rows, parameters, covariance), k)
+            self._order = by_components(rows, *passes.rank(rows, parameters, covariance), k)
             arrange(rows, self._order)
             self._skips = nothing_known(len(rows.tiles), k)
 
@@ -111,10 +110,9 @@ def pays(resp: Array, R: int) -> bool:
     return bool(matters.mean() < WORTH)
 
 
-def order_of(
+def by_components(
     rows: Rows, best: NDArray[np.int64], second: NDArray[np.int64], k: int
 ) -> NDArray[np.int64]:
     """Order of rows by their two most probable components."""
-    order = np.arange(rows.n)
-    sort_rows(best[: rows.n], second[: rows.n], k, order)
-    return order
+    keys = best[: rows.n] * k + second[: rows.n]
+    return order_of(numbered(keys), k * k - 1, rows.n_threads)

@@ -76,6 +76,7 @@ class Labelled(NamedTuple):
 
     labels: NDArray[np.int32]  # (n,) -1 before the first pass
     sq_dist: Floats  # (n,)
+    order: NDArray[np.int64] | None = None  # rows stay where they are
 
 
 def start(rows: SparseRows, centers: Array) -> Labelled:

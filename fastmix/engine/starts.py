@@ -108,7 +108,8 @@ def whitened(rows: Rows) -> Rows:
         axes = np.zeros((1, len(matrix)))  # all rows are equal, and shall be so here
     # no row is moved: padding stays zero
     tiles = np.matmul(axes.astype(rows.tiles.dtype), rows.tiles)
-    return rows._replace(tiles=tiles, frame=Frame(np.zeros(len(axes), tiles.dtype), 0))
+    X = np.ascontiguousarray(tiles.transpose(0, 2, 1)).reshape(-1, len(axes))[: rows.n]
+    return rows._replace(X=X, tiles=tiles, frame=Frame(np.zeros(len(axes), tiles.dtype), 0))
 
 
 def _clusters(rows: Rows, k: int, random: RandomState) -> KMeansResult:

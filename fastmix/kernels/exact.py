@@ -9,7 +9,7 @@ import math
 
 import numpy as np
 
-from fastmix._numba import kernel
+from fastmix._numba import kernel, parallel_kernel
 from fastmix.kernels.responsibilities import add_up
 
 
@@ -28,22 +28,41 @@ def exchange(
     before,  # in      cluster that it leaves; -1: none
     now,  # in      cluster that it joins
     grids,  # in      (2, 2) float64, for weighted rows and for weights
-    high,  # in/out  (k, d + 1) float64, sums and in the last column weights, on the coarse grid
-    low,  # in/out  (k, d + 1) float64, on the fine grid
+    sums,  # in/out  (k, 2, d + 1) float64: rows, and in the last column weights, on both grids
 ):
     """Take one row from the sums of a cluster to those of another, exactly."""
-    d = tile.shape[0]
-    for j in range(d + 1):
-        x = np.float64(tile[j, r]) if j < d else 1.0
-        coarse, fine = grids[j // d]
-        product = w * x
-        above = (product + coarse) - coarse
-        below = ((product - above) + fine) - fine
-        high[now, j] += above
-        low[now, j] += below
-        if before >= 0:
-            high[before, j] -= above
-            low[before, j] -= below
+    lane, joined = np.uint64(r), sums[np.uint64(now)]  # unsigned: nobody counts from the end
+    if before < 0:
+        for j in range(tile.shape[0]):
+            above, below = halves(w * np.float64(tile[np.uint64(j), lane]), grids[0])
+            joined[0, j] += above
+            joined[1, j] += below
+        above, below = halves(w, grids[1])
+        joined[0, tile.shape[0]] += above
+        joined[1, tile.shape[0]] += below
+        return
+    left = sums[np.uint64(before)]
+    for j in range(tile.shape[0]):
+        above, below = halves(w * np.float64(tile[np.uint64(j), lane]), grids[0])
+        joined[0, j] += above
+        joined[1, j] += below
+        left[0, j] -= above
+        left[1, j] -= below
+    above, below = halves(w, grids[1])
+    joined[0, tile.shape[0]] += above
+    joined[1, tile.shape[0]] += below
+    left[0, tile.shape[0]] -= above
+    left[1, tile.shape[0]] -= below
+
+
+@kernel(strict=True)
+def halves(
+    term,
+    grid,  # in  (2,) float64
+):
+    """A term in two parts, on the coarse and on the fine grid."""
+    above = (term + grid[0]) - grid[0]
+    return above, ((term - above) + grid[1]) - grid[1]
 
 
 @kernel
@@ -53,14 +72,13 @@ def relabel(
     new,  # in      (>= m,) int32
     labels,  # in/out  (m,) int32, -1: none yet
     grids,  # in      (2, 2) float64, for weighted rows and for weights
-    high,  # in/out  (k, d + 1) float64, as `exchange` has them
-    low,  # in/out  (k, d + 1) float64
+    sums,  # in/out  (k, 2, d + 1) float64, as `exchange` has them
 ):
     """Give rows their new labels, and take them along to the sums: how many have changed."""
     changed = 0
     for r in range(labels.size):
         if new[r] != labels[r]:
-            exchange(tile, r, weight[r], labels[r], new[r], grids, high, low)
+            exchange(tile, r, weight[r], labels[r], new[r], grids, sums)
             labels[r] = new[r]
             changed += 1
     return changed
@@ -73,8 +91,7 @@ def move_tile(
     before,  # in      cluster that its rows leave; -1: none
     now,  # in      cluster that they join
     grids,  # in      (2, 2) float64, for weighted rows and for weights
-    high,  # in/out  (k, d + 1) float64, sums and in the last column weights, on the coarse grid
-    low,  # in/out  (k, d + 1) float64, on the fine grid
+    sums,  # in/out  (k, 2, d + 1) float64, as `exchange` has them
     terms,  # scratch (3, R) float64, the last row 1
 ):
     """Take all rows of a tile from the sums of a cluster to those of another: exchange, by lanes.
@@ -90,11 +107,32 @@ def move_tile(
         else:
             split(terms[2], weight, grids[1], terms)
         above, below = add_up(terms[0]), add_up(terms[1])
-        high[now, j] += above
-        low[now, j] += below
+        sums[now, 0, j] += above
+        sums[now, 1, j] += below
         if before >= 0:
-            high[before, j] -= above
-            low[before, j] -= below
+            sums[before, 0, j] -= above
+            sums[before, 1, j] -= below
+
+
+@parallel_kernel
+def fold(
+    shard,
+    start,
+    stop,  # in      clusters of this shard
+    changed,  # in      (n_shards of rows,) int64; where it is 0 nothing is to be added
+    changes,  # in/out  (n_shards of rows, k, 2, d + 1) float64, 0 afterwards
+    sums,  # in/out  (k, 2, d + 1) float64
+):
+    """Add to the sums what every shard of the rows has changed in them."""
+    for s in range(changed.size):
+        if changed[s] == 0:
+            continue
+        for c in range(start, stop):
+            for part in range(2):
+                row, total = changes[s, c, part], sums[c, part]
+                for j in range(total.size):
+                    total[j] += row[j]
+                    row[j] = 0.0
 
 
 @kernel(strict=True)
@@ -105,10 +143,6 @@ def split(
     terms,  # out  (>= 2, R) float64
 ):
     """Weighted values in two parts, on the coarse and on the fine grid."""
-    coarse, fine = grid
-    high, low = terms[0], terms[1]
+    above, below = terms[0], terms[1]
     for r in range(weight.size):
-        product = weight[r] * np.float64(values[r])
-        above = (product + coarse) - coarse
-        high[r] = above
-        low[r] = ((product - above) + fine) - fine
+        above[r], below[r] = halves(weight[r] * np.float64(values[r]), grid)

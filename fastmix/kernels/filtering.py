@@ -1,12 +1,14 @@
 """Tiles of rows that lie together, and the centers that may be nearest to any point of their boxes."""
 
+from typing import NamedTuple
+
 import numpy as np
 
 from fastmix._numba import kernel, parallel_kernel
 from fastmix.kernels.exact import move_tile, relabel
 from fastmix.kernels.simd_kmeans import nearest
 
-GROUP = 16  # tiles that share a first choice of centers
+GROUP = 16  # tiles that share a choice of centers, as do groups of as many groups
 
 
 @parallel_kernel
@@ -39,7 +41,8 @@ def find_cells(
     low,  # in   (d,) float64, where the grid begins
     scale,  # in   (d,) float64, cells by unit of length
     bits,  # in   of a cell's number along a feature
-    cells,  # out  (n,) int64
+    below,  # in   bits of a row's number
+    keys,  # out  (n,) int64, above those bits the cell, in them the row
 ):
     """Cell of every row in a grid, numbered in Morton order: neighbours mostly have near numbers."""
     d, R = tiles.shape[1], tiles.shape[2]
@@ -53,49 +56,80 @@ def find_cells(
             cell = 0
             for j in range(d):
                 at = (np.float64(tiles[t, j, r]) - low[j]) * scale[j]
-                cell |= apart[np.int64(min(max(at, 0.0), most))] << j
-            cells[t * R + r] = cell
+                cell |= apart[np.uint64(min(max(at, 0.0), most))] << j
+            keys[t * R + r] = cell << below | (t * R + r)
 
 
 @kernel
 def candidates(
     box,  # in   (2, d) float64
-    centers,  # in   (k, d)
-    names,  # in   (>= m,) int64, centers to choose from, ascending
+    points,  # in   (d, >= m) float64, centers to choose from
     m,  # in   how many these are
     margin,  # in   relative rounding error of a difference of two squared distances
-    left,  # out  (>= m,) int64, ascending
+    terms,  # scratch (2, >= m) float64
+    left,  # out  (>= m,) int64, their places, ascending
 ):
     """How many of the centers may be nearest to a row of the box: the others are not, nor as near.
 
     With z nearest to the middle of the box, |x - z|^2 - |x - c|^2 is linear in x, so it is greatest in
     a corner (Kanungo et al. 2002, doi:10.1109/TPAMI.2002.1017616).
     """
-    d = box.shape[1]
-    z, least = names[0], np.inf
+    d, left[0] = box.shape[1], 0
+    if m == 1:
+        return 1
+    own, other = terms
     for i in range(m):
-        sq = 0.0
-        for j in range(d):
-            gap = 0.5 * (box[0, j] + box[1, j]) - np.float64(centers[names[i], j])
-            sq += gap * gap
-        if sq < least:
-            z, least = names[i], sq
+        own[i] = 0.0
+    for j in range(d):
+        middle, place = 0.5 * (box[0, j] + box[1, j]), points[j]
+        for i in range(m):
+            own[i] += (middle - place[i]) * (middle - place[i])
+    z = 0
+    for i in range(m):
+        z = i if own[i] < own[z] else z
+    for i in range(m):
+        own[i] = other[i] = 0.0
     far = 0.0  # at least the squared distance of any row to z
     for j in range(d):
-        c = np.float64(centers[z, j])
-        gap = max(abs(box[0, j] - c), abs(box[1, j] - c))
+        low, high, place = box[0, j], box[1, j], points[j]
+        mine = place[z]
+        gap = max(abs(low - mine), abs(high - mine))
         far += gap * gap
+        for i in range(m):
+            corner = high if place[i] > mine else low
+            own[i] += (corner - place[i]) * (corner - place[i])
+            other[i] += (corner - mine) * (corner - mine)
     size = 0
     for i in range(m):
-        own = other = 0.0
-        for j in range(d):
-            c, mine = np.float64(centers[names[i], j]), np.float64(centers[z, j])
-            corner = box[1, j] if c > mine else box[0, j]
-            own += (corner - c) * (corner - c)
-            other += (corner - mine) * (corner - mine)
-        if names[i] == z or not own - other > margin * (own + far):
-            left[size] = names[i]
-            size += 1
+        left[size] = i
+        size += i == z or not own[i] - other[i] > margin * (own[i] + far)
+    return size
+
+
+class Choice(NamedTuple):
+    """Some centers, ascending, as columns."""
+
+    names: np.ndarray  # (k,) int64
+    points: np.ndarray  # (d, k) float64
+
+
+@kernel
+def narrow(
+    wider,  # in   Choice of m
+    m,
+    box,  # in   (2, d) float64
+    margin,  # in   as `candidates` has it
+    terms,  # scratch (2, k) float64
+    left,  # scratch (k,) int64
+    choice,  # out  Choice
+):
+    """Choose among the centers of a wider choice: how many are left."""
+    size = candidates(box, wider.points, m, margin, terms, left)
+    for i in range(size):
+        choice.names[i] = wider.names[left[i]]
+    for j in range(box.shape[1]):
+        for i in range(size):
+            choice.points[j, i] = wider.points[j, left[i]]
     return size
 
 
@@ -113,44 +147,71 @@ def assign(
     boxes,  # in      (n_tiles, 2, d) float64
     only,  # in/out  (n_tiles,) int32, the label of all rows of a tile; -1 where they may differ
     labels,  # in/out  (n_tiles * R,) int32
-    high,  # in/out  (n_shards, k, d + 1) float64, what the sums of exact.py change by
-    low,  # in/out  (n_shards, k, d + 1) float64
+    changes,  # in/out  (n_shards, k, 2, d + 1) float64, what the sums of exact.py change by
     changed,  # in/out  (n_shards,) int64, rows that changed label
     measured,  # in/out  (n_shards,) int64, distances of rows to centers
 ):
     """Label every row; one that changes cluster takes its part of the sums along."""
     (_, d, R), k = tiles.shape, len(centers)
-    everyone, near, names = np.arange(k), np.empty(k, np.int64), np.empty(k, np.int64)
-    points, box = np.empty((k, d), centers.dtype), np.empty((2, d))
-    new, best, terms = np.empty(R, np.int32), np.empty(R, tiles.dtype), np.ones((3, R))
-    for group in range(start, stop, GROUP):
-        last = min(group + GROUP, stop)
+    everyone = Choice(np.arange(k), np.empty((d, k)))
+    for c in range(k):
         for j in range(d):
-            box[0, j], box[1, j] = boxes[group:last, 0, j].min(), boxes[group:last, 1, j].max()
-        n_near = candidates(box, centers, everyone, k, margin, near)
-        for t in range(group, last):
-            size = candidates(boxes[t], centers, near, n_near, margin, names)
-            if size == 1:
-                if only[t] == names[0]:
-                    continue
-                only[t] = names[0]
-                new[:] = names[0]
-            else:
-                only[t] = -1
-                for i in range(size):
-                    points[i] = centers[names[i]]
-                nearest(tiles[t], points[:size], new, best)
-                for r in range(R):
-                    new[r] = names[new[r]]
-                measured[shard] += size * R
-            first = t * R
-            here, share = labels[first : min(first + R, n)], weight[first : first + R]
-            if size == 1 and here.size == R and all_are(here, here[0]):
-                move_tile(tiles[t], share, here[0], new[0], grids, high[shard], low[shard], terms)
-                here[:] = new[0]
-                changed[shard] += R
+            everyone.points[j, c] = centers[c, j]
+    wide = Choice(np.empty(k, np.int64), np.empty((d, k)))
+    near = Choice(np.empty(k, np.int64), np.empty((d, k)))
+    terms, left = np.empty((2, k)), np.empty(k, np.int64)
+    points, box = np.empty((k, d), centers.dtype), np.empty((2, d))
+    new, best, parts = np.empty(R, np.int32), np.empty(R, tiles.dtype), np.ones((3, R))
+    for region in range(start, stop, GROUP * GROUP):
+        end = min(region + GROUP * GROUP, stop)
+        hull(boxes[region:end], box)
+        n_wide = narrow(everyone, k, box, margin, terms, left, wide)
+        for group in range(region, end, GROUP):
+            last = min(group + GROUP, end)
+            hull(boxes[group:last], box)
+            n_near = narrow(wide, n_wide, box, margin, terms, left, near)
+            if n_near == 1 and all_are(only[group:last], near.names[0]):
                 continue
-            changed[shard] += relabel(tiles[t], share, new, here, grids, high[shard], low[shard])
+            for t in range(group, last):
+                size = candidates(boxes[t], near.points, n_near, margin, terms, left)
+                if size == 1:
+                    name = near.names[left[0]]
+                    if only[t] == name:
+                        continue
+                    only[t] = name
+                    new[:] = name
+                else:
+                    only[t] = -1
+                    for i in range(size):
+                        points[i] = centers[near.names[left[i]]]
+                    nearest(tiles[t], points[:size], new, best)
+                    for r in range(R):
+                        new[r] = near.names[left[new[r]]]
+                    measured[shard] += size * R
+                first = t * R
+                here, share = labels[first : min(first + R, n)], weight[first : first + R]
+                if size == 1 and here.size == R and all_are(here, here[0]):
+                    before, now = here[0], new[0]
+                    move_tile(tiles[t], share, before, now, grids, changes[shard], parts)
+                    here[:] = now
+                    changed[shard] += R
+                    continue
+                changed[shard] += relabel(
+                    tiles[t], share, new, here, grids, changes[shard]
+                )
+
+
+@kernel
+def hull(
+    boxes,  # in   (m, 2, d) float64
+    box,  # out  (2, d) float64
+):
+    """The box around some boxes."""
+    for j in range(box.shape[1]):
+        low, high = boxes[0, 0, j], boxes[0, 1, j]
+        for t in range(1, boxes.shape[0]):
+            low, high = min(low, boxes[t, 0, j]), max(high, boxes[t, 1, j])
+        box[0, j], box[1, j] = low, high
 
 
 @kernel

@@ -10,8 +10,8 @@ Nothing is rewritten while it does: with
 
 a row keeps upper = u - moved[a] and gap = l - u + loss[a] as they were when it was last looked at, and
 now u = upper + moved[a], l - u = gap - loss[a]. A tile keeps the least of its gaps, so that one
-comparison skips it. Rows that fail are measured against their own center first; those that still fail
-are gathered in tiles of their own and measured against all.
+comparison skips it. Rows that fail are measured against their own center first. If many of a tile still
+fail, all its rows are measured against all centers; a few are gathered in tiles of their own.
 
 Rounding: computed distances are off by less than a share `margin` of themselves, (d + 8) / 2 eps, and
 bounds are rounded away from each other when stored in float32. A row is only skipped where u < l holds
@@ -23,7 +23,7 @@ from typing import NamedTuple
 import numpy as np
 
 from fastmix._numba import kernel, parallel_kernel
-from fastmix.kernels.exact import exchange
+from fastmix.kernels.exact import exchange, relabel
 from fastmix.kernels.simd_kmeans import two_nearest
 
 AWAY = 2.0**-22  # more than a float32 is off, relatively
@@ -58,11 +58,14 @@ def assign(
     start,
     stop,  # in      tiles of this shard
     tiles,  # in      (n_tiles, d, R)
-    n,  # in      rows
+    X,  # in      (n, d) the same rows, before (x - origin) * scale
+    origin,  # in      (d,) of X's dtype
+    scale,  # in      of X's dtype
     weight,  # in      (n_tiles * R,) float64, zero where padded
     centers,  # in      (k, d)
     grids,  # in      (2, 2) float64, of exact.py
     margin,  # in      relative error of a distance
+    many,  # in      rows of a tile from which on all are measured
     moved,  # in      (k,) float64, of Moves
     loss,  # in      (k,) float64
     most,  # in      float
@@ -72,124 +75,171 @@ def assign(
     gap,  # in/out  (n_tiles * R,) float32
     least,  # in/out  (n_tiles,) float64
     home,  # in/out  (n_tiles,) int32
-    high,  # in/out  (n_shards, k, d + 1) float64, what the sums of exact.py change by
-    low,  # in/out  (n_shards, k, d + 1) float64
+    changes,  # in/out  (n_shards, k, 2, d + 1) float64, what the sums of exact.py change by
     changed,  # in/out  (n_shards,) int64, rows that changed label
     measured,  # in/out  (n_shards,) int64, rows measured against all centers
 ):
     """Label every row whose label may have changed; one that does takes its part of the sums along."""
-    d, R = tiles.shape[1], tiles.shape[2]
+    (n, d), R = X.shape, tiles.shape[2]
     moves = Moves(moved, loss, most, apart)
     bounds = Bounds(labels, upper, gap, least, home)
-    failing, touched = np.empty(BLOCK * R, np.int64), np.empty(BLOCK, np.int64)
-    panel = np.zeros((d, R), tiles.dtype)
+    place = origin, scale
+    failing, touched = np.empty(BLOCK * R + R, np.int64), np.empty(BLOCK, np.int64)
+    panel, left = np.zeros((d, R), tiles.dtype), np.empty(R)
     new, best, second = np.empty(R, np.int32), np.empty(R, tiles.dtype), np.empty(R, tiles.dtype)
     for first in range(start, stop, BLOCK):
-        last = min(first + BLOCK, stop)
-        some, few = screen(first, last, tiles, n, centers, margin, moves, bounds, failing, touched)
+        some = few = 0
+        for t in range(first, min(first + BLOCK, stop)):
+            its_home, before = home[t], t * R
+            if least[t] > (loss[its_home] if its_home >= 0 else most):
+                continue
+            here = labels[before : min(before + R, n)]
+            more = here.size
+            if here[0] >= 0:
+                more = doubtful(before, here, moves, bounds, left, failing[some:])
+                if 0 < more < many:
+                    touched[few] = t
+                    few += 1
+                elif more == 0:
+                    settle_tile(t, here, left, moves, bounds)
+                    continue
+                more = still_doubtful(
+                    failing[some : some + more], X, place, centers, margin, moves, bounds
+                )
+            if more < many:
+                some += more
+                continue
+            least[t] = -np.inf
+            two_nearest(tiles[t], centers, new, best, second)
+            for r in range(here.size):
+                settle(before + r, new[r], best[r], second[r], margin, moves, bounds)
+            share = weight[before : before + R]
+            changed[shard] += relabel(tiles[t], share, new, here, grids, changes[shard])
+            measured[shard] += here.size
         for begin in range(0, some, R):
             rows = failing[begin : min(begin + R, some)]
-            gather(tiles, rows, panel)
+            gather(X, place, rows, panel)
             two_nearest(panel, centers, new, best, second)
-            settle(rows, new, best, second, margin, moves, bounds)
             for r in range(rows.size):
-                before = labels[rows[r]]
-                if new[r] != before:
-                    w = weight[rows[r]]
-                    exchange(panel, r, w, before, new[r], grids, high[shard], low[shard])
-                    labels[rows[r]] = new[r]
+                i = rows[r]
+                settle(i, new[r], best[r], second[r], margin, moves, bounds)
+                if new[r] != labels[i]:
+                    exchange(panel, r, weight[i], labels[i], new[r], grids, changes[shard])
+                    labels[i] = new[r]
                     changed[shard] += 1
         measured[shard] += some
         for i in range(few):
-            remember(touched[i], R, n, moves, bounds)
+            t = touched[i]
+            here = labels[t * R : min(t * R + R, n)]
+            losses(t * R, here, moves, bounds, left)
+            settle_tile(t, here, left, moves, bounds)
 
 
 @kernel
-def screen(
-    first,
-    last,  # in      tiles
-    tiles,  # in      (n_tiles, d, R)
-    n,  # in      rows
+def losses(
+    first,  # in   row
+    labels,  # in   (m,) int32, of the rows from there on
+    moves,  # in   Moves
+    bounds,  # in   Bounds
+    left,  # out  (>= m,) float64, what is left of l - u
+):
+    """How far rows are from any doubt."""
+    gap, loss = bounds.gap[first : first + labels.size], moves.loss
+    for r in range(labels.size):
+        left[r] = gap[r] - loss[np.uint64(labels[r])]
+
+
+@kernel
+def doubtful(
+    first,  # in   row
+    labels,  # in   (m,) int32, of the rows from there on
+    moves,  # in   Moves
+    bounds,  # in   Bounds
+    left,  # out  (>= m,) float64, what is left of l - u
+    failing,  # out  (>= m,) int64, rows that may have changed label
+):
+    """How many of the rows of a tile may have changed label by their bounds."""
+    losses(first, labels, moves, bounds, left)
+    some = 0
+    for r in range(labels.size):
+        failing[some] = first + r
+        some += not left[r] > 0.0
+    return some
+
+
+@kernel
+def still_doubtful(
+    failing,  # in/out  (m,) int64, rows in doubt; those that stay so come first
+    X,  # in      (n, d)
+    place,  # in      origin (d,) and scale of the tiles
     centers,  # in      (k, d)
     margin,  # in      relative error of a distance
     moves,  # in      Moves
     bounds,  # in/out  Bounds
-    failing,  # out     (>= rows,) int64, those that have to be measured against all centers
-    touched,  # out     (>= tiles,) int64, those that were not skipped
 ):
-    """Sort out rows that cannot have changed label: how many are left, and in how many tiles."""
-    R = tiles.shape[2]
-    some = few = 0
-    for t in range(first, last):
-        home = bounds.home[t]
-        if bounds.least[t] > (moves.loss[home] if home >= 0 else moves.most):
-            continue
-        touched[few] = t
-        few += 1
-        for r in range(min(R, n - t * R)):
-            i = t * R + r
-            a = bounds.labels[i]
-            if a >= 0:
-                left = bounds.gap[i] - moves.loss[a]
-                if left > 0.0:
-                    continue
-                u = np.float64(np.sqrt(sq_distance(tiles[t], r, centers[a])))
-                u = u * (1.0 + margin) + TINY
-                other = left + (bounds.upper[i] + moves.moved[a])
-                other -= AWAY * AWAY * (moves.loss[a] + moves.moved[a] + u)
-                other = max(other, moves.apart[a] - u)
-                if u < other:
-                    stamp(i, u, other, moves.moved[a], moves.loss[a], bounds)
-                    continue
+    """How many rows still are in doubt once they are measured against their own centers."""
+    some = 0
+    for m in range(failing.size):
+        i = failing[m]
+        a = bounds.labels[i]
+        u = np.sqrt(sq_distance(X[np.uint64(i)], place, centers[np.uint64(a)]))
+        u = u * (1.0 + margin) + TINY
+        other = (bounds.gap[i] - moves.loss[a]) + (bounds.upper[i] + moves.moved[a])
+        other -= AWAY * AWAY * (moves.loss[a] + moves.moved[a] + u)
+        other = max(other, moves.apart[a] - u)
+        if u < other:
+            stamp(i, u, other, moves.moved[a], moves.loss[a], bounds)
+        else:
             failing[some] = i
             some += 1
-    return some, few
+    return some
 
 
-@kernel
+@kernel(sums=True)
 def sq_distance(
-    tile,  # in   (d, R)
-    r,  # in   lane
+    x,  # in   (d,)
+    place,  # in   origin (d,) and scale of the tiles
     center,  # in   (d,)
 ):
-    """Squared distance of one row to one center."""
+    """Squared distance of one row to one center, added up in any order."""
+    origin, scale = place
     total = np.float64(0.0)
     for j in range(center.size):
-        apart = np.float64(tile[j, r] - center[j])
+        apart = np.float64((x[j] - origin[j]) * scale - center[j])
         total += apart * apart
     return total
 
 
 @kernel
 def gather(
-    tiles,  # in   (n_tiles, d, R)
+    X,  # in   (n, d)
+    place,  # in   origin (d,) and scale of the tiles
     rows,  # in   (m,) int64, at most R
     panel,  # out  (d, R)
 ):
-    """Copy rows from anywhere into one tile."""
-    R = tiles.shape[2]
+    """Pack rows from anywhere into one tile."""
+    origin, scale = place
     for r in range(rows.size):
-        t, lane = rows[r] // R, rows[r] % R
-        for j in range(panel.shape[0]):
-            panel[j, r] = tiles[t, j, lane]
+        x, lane = X[np.uint64(rows[r])], np.uint64(r)
+        for j in range(origin.size):
+            panel[np.uint64(j), lane] = (x[j] - origin[j]) * scale
 
 
 @kernel
 def settle(
-    rows,  # in   (m,) int64
-    new,  # in   (>= m,) int32, their labels
-    best,  # in   (>= m,) squared distance to the nearest center
-    second,  # in   (>= m,) to the second nearest
+    i,  # in   row
+    label,  # in   of its nearest center
+    best,  # in   squared distance to it
+    second,  # in   to the second nearest
     margin,  # in   relative error of a distance
     moves,  # in   Moves
     bounds,  # out  Bounds
 ):
     """Take down what was measured."""
-    for r in range(rows.size):
-        c = new[r]
-        u = np.sqrt(np.float64(best[r])) * (1.0 + margin) + TINY
-        other = np.sqrt(np.float64(second[r])) * (1.0 - margin) - TINY
-        stamp(rows[r], u, other, moves.moved[c], moves.loss[c], bounds)
+    u = np.sqrt(np.float64(best)) * (1.0 + margin) + TINY
+    other = np.sqrt(np.float64(second)) * (1.0 - margin) - TINY
+    c = np.uint64(label)
+    stamp(i, u, other, moves.moved[c], moves.loss[c], bounds)
 
 
 @kernel
@@ -211,21 +261,19 @@ def stamp(
 
 
 @kernel
-def remember(
-    t,  # in      tile
-    R,  # in      rows in a tile
-    n,  # in      rows
-    moves,  # in      Moves
-    bounds,  # in/out  Bounds
+def settle_tile(
+    t,  # in   tile
+    labels,  # in   (m,) int32, of its rows
+    left,  # in   (m,) float64, what is left of their l - u
+    moves,  # in   Moves
+    bounds,  # out  Bounds
 ):
-    """What would have to be lost before a row of the tile may change label."""
-    first = t * R
-    home, least = bounds.labels[first], np.inf
-    for i in range(first, min(first + R, n)):
-        c = bounds.labels[i]
-        home = home if c == home else -1
-        left = bounds.gap[i] - moves.loss[c]
-        least = left if left < least else least
+    """Take down what would have to be lost before a row of the tile may change label."""
+    least, others = np.inf, 0
+    for r in range(labels.size):
+        least = left[r] if left[r] < least else least
+        others += labels[r] != labels[0]
+    home = -1 if others else labels[0]
     bounds.home[t] = home
     loss = moves.loss[home] if home >= 0 else moves.most
     bounds.least[t] = (

@@ -35,8 +35,7 @@ def assign(
     grids,  # in      (2, 2) float64, of exact.py
     labels,  # in/out  (n_tiles * R,) int32
     sq_dist,  # out     (n_tiles * R,) to the nearest center
-    high,  # in/out  (n_shards, k, d + 1) float64, what the sums of exact.py change by
-    low,  # in/out  (n_shards, k, d + 1) float64
+    changes,  # in/out  (n_shards, k, 2, d + 1) float64, what the sums of exact.py change by
     objective,  # in/out  (n_shards,) float64
     changed,  # in/out  (n_shards,) int64, rows that changed label
 ):
@@ -51,7 +50,7 @@ def assign(
         here = here[: n - first]
         if differ(new, here, here.size):
             share = weight[first : first + R]
-            changed[shard] += relabel(tile, share, new, here, grids, high[shard], low[shard])
+            changed[shard] += relabel(tile, share, new, here, grids, changes[shard])
 
 
 @parallel_kernel
@@ -172,3 +171,27 @@ def own_distances(
         for r in range(valid):
             w = weight[first + r]
             objective[shard] += w * here[r] if w > 0.0 else 0.0
+
+
+@parallel_kernel
+def squares(
+    shard,
+    start,
+    stop,  # in   tiles of this shard
+    tiles,  # in   (n_tiles, d, R), zero where padded
+    weight,  # in   (n_tiles * R,) float64, zero where padded
+    total,  # in/out  (n_shards,) float64
+):
+    """Weighted sum of the squares of all rows."""
+    d, R = tiles.shape[1], tiles.shape[2]
+    here, lanes = np.empty(R), np.zeros(R)
+    for t in range(start, stop):
+        here[:] = 0.0
+        for j in range(d):
+            for r in range(R):
+                x = np.float64(tiles[t, j, r])
+                here[r] += x * x
+        for r in range(R):
+            lanes[r] += weight[t * R + r] * here[r]
+    for r in range(R):
+        total[shard] += lanes[r]

@@ -94,32 +94,29 @@ def pack_in_order(
 ):
     """Pack (x - origin) * scale in another order of rows."""
     (n, d), R = X.shape, tiles.shape[2]
-    some = np.empty((R, d), X.dtype)
+    values, width = X.reshape(X.size), np.uint64(d)  # unsigned: nobody counts from the end
     for t in range(start, stop):
-        m = min(R, n - t * R)
-        for r in range(m):
-            some[r] = X[order[t * R + r]]
-        pack_rows(some[:m], origin, scale, tiles[t : t + 1])
+        valid = min(R, n - t * R)
+        rows = order[t * R : t * R + valid]
+        for j in range(d):
+            tile, middle = tiles[t, j], origin[j]
+            for r in range(valid):
+                tile[r] = (values[np.uint64(rows[r]) * width + np.uint64(j)] - middle) * scale
+            tile[valid:] = 0
 
 
 @parallel_kernel
-def gather(
+def put_in_place(
     shard,
     start,
-    stop,  # in   tiles of this shard
-    tiles,  # in   (n_tiles, d, R)
-    order,  # in   (n,) int64, the row that comes first, second, ...
-    gathered,  # out  (n_tiles, d, R), zero beyond row n
+    stop,  # in   rows of this shard
+    found,  # in   (n,)
+    order,  # in   (n,) int64, where each of them belongs
+    back,  # out  (n,)
 ):
-    """Packed rows in another order."""
-    d, R = tiles.shape[1], tiles.shape[2]
-    for t in range(start, stop):
-        valid = min(R, order.size - t * R)
-        for r in range(valid):
-            row = order[t * R + r]
-            for j in range(d):
-                gathered[t, j, r] = tiles[row // R, j, row % R]
-        gathered[t, :, valid:] = 0
+    """Undo an order."""
+    for i in range(start, stop):
+        back[np.uint64(order[i])] = found[i]
 
 
 @kernel
@@ -144,36 +141,37 @@ def pack_rows(
                 tile[j, r] = 0
 
 
-@kernel
-def sort_rows(
-    first,  # in   (n,) int64, the key that counts, 0 to k - 1
-    second,  # in   (n,) int64, the key that decides among equals
-    k,
-    order,  # in/out  (n,) int64, 0 to n - 1 at first
+@parallel_kernel
+def count_digits(
+    shard,
+    start,
+    stop,  # in      keys of this shard
+    keys,  # in      (n,) int64, not negative
+    shift,  # in      bits below the digit
+    counts,  # in/out  (n_shards, 2**bits of the digit) int64
 ):
-    """Order of rows by two keys, by counting; equal ones stay in their order."""
-    rough = np.empty(first.size, np.int64)
-    sort_by(second, k, order, rough)
-    sort_by(first, k, rough, order)
+    """How often every digit occurs."""
+    mask = counts.shape[1] - 1
+    for i in range(start, stop):
+        counts[shard, np.uint64((keys[i] >> shift) & mask)] += 1
 
 
-@kernel
-def sort_by(
-    keys,  # in   (n,) int64, 0 to k - 1
-    k,
-    given,  # in   (n,) int64, rows in some order
-    order,  # out  (n,) int64, in that of their keys
+@parallel_kernel
+def place_digits(
+    shard,
+    start,
+    stop,  # in      keys of this shard
+    keys,  # in      (n,) int64, not negative
+    shift,  # in      bits below the digit
+    places,  # in/out  (n_shards, 2**bits of the digit) int64, where its next key goes
+    placed,  # out     (n,) int64
 ):
-    """Order of rows by one key, by counting; equal ones stay in their order."""
-    start = np.zeros(k + 1, np.int64)
-    for i in range(keys.size):
-        start[keys[i] + 1] += 1
-    for c in range(k):
-        start[c + 1] += start[c]
-    for i in range(given.size):
-        row = given[i]
-        order[start[keys[row]]] = row
-        start[keys[row]] += 1
+    """Keys in the order of a digit; equal ones stay in their order."""
+    mask = places.shape[1] - 1
+    for i in range(start, stop):
+        digit = np.uint64((keys[i] >> shift) & mask)
+        placed[np.uint64(places[shard, digit])] = keys[i]
+        places[shard, digit] += 1
 
 
 @parallel_kernel
@@ -185,12 +183,13 @@ def reach(
     largest,  # out  (n_shards,) float64
 ):
     """Largest absolute value."""
-    values = tiles[start:stop].reshape((stop - start) * tiles.shape[1] * tiles.shape[2])
-    most = np.zeros(LANES)
-    for first in range(0, values.size, LANES):
-        for i in range(min(LANES, values.size - first)):
-            x = np.abs(np.float64(values[first + i]))
-            most[i] = x if x > most[i] else most[i]
+    d, R = tiles.shape[1], tiles.shape[2]
+    most = np.zeros(R, tiles.dtype)
+    for t in range(start, stop):
+        for j in range(d):
+            for r in range(R):
+                x = abs(tiles[t, j, r])
+                most[r] = x if x > most[r] else most[r]
     largest[shard] = most.max()
 
 

@@ -1,0 +1,64 @@
+"""Sums of the rows of every cluster, exact, so that they follow the rows that change cluster."""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastmix._numba import threads
+from fastmix.engine.results import Array, Floats, KMeansTotals, Rows
+from fastmix.engine.rows import largest, rows_work
+from fastmix.kernels import exact, lloyd
+from fastmix.kernels.shards import shard_bounds
+
+# Least ratio of row weights at which sums are added up anew in every pass: what their exact form rounds
+# off is 2**-64 of the heaviest row, and must not matter to the lightest.
+WIDEST = 2.0**20
+
+
+class Sums(NamedTuple):
+    """Sums of rows, and in the last column of weights, of every cluster; no rows at first."""
+
+    bounds: NDArray[np.int64]  # (n_shards + 1,) of the tiles
+    grids: Floats  # (2, 2) of kernels/exact.py; 0 where weights are too unequal for these
+    changes: Floats  # (n_shards, k, 2, d + 1) what a pass changes, 0 between passes
+    exact: Floats  # (k, 2, d + 1) on both grids
+
+    def totals(
+        self,
+        rows: Rows,
+        labels: NDArray[np.int32],
+        objective: float,
+        changed: NDArray[np.int64],
+    ) -> KMeansTotals:
+        """Totals after a pass in which every shard has written its changes, and `changed` (n_shards,) rows."""
+        k = len(self.exact)
+        n_threads = threads(rows.n_threads, np.count_nonzero(changed) * self.exact.size)
+        exact.fold(n_threads, shard_bounds(k), changed, self.changes, self.exact)
+        total = self.exact.sum(1) if self.grids.any() else self._anew(rows, labels)
+        return KMeansTotals(total[:, -1], total[:, :-1], objective, int(changed.sum()))
+
+    def _anew(self, rows: Rows, labels: NDArray[np.int32]) -> Floats:
+        """Sums of all rows by their labels, (k, d + 1)."""
+        k, _, columns = self.exact.shape
+        bounds = shard_bounds(len(rows.tiles), 8 * k * columns)
+        total = np.zeros((len(bounds) - 1, k, columns))
+        n_threads = threads(rows.n_threads, rows_work(rows, 4))
+        lloyd.add_rows(n_threads, bounds, rows.tiles, rows.n, rows.weight, labels, total)
+        return np.asarray(total.sum(0))
+
+
+def no_sums(rows: Rows, centers: Array) -> Sums:
+    """Sums of empty clusters."""
+    weight = rows.weight[: rows.n]
+    lightest, heaviest = float(weight.min()), float(weight.max())
+    if lightest == 0:
+        lightest = float(weight[weight > 0].min())
+    sizes = heaviest * largest(rows), heaviest
+    grids = np.array([exact.grid(size, rows.n) for size in sizes])
+    if lightest * WIDEST < heaviest:
+        grids[:] = 0.0
+    k, d = centers.shape
+    bounds = shard_bounds(len(rows.tiles), 16 * k * (d + 1))
+    changes = np.zeros((len(bounds) - 1, k, 2, d + 1))
+    return Sums(bounds, grids, changes, np.zeros((k, 2, d + 1)))
