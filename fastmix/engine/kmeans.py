@@ -95,8 +95,10 @@ def refill(
         return totals, False
     labels, sq_dist, weight = labels[: rows.n], inspect().sq_dist[: rows.n], rows.weight[: rows.n]
     candidates = np.flatnonzero(weight > 0)
-    numbers = candidates if order is None else order[candidates]
-    farthest = candidates[np.lexsort((numbers, -sq_dist[candidates]))[: len(empty)]]
+    near = -sq_dist[candidates]
+    some = candidates[near <= np.partition(near, len(empty) - 1)[len(empty) - 1]]
+    numbers = some if order is None else order[some]
+    farthest = some[np.lexsort((numbers, -sq_dist[some]))[: len(empty)]]
     if sq_dist[farthest[0]] == 0:  # nothing to gain: fewer distinct rows than clusters
         return totals, False
     counts, sums = totals.counts.copy(), totals.sums.copy()

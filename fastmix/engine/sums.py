@@ -14,6 +14,7 @@ from fastmix.kernels.shards import shard_bounds
 # Least ratio of row weights at which sums are added up anew in every pass: what their exact form rounds
 # off is 2**-64 of the heaviest row, and must not matter to the lightest.
 WIDEST = 2.0**20
+FOLDS = 4  # so many times smaller are the slots of all shards here than usual: every pass reads them
 
 
 class Sums(NamedTuple):
@@ -59,6 +60,6 @@ def no_sums(rows: Rows, centers: Array) -> Sums:
     if lightest * WIDEST < heaviest:
         grids[:] = 0.0
     k, d = centers.shape
-    bounds = shard_bounds(len(rows.tiles), 16 * k * (d + 1))
+    bounds = shard_bounds(len(rows.tiles), FOLDS * 16 * k * (d + 1))
     changes = np.zeros((len(bounds) - 1, k, 2, d + 1))
     return Sums(bounds, grids, changes, np.zeros((k, 2, d + 1)))
