@@ -21,7 +21,8 @@ from fastmix._conversion import Convertible
 from fastmix._numba import ANY_WORK, threads
 from fastmix.cluster._callbacks import CallbackSupport, Task, first_task
 from fastmix.engine import kmeans
-from fastmix.engine.algorithms import Algorithm, choose, distances, nearest
+from fastmix.engine.algorithms import Algorithm, choose
+from fastmix.engine.predictions import distances, nearest, view
 from fastmix.engine.results import (
     AnyRows,
     Array,
@@ -30,7 +31,7 @@ from fastmix.engine.results import (
     KMeansResult,
     SparseRows,
 )
-from fastmix.engine.rows import from_frame, pack, power_of_two, take, to_frame
+from fastmix.engine.rows import from_frame, power_of_two, take, to_frame
 from fastmix.engine.seeds import SEEDINGS
 from fastmix.engine.sparse import LLOYD as SPARSE_LLOYD
 
@@ -250,8 +251,7 @@ class KMeansFamily(
         labels : ndarray of shape (n_samples,), int32
             Number of the nearest center; the lowest one among equals.
         """
-        packed, centers = self._packed(X)
-        return nearest(packed, centers)[1]
+        return nearest(*self._seen(X))[1]
 
     def transform(self, X: ArrayLike) -> NDArray[Any]:
         """Distance of every row to every center.
@@ -266,9 +266,7 @@ class KMeansFamily(
         distances : ndarray of shape (n_samples, n_clusters)
             In the units of X.
         """
-        packed, centers = self._packed(X)
-        with np.errstate(over="ignore"):
-            return np.ldexp(distances(packed, centers), packed.frame.exponent)
+        return distances(*self._seen(X))
 
     def score(
         self, X: ArrayLike, y: object = None, sample_weight: ArrayLike | None = None
@@ -289,10 +287,10 @@ class KMeansFamily(
         score : float
             Minus the weighted sum of squared distances to the nearest centers.
         """
-        packed, centers = self._packed(X, sample_weight)
-        return -kmeans.to_inertia(nearest(packed, centers)[0], packed)
+        rows, centers = self._seen(X, sample_weight)
+        return -kmeans.to_inertia(nearest(rows, centers)[0], rows)
 
-    def _packed(
+    def _seen(
         self, X: ArrayLike, sample_weight: ArrayLike | None = None
     ) -> tuple[AnyRows, NDArray[Any]]:
         """Rows and centers in the frame of the fit, in their common dtype."""
@@ -301,9 +299,14 @@ class KMeansFamily(
         return self._in_frame(array, weight, *self._fitted_frame())
 
     def _in_frame(
-        self, X: Any, weight: NDArray[Any] | None, frame: Frame, centers: Array
+        self,
+        X: Any,
+        weight: NDArray[Any] | None,
+        frame: Frame,
+        centers: Array,
+        make: Callable[..., AnyRows] = view,
     ) -> tuple[AnyRows, NDArray[Any]]:
-        """Rows and centers (k, d) of this frame, in one that the rows can be held in."""
+        """Rows, by `view` or `pack`, and centers (k, d) of this frame, in one that the rows can be held in."""
         if X.shape[1] != centers.shape[1]:  # centers set by hand: nobody has counted features
             raise ValueError(
                 f"X has {X.shape[1]} features, but cluster_centers_ has {centers.shape[1]}."
@@ -312,8 +315,7 @@ class KMeansFamily(
         if sparse.issparse(X) and frame.origin.any():  # centred sparse rows would be dense
             at_zero = frame._replace(origin=np.zeros_like(frame.origin))
             frame, centers = at_zero, to_frame(from_frame(centers, frame), at_zero)
-        packed = pack(X, frame, weight, self.n_threads)
-        return packed, np.array(centers, X.dtype, order="C")
+        return make(X, frame, weight, self.n_threads), np.array(centers, X.dtype, order="C")
 
     def _fitted_frame(self) -> tuple[Frame, NDArray[Any]]:
         """Frame and centers of the fit, or of cluster_centers_ where somebody has set them since."""

@@ -15,7 +15,8 @@ from fastmix import _validation as validation
 from fastmix.cluster._base import KMeansFamily
 from fastmix.cluster._callbacks import Task, with_callbacks
 from fastmix.engine import bisecting, kmeans
-from fastmix.engine.algorithms import ALGORITHMS, AUTO, SYNONYMS, nearest
+from fastmix.engine.algorithms import ALGORITHMS, AUTO, SYNONYMS
+from fastmix.engine.predictions import nearest
 from fastmix.engine.results import AnyRows, Array, Frame, KMeansInit, KMeansResult, Rows
 from fastmix.engine.rows import frame_of, measure, pack, power_of_two, to_frame
 from fastmix.engine.seeds import SEEDINGS

@@ -13,7 +13,7 @@ from fastmix import _validation as validation
 from fastmix.cluster._base import KMeansFamily
 from fastmix.cluster._callbacks import Task, with_callbacks
 from fastmix.engine import kmeans, minibatch
-from fastmix.engine.algorithms import nearest
+from fastmix.engine.predictions import nearest
 from fastmix.engine.results import AnyRows, Array, Frame, KMeansInit
 from fastmix.engine.rows import frame_of, mean_variance, measure, pack, to_frame
 
@@ -310,7 +310,7 @@ default='k-means++'
             else:
                 frame, points = self._fitted_frame()
                 self._centers = self._centers.at(points, self.reassignment_ratio)
-            batch, self._centers.points = self._in_frame(array, weight, frame, points)
+            batch, self._centers.points = self._in_frame(array, weight, frame, points, pack)
             objective = self._centers.step(
                 batch, self._algorithm(batch), random, bool(self.verbose)
             )

@@ -11,15 +11,15 @@ from numpy.typing import NDArray
 
 from fastmix._numba import threads
 from fastmix.engine.lloyd import measure_own, objective_of, squares_of
+from fastmix.engine.predictions import distances, view
 from fastmix.engine.results import Array, Floats, Frame, Inspection, KMeansTotals, Rows
-from fastmix.engine.rows import pack, rows_work, writeable
+from fastmix.engine.rows import rows_work, writeable
 from fastmix.engine.sums import Sums, no_sums
 from fastmix.kernels import hamerly as kernels
-from fastmix.kernels import lloyd
 from fastmix.kernels.hamerly import Bounds
-from fastmix.kernels.shards import shard_bounds
 
 EPS = float(np.finfo(np.float64).eps)
+RESTLESS = 0.05  # share of rows that change label, above which bounds would not hold for long
 GATHERED = 40  # centers: to gather a row costs as much as to measure it against so many
 PASSES_OF_CENTERS = 4  # distances between centers may cost a quarter of those of the rows
 
@@ -33,6 +33,7 @@ class HamerlyState(NamedTuple):
     most: Floats  # (1,)
     squares: float  # weighted sum of the squares of all rows
     measured: list[int]  # rows measured against all centers, pass by pass
+    changed: list[int]  # rows that changed label
     sums: Sums
     order: NDArray[np.int64] | None = None  # rows stay where they are
 
@@ -53,16 +54,22 @@ def start(rows: Rows, centers: Array) -> HamerlyState:
         np.full(n_tiles, -1, np.int32),
     )
     k_zeros = np.zeros(k), np.zeros(k), np.zeros(1)
-    return HamerlyState(bounds, *k_zeros, squares_of(rows), [], no_sums(rows, centers))
+    return HamerlyState(bounds, *k_zeros, squares_of(rows), [], [], no_sums(rows, centers))
 
 
 def assign(rows: Rows, centers: Array, state: HamerlyState) -> KMeansTotals:
     """Measure the rows that may have changed label."""
     (k, d), sums, R = centers.shape, state.sums, rows.tiles.shape[2]
     changed, measured = np.zeros((2, len(sums.changes)), np.int64)
+    n_threads = threads(rows.n_threads, rows_work(rows, 3 * k))
+    if not state.changed or state.changed[-1] > RESTLESS * rows.n:
+        given = rows.tiles, rows.n, rows.weight, centers, sums.grids, state.labels
+        kernels.assign_unbounded(n_threads, sums.bounds, *given, sums.changes, changed)
+        measured[0] = rows.n
+        return _totals(rows, centers, state, changed, measured)
     margin = (d + 8) / 2 * float(np.finfo(rows.tiles.dtype).eps)
     kernels.assign(
-        threads(rows.n_threads, rows_work(rows, 3 * k)),
+        n_threads,
         sums.bounds,
         rows.tiles,
         writeable(rows.X),
@@ -82,8 +89,15 @@ def assign(rows: Rows, centers: Array, state: HamerlyState) -> KMeansTotals:
         changed,
         measured,
     )
+    return _totals(rows, centers, state, changed, measured)
+
+
+def _totals(
+    rows: Rows, centers: Array, state: HamerlyState, changed: Array, measured: Array
+) -> KMeansTotals:
     state.measured.append(int(measured.sum()))
-    totals = sums.totals(rows, state.labels, 0.0, changed)
+    state.changed.append(int(changed.sum()))
+    totals = state.sums.totals(rows, state.labels, 0.0, changed)
     return totals._replace(objective=objective_of(totals, centers, state.squares))
 
 
@@ -92,10 +106,8 @@ def _apart(rows: Rows, centers: Array, margin: float) -> Floats:
     k, d = centers.shape
     if k == 1 or PASSES_OF_CENTERS * k > rows.n:
         return np.zeros(k)
-    packed = pack(centers, Frame(np.zeros(d, centers.dtype), 0), None, rows.n_threads)
-    apart = np.empty((k, k), centers.dtype)
-    n_threads = threads(rows.n_threads, 3 * k * k * d)
-    lloyd.distances(n_threads, shard_bounds(len(packed.tiles)), packed.tiles, centers, apart)
+    rows = view(centers, Frame(np.zeros(d, centers.dtype), 0), None, rows.n_threads)
+    apart = distances(rows, centers)
     np.fill_diagonal(apart, np.inf)
     return apart.min(1).astype(np.float64) * (1 - margin) - kernels.TINY
 

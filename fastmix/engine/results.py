@@ -25,6 +25,11 @@ class Wishart(NamedTuple):
     degrees_of_freedom: float  # rows that this belief is worth
 
 
+def scale(X: Array, frame: Frame) -> Any:
+    """A power of two of X's dtype: in the frame X is (X - frame.origin) * scale."""
+    return X.dtype.type(math.ldexp(1.0, -frame.exponent))
+
+
 class Rows(NamedTuple):
     """Rows packed for the kernels."""
 
@@ -39,8 +44,24 @@ class Rows(NamedTuple):
 
     @property
     def scale(self) -> Any:
-        """A power of two of X's dtype: the tiles hold (X - frame.origin) * scale."""
-        return self.tiles.dtype.type(math.ldexp(1.0, -self.frame.exponent))
+        """The tiles hold (X - frame.origin) * scale."""
+        return scale(self.X, self.frame)
+
+
+class View(NamedTuple):
+    """Rows as the caller holds them, to be read in a frame."""
+
+    X: Array  # (n, d)
+    weight: Floats | None  # (n,) row weights / 2**weight_exponent; None: 1
+    n: int  # number of rows
+    frame: Frame
+    weight_exponent: int  # of the weights
+    n_threads: int | None  # as asked for by the caller
+
+    @property
+    def scale(self) -> Any:
+        """As that of Rows."""
+        return scale(self.X, self.frame)
 
 
 class SparseRows(NamedTuple):

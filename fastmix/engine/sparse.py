@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from fastmix._numba import threads
-from fastmix.engine import algorithms, lloyd, seeds
+from fastmix.engine import lloyd, predictions, seeds
 from fastmix.engine import rows as dense
 from fastmix.engine.algorithms import Algorithm
 from fastmix.engine.results import Array, Floats, Frame, KMeansTotals, SparseRows
@@ -105,17 +105,23 @@ def assign(rows: SparseRows, centers: Array, state: Labelled) -> KMeansTotals:
 LLOYD = Algorithm(start, assign, lloyd.move, lloyd.inspect)
 
 
-@algorithms.nearest.register
+predictions.view.register(sparse.csr_matrix, pack)
+predictions.view.register(sparse.csr_array, pack)
+
+
+@predictions.nearest.register
 def nearest(rows: SparseRows, centers: Array) -> tuple[float, NDArray[np.int32]]:
     """Objective, and the number of the nearest center of every row (n,)."""
     state = start(rows, centers)
     return _label(rows, centers, state), state.labels
 
 
-@algorithms.distances.register
+@predictions.distances.register
 def distances(rows: SparseRows, centers: Array) -> Array:
-    """Distances of all rows to all centers in the frame, (n, k)."""
-    return np.sqrt(_sq_distances(rows, centers)).astype(rows.data.dtype, copy=False)
+    """Distances of all rows to all centers in the units of X, (n, k)."""
+    dist = np.sqrt(_sq_distances(rows, centers)).astype(rows.data.dtype, copy=False)
+    with np.errstate(over="ignore"):
+        return np.ldexp(dist, rows.frame.exponent)
 
 
 class SparseSeeding:

@@ -14,7 +14,9 @@ from fastmix.kernels.shards import shard_bounds
 # Least ratio of row weights at which sums are added up anew in every pass: what their exact form rounds
 # off is 2**-64 of the heaviest row, and must not matter to the lightest.
 WIDEST = 2.0**20
-FOLDS = 4  # so many times smaller are the slots of all shards here than usual: every pass reads them
+FOLDS = (
+    4  # so many times smaller are the slots of all shards here than usual: every pass reads them
+)
 
 
 class Sums(NamedTuple):

@@ -196,9 +196,7 @@ def assign(
                     here[:] = now
                     changed[shard] += R
                     continue
-                changed[shard] += relabel(
-                    tiles[t], share, new, here, grids, changes[shard]
-                )
+                changed[shard] += relabel(tiles[t], share, new, here, grids, changes[shard])
 
 
 @kernel

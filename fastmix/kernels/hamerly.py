@@ -24,11 +24,13 @@ import numpy as np
 
 from fastmix._numba import kernel, parallel_kernel
 from fastmix.kernels.exact import exchange, relabel
-from fastmix.kernels.simd_kmeans import two_nearest
+from fastmix.kernels.lloyd import own_distances_of
+from fastmix.kernels.simd_kmeans import nearest, two_nearest
 
 AWAY = 2.0**-22  # more than a float32 is off, relatively
 TINY = 1e-18  # squares of distances below it may be 0 in float32; rows are of size 1
 BLOCK = 64  # tiles whose failing rows are gathered together
+MANY_OF = 0.3  # share of a tile's rows from which on all are measured against their own centers
 
 
 class Moves(NamedTuple):
@@ -83,33 +85,35 @@ def assign(
     (n, d), R = X.shape, tiles.shape[2]
     moves = Moves(moved, loss, most, apart)
     bounds = Bounds(labels, upper, gap, least, home)
-    place = origin, scale
-    failing, touched = np.empty(BLOCK * R + R, np.int64), np.empty(BLOCK, np.int64)
-    panel, left = np.zeros((d, R), tiles.dtype), np.empty(R)
-    new, best, second = np.empty(R, np.int32), np.empty(R, tiles.dtype), np.empty(R, tiles.dtype)
+    failing, left, panel = np.empty(BLOCK * R + R, np.int64), np.empty(R), np.zeros((d, R), X.dtype)
+    new, best, second = np.empty(R, np.int32), np.empty(R, X.dtype), np.empty(R, X.dtype)
     for first in range(start, stop, BLOCK):
-        some = few = 0
+        some = 0
         for t in range(first, min(first + BLOCK, stop)):
             its_home, before = home[t], t * R
             if least[t] > (loss[its_home] if its_home >= 0 else most):
                 continue
             here = labels[before : min(before + R, n)]
-            more = here.size
-            if here[0] >= 0:
-                more = doubtful(before, here, moves, bounds, left, failing[some:])
-                if 0 < more < many:
-                    touched[few] = t
-                    few += 1
-                elif more == 0:
-                    settle_tile(t, here, left, moves, bounds)
-                    continue
-                more = still_doubtful(
-                    failing[some : some + more], X, place, centers, margin, moves, bounds
-                )
+            doubts = failing[some:]
+            more = doubtful(before, here, moves, bounds, left, doubts)
+            if more == 0:
+                remember(t, here, left, moves, bounds)
+                continue
+            least[t] = -np.inf
+            if left[0] > -np.inf:
+                if more > MANY_OF * R:
+                    own_distances_of(tiles[t], here, centers, second)
+                    for m in range(more):
+                        best[m] = second[doubts[m] - before]
+                else:
+                    for m in range(more):
+                        row = np.uint64(doubts[m])
+                        center = centers[np.uint64(labels[row])]
+                        best[m] = sq_distance(X[row], origin, scale, center)
+                more = still_doubtful(doubts[:more], best, margin, moves, bounds)
             if more < many:
                 some += more
                 continue
-            least[t] = -np.inf
             two_nearest(tiles[t], centers, new, best, second)
             for r in range(here.size):
                 settle(before + r, new[r], best[r], second[r], margin, moves, bounds)
@@ -118,7 +122,7 @@ def assign(
             measured[shard] += here.size
         for begin in range(0, some, R):
             rows = failing[begin : min(begin + R, some)]
-            gather(X, place, rows, panel)
+            gather(X, origin, scale, rows, panel)
             two_nearest(panel, centers, new, best, second)
             for r in range(rows.size):
                 i = rows[r]
@@ -128,38 +132,46 @@ def assign(
                     labels[i] = new[r]
                     changed[shard] += 1
         measured[shard] += some
-        for i in range(few):
-            t = touched[i]
-            here = labels[t * R : min(t * R + R, n)]
-            losses(t * R, here, moves, bounds, left)
-            settle_tile(t, here, left, moves, bounds)
 
 
-@kernel
-def losses(
-    first,  # in   row
-    labels,  # in   (m,) int32, of the rows from there on
-    moves,  # in   Moves
-    bounds,  # in   Bounds
-    left,  # out  (>= m,) float64, what is left of l - u
+@parallel_kernel
+def assign_unbounded(
+    shard,
+    start,
+    stop,  # in      tiles of this shard
+    tiles,  # in      (n_tiles, d, R)
+    n,  # in      rows
+    weight,  # in      (n_tiles * R,) float64, zero where padded
+    centers,  # in      (k, d)
+    grids,  # in      (2, 2) float64, of exact.py
+    labels,  # in/out  (n_tiles * R,) int32
+    changes,  # in/out  (n_shards, k, 2, d + 1) float64, what the sums of exact.py change by
+    changed,  # in/out  (n_shards,) int64, rows that changed label
 ):
-    """How far rows are from any doubt."""
-    gap, loss = bounds.gap[first : first + labels.size], moves.loss
-    for r in range(labels.size):
-        left[r] = gap[r] - loss[np.uint64(labels[r])]
+    """Label every row, and take nothing down."""
+    R = tiles.shape[2]
+    new, best = np.empty(R, np.int32), np.empty(R, tiles.dtype)
+    for t in range(start, stop):
+        first = t * R
+        nearest(tiles[t], centers, new, best)
+        here, share = labels[first : min(first + R, n)], weight[first : first + R]
+        changed[shard] += relabel(tiles[t], share, new, here, grids, changes[shard])
 
 
 @kernel
 def doubtful(
     first,  # in   row
-    labels,  # in   (m,) int32, of the rows from there on
+    labels,  # in   (m,) int32, of the rows from there on; -1: nothing is known
     moves,  # in   Moves
     bounds,  # in   Bounds
     left,  # out  (>= m,) float64, what is left of l - u
     failing,  # out  (>= m,) int64, rows that may have changed label
 ):
     """How many of the rows of a tile may have changed label by their bounds."""
-    losses(first, labels, moves, bounds, left)
+    gap, loss = bounds.gap[first : first + labels.size], moves.loss
+    for r in range(labels.size):
+        known = labels[r] >= 0
+        left[r] = gap[r] - loss[np.uint64(labels[r] if known else 0)] if known else -np.inf
     some = 0
     for r in range(labels.size):
         failing[some] = first + r
@@ -170,21 +182,19 @@ def doubtful(
 @kernel
 def still_doubtful(
     failing,  # in/out  (m,) int64, rows in doubt; those that stay so come first
-    X,  # in      (n, d)
-    place,  # in      origin (d,) and scale of the tiles
-    centers,  # in      (k, d)
+    own,  # in      (>= m,) their squared distances to their own centers
     margin,  # in      relative error of a distance
     moves,  # in      Moves
     bounds,  # in/out  Bounds
 ):
-    """How many rows still are in doubt once they are measured against their own centers."""
+    """How many rows still are in doubt when they are measured against their own centers."""
     some = 0
     for m in range(failing.size):
         i = failing[m]
-        a = bounds.labels[i]
-        u = np.sqrt(sq_distance(X[np.uint64(i)], place, centers[np.uint64(a)]))
-        u = u * (1.0 + margin) + TINY
-        other = (bounds.gap[i] - moves.loss[a]) + (bounds.upper[i] + moves.moved[a])
+        row = np.uint64(i)
+        a = np.uint64(bounds.labels[row])
+        u = np.sqrt(np.float64(own[m])) * (1.0 + margin) + TINY
+        other = (bounds.gap[row] - moves.loss[a]) + (bounds.upper[row] + moves.moved[a])
         other -= AWAY * AWAY * (moves.loss[a] + moves.moved[a] + u)
         other = max(other, moves.apart[a] - u)
         if u < other:
@@ -198,11 +208,11 @@ def still_doubtful(
 @kernel(sums=True)
 def sq_distance(
     x,  # in   (d,)
-    place,  # in   origin (d,) and scale of the tiles
+    origin,  # in   (d,) of the tiles
+    scale,  # in   of the tiles
     center,  # in   (d,)
 ):
     """Squared distance of one row to one center, added up in any order."""
-    origin, scale = place
     total = np.float64(0.0)
     for j in range(center.size):
         apart = np.float64((x[j] - origin[j]) * scale - center[j])
@@ -213,12 +223,12 @@ def sq_distance(
 @kernel
 def gather(
     X,  # in   (n, d)
-    place,  # in   origin (d,) and scale of the tiles
+    origin,  # in   (d,) of the tiles
+    scale,  # in   of the tiles
     rows,  # in   (m,) int64, at most R
     panel,  # out  (d, R)
 ):
     """Pack rows from anywhere into one tile."""
-    origin, scale = place
     for r in range(rows.size):
         x, lane = X[np.uint64(rows[r])], np.uint64(r)
         for j in range(origin.size):
@@ -252,27 +262,32 @@ def stamp(
     bounds,  # out  Bounds
 ):
     """Store bounds so that they need not change when centers move, rounded away from each other."""
-    upper = u - moved
-    bounds.upper[i] = upper + AWAY * (abs(upper) + AWAY * (u + moved))
-    held = np.float64(bounds.upper[i]) + moved  # what the stored bound says
+    row, upper = np.uint64(i), u - moved
+    stored = np.float32(upper + AWAY * (abs(upper) + AWAY * (u + moved)))
+    held = np.float64(stored) + moved  # what the stored bound says
     gap = (other - held) + loss
     room = AWAY * (abs(gap) + AWAY * (other + held + loss))
-    bounds.gap[i] = gap - room if gap < np.inf else gap
+    bounds.upper[row], bounds.gap[row] = stored, gap - room if gap < np.inf else gap
 
 
 @kernel
-def settle_tile(
+def remember(
     t,  # in   tile
     labels,  # in   (m,) int32, of its rows
-    left,  # in   (m,) float64, what is left of their l - u
+    left,  # scratch (m,) float64, what is left of their l - u
     moves,  # in   Moves
     bounds,  # out  Bounds
 ):
     """Take down what would have to be lost before a row of the tile may change label."""
-    least, others = np.inf, 0
-    for r in range(labels.size):
-        least = left[r] if left[r] < least else least
+    m, others = labels.size, 0
+    for r in range(m):
         others += labels[r] != labels[0]
+    while m > 1:  # in halves, so that they are compared side by side
+        half = (m + 1) // 2
+        for r in range(m - half):
+            left[r] = left[r] if left[r] < left[half + r] else left[half + r]
+        m = half
+    least = left[0]
     home = -1 if others else labels[0]
     bounds.home[t] = home
     loss = moves.loss[home] if home >= 0 else moves.most

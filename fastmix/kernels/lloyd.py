@@ -7,22 +7,6 @@ from fastmix.kernels.exact import relabel
 from fastmix.kernels.simd_kmeans import nearest
 
 
-@kernel
-def sq_distances(
-    tile,  # in   (d, R)
-    center,  # in   (d,)
-    sq_dist,  # out  (R,)
-):
-    """Squared distance of every row of a tile to one center, summed feature by feature."""
-    for r in range(sq_dist.size):
-        sq_dist[r] = 0
-    for j in range(center.size):
-        x, c = tile[j], center[j]
-        for r in range(sq_dist.size):
-            gap = x[r] - c
-            sq_dist[r] += gap * gap
-
-
 @parallel_kernel
 def assign(
     shard,
@@ -99,46 +83,6 @@ def weighted_sum(
 
 
 @parallel_kernel
-def label(
-    shard,
-    start,
-    stop,  # in      tiles of this shard
-    tiles,  # in      (n_tiles, d, R)
-    weight,  # in      (n_tiles * R,) float64, zero where padded
-    centers,  # in      (k, d)
-    labels,  # out     (n_tiles * R,) int32
-    sq_dist,  # out     (n_tiles * R,) to the nearest center
-    objective,  # in/out  (n_shards,) float64
-):
-    """Label every row: the first half of assign."""
-    R = tiles.shape[2]
-    for t in range(start, stop):
-        first, last = t * R, (t + 1) * R
-        nearest(tiles[t], centers, labels[first:last], sq_dist[first:last])
-        objective[shard] += weighted_sum(sq_dist[first:last], weight[first:last])
-
-
-@parallel_kernel
-def distances(
-    shard,
-    start,
-    stop,  # in   tiles of this shard
-    tiles,  # in   (n_tiles, d, R)
-    centers,  # in   (k, d)
-    dist,  # out  (n, k) not squared
-):
-    """Distance of every row to every center."""
-    R = tiles.shape[2]
-    sq_dist = np.empty(R, tiles.dtype)
-    for t in range(start, stop):
-        first = t * R
-        for c in range(centers.shape[0]):
-            sq_distances(tiles[t], centers[c], sq_dist)
-            for r in range(min(R, dist.shape[0] - first)):
-                dist[first + r, c] = np.sqrt(sq_dist[r])
-
-
-@parallel_kernel
 def own_distances(
     shard,
     start,
@@ -152,25 +96,31 @@ def own_distances(
     objective,  # in/out  (n_shards,) float64
 ):
     """Squared distance of every row to its own center, and their weighted sum."""
-    d, R = tiles.shape[1], tiles.shape[2]
-    own = np.empty((d, R), tiles.dtype)
+    R = tiles.shape[2]
     for t in range(start, stop):
-        first = t * R
-        valid = min(R, n - first)
-        for r in range(valid):
-            center = centers[labels[first + r]]
-            for j in range(d):
-                own[j, r] = center[j]
-        here = sq_dist[first : first + R]
-        here[:] = 0
-        for j in range(d):
-            x, c = tiles[t, j], own[j]
-            for r in range(valid):
-                apart = x[r] - c[r]
-                here[r] += apart * apart
-        for r in range(valid):
-            w = weight[first + r]
-            objective[shard] += w * here[r] if w > 0.0 else 0.0
+        first, last = t * R, min(t * R + R, n)
+        here, share = sq_dist[first:last], weight[first:last]
+        own_distances_of(tiles[t], labels[first:last], centers, here)
+        objective[shard] += weighted_sum(here, share)
+
+
+@kernel
+def own_distances_of(
+    tile,  # in   (d, R)
+    labels,  # in   (m,) int32
+    centers,  # in   (k, d)
+    sq_dist,  # out  (>= m,)
+):
+    """Squared distance of every row of a tile to its own center."""
+    d, m = tile.shape[0], labels.size
+    values = centers.reshape(centers.size)
+    for r in range(m):
+        sq_dist[r] = 0
+    for j in range(d):
+        x = tile[j]
+        for r in range(m):
+            apart = x[r] - values[np.uint64(labels[r]) * np.uint64(d) + np.uint64(j)]
+            sq_dist[r] += apart * apart
 
 
 @parallel_kernel

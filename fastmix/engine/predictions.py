@@ -1,0 +1,80 @@
+"""What centers say of rows: which is the nearest, and how far all of them are.
+
+Rows are packed as they are read, tile by tile: nothing of their size is held.
+"""
+
+from functools import singledispatch
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastmix._numba import threads
+from fastmix.engine.results import AnyRows, Array, Floats, Frame, Rows, View
+from fastmix.engine.rows import weight_exponent, writeable
+from fastmix.kernels import predictions as kernels
+from fastmix.kernels.shards import shard_bounds
+from fastmix.kernels.tiles import n_tiles
+
+
+@singledispatch
+def view(X: Any, frame: Frame, weight: Floats | None, n_threads: int | None) -> Any:
+    """Rows X (n, d) to be read in a frame; weight (n,) is None for weight 1 everywhere."""
+    exponent = 0 if weight is None else weight_exponent(weight)
+    weight = None if weight is None else np.ldexp(weight, -exponent)
+    frame = frame._replace(origin=frame.origin.astype(X.dtype))
+    return View(X, weight, len(X), frame, exponent, n_threads)
+
+
+@singledispatch
+def nearest(rows: AnyRows, centers: Array) -> tuple[float, NDArray[np.int32]]:
+    """Objective, and the number of the nearest center of every row (n,)."""
+    labels, bounds = np.empty(rows.n, np.int32), shard_bounds(n_tiles(rows.n, rows.X.dtype))
+    objective = np.zeros(len(bounds) - 1)
+    weight = np.empty(0) if rows.weight is None else rows.weight
+    n_threads = _threads(rows, centers)
+    kernels.label(n_threads, bounds, *_given(rows), weight, centers, labels, objective)
+    far = np.flatnonzero(labels < 0)
+    if len(far):
+        labels[far] = _far_distances(_some(rows, far), centers).argmin(1)
+    return float(objective.sum()), labels
+
+
+@singledispatch
+def distances(rows: AnyRows, centers: Array) -> Array:
+    """Distances of all rows to all centers in the units of X, (n, k); finite wherever the dtype can hold them."""
+    dist = np.empty((rows.n, len(centers)), rows.X.dtype)
+    bounds, unit = shard_bounds(n_tiles(rows.n, rows.X.dtype)), 1 / rows.scale
+    infinite = np.zeros(len(bounds) - 1, np.int64)
+    n_threads = _threads(rows, centers)
+    kernels.distances(n_threads, bounds, *_given(rows), centers, unit, dist, infinite)
+    if infinite.any():
+        far = np.flatnonzero(~np.isfinite(dist).all(1))
+        with np.errstate(over="ignore"):
+            dist[far] = np.ldexp(_far_distances(_some(rows, far), centers), rows.frame.exponent)
+    return dist
+
+
+def _given(rows: Rows | View) -> tuple[Array, Array, Any]:
+    return writeable(rows.X), rows.frame.origin, rows.scale
+
+
+def _threads(rows: Rows | View, centers: Array) -> int:
+    return threads(rows.n_threads, 3.0 * rows.n * centers.size)
+
+
+def _some(rows: Rows | View, numbers: NDArray[np.int64]) -> Array:
+    """Rows of the frame by number; they may be infinite."""
+    with np.errstate(over="ignore"):
+        return np.asarray((rows.X[numbers] - rows.frame.origin) * rows.scale)
+
+
+def _far_distances(X: Array, centers: Array) -> Floats:
+    """Distances (m, k) whose squares would overflow; infinite where a row itself does."""
+    wide, points = X.astype(np.float64), centers.astype(np.float64)
+    reach = np.abs(wide).max(1)
+    size = np.where(np.isfinite(reach), np.maximum(reach, np.abs(points).max()), 1.0)[:, None]
+    dist = np.empty((len(X), len(centers)))
+    for c, center in enumerate(points):
+        dist[:, c] = np.sqrt(np.square(wide / size - center / size).sum(1))
+    return np.where(np.isfinite(reach)[:, None], dist * size, np.inf)
