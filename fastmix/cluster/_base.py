@@ -21,7 +21,7 @@ from fastmix._conversion import Convertible
 from fastmix._numba import ANY_WORK, threads
 from fastmix.cluster._callbacks import CallbackSupport, Task, first_task
 from fastmix.engine import kmeans
-from fastmix.engine.algorithms import Algorithm, choose
+from fastmix.engine.algorithms import Algorithm, named
 from fastmix.engine.predictions import distances, nearest, view
 from fastmix.engine.results import (
     AnyRows,
@@ -177,8 +177,7 @@ class KMeansFamily(
     def _algorithm(self, rows: AnyRows) -> Algorithm:
         if isinstance(rows, SparseRows):
             return SPARSE_LLOYD
-        name = getattr(self, "algorithm", "lloyd")
-        return choose(name, rows.n, self.n_clusters, rows.tiles.shape[1])
+        return named(getattr(self, "algorithm", "lloyd"))
 
     def _keep_centers(self, centers: Array, frame: Frame) -> None:
         """Set the attributes that prediction needs."""

@@ -15,7 +15,7 @@ from fastmix import _validation as validation
 from fastmix.cluster._base import KMeansFamily
 from fastmix.cluster._callbacks import Task, with_callbacks
 from fastmix.engine import bisecting, kmeans
-from fastmix.engine.algorithms import ALGORITHMS, AUTO, SYNONYMS
+from fastmix.engine.algorithms import ALGORITHMS, SYNONYMS
 from fastmix.engine.predictions import nearest
 from fastmix.engine.results import AnyRows, Array, Frame, KMeansInit, KMeansResult, Rows
 from fastmix.engine.rows import frame_of, measure, pack, power_of_two, to_frame
@@ -116,7 +116,7 @@ class BisectingKMeans(KMeansFamily):
         "init": [validation.StrOptions(set(SEEDINGS)), callable],
         "n_init": [KMeansFamily._parameter_constraints["n_init"][-1]],
         "copy_x": ["boolean"],
-        "algorithm": [validation.StrOptions({AUTO, *ALGORITHMS, *SYNONYMS})],
+        "algorithm": [validation.StrOptions({*ALGORITHMS, *SYNONYMS})],
         "bisecting_strategy": [validation.StrOptions(set(bisecting.STRATEGIES))],
     }
 

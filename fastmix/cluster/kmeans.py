@@ -11,7 +11,7 @@ from fastmix import _validation as validation
 from fastmix.cluster._base import KMeansFamily
 from fastmix.cluster._callbacks import Task, with_callbacks
 from fastmix.engine import kmeans
-from fastmix.engine.algorithms import ALGORITHMS, AUTO, SYNONYMS
+from fastmix.engine.algorithms import ALGORITHMS, SYNONYMS
 from fastmix.engine.results import AnyRows, Array, KMeansInit, KMeansResult
 from fastmix.engine.rows import frame_of, mean_variance, measure, pack, to_frame
 
@@ -116,7 +116,7 @@ default='k-means++'
     _parameter_constraints = {
         **KMeansFamily._parameter_constraints,
         "copy_x": ["boolean"],
-        "algorithm": [validation.StrOptions({AUTO, *ALGORITHMS, *SYNONYMS})],
+        "algorithm": [validation.StrOptions({*ALGORITHMS, *SYNONYMS})],
     }
     _runs_by_chance = 10
 

@@ -1,4 +1,4 @@
-"""The k-means algorithms by name, and which one 'auto' takes.
+"""The k-means algorithms by name.
 
 An algorithm is four verbs over a state of its own:
 
@@ -15,7 +15,7 @@ n_iter_, bit for bit.
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from fastmix.engine import filtering, hamerly, lloyd
+from fastmix.engine import auto, filtering, hamerly, lloyd
 from fastmix.engine.results import AnyRows, Array, Floats, Inspection, KMeansTotals
 
 
@@ -32,25 +32,13 @@ ALGORITHMS = {
     "lloyd": Algorithm(lloyd.start, lloyd.assign, lloyd.move, lloyd.inspect),
     "hamerly": Algorithm(hamerly.start, hamerly.assign, hamerly.move, hamerly.inspect),
     "filtering": Algorithm(filtering.start, filtering.assign, filtering.move, filtering.inspect),
+    "auto": Algorithm(auto.start, auto.assign, auto.move, auto.inspect),
 }
 # Elkan's algorithm gives the result of Lloyd's, by scikit-learn's contract; its (n, k) bounds cost more
 # than they save here.
 SYNONYMS = {"elkan": "lloyd"}
-AUTO = "auto"  # by the sizes of the problem
-# Bounds pay where a row's distances cost much more than looking after its bounds.
-PAYING_FEATURES, PAYING_CENTERS = 16, 64
-# Boxes pay where they are small for the distances between centers, and centers are not few.
-FEW_FEATURES, ENOUGH_CENTERS, ROWS_A_CENTER = 3, 100, 500
 
 
-def choose(name: str, n: int, k: int, d: int) -> Algorithm:
-    """The algorithm of that name, for n rows and k centers of d features."""
-    if name == AUTO:
-        name = _cheapest(n, k, d)
+def named(name: str) -> Algorithm:
+    """The algorithm of that name."""
     return ALGORITHMS[SYNONYMS.get(name, name)]
-
-
-def _cheapest(n: int, k: int, d: int) -> str:
-    if d <= FEW_FEATURES and k >= ENOUGH_CENTERS and n >= ROWS_A_CENTER * k:
-        return "filtering"
-    return "hamerly" if d >= PAYING_FEATURES and k >= PAYING_CENTERS else "lloyd"

@@ -60,6 +60,7 @@ class Node:
 
     def split(self, found: KMeansResult) -> None:
         """Two children in place of the rows."""
+        assert found.sq_dist is not None  # rows stay where they are
         weight = self.rows.weight[: len(self.numbers)]
         far = np.zeros(len(weight))
         np.multiply(weight, found.sq_dist, out=far, where=weight > 0)  # it may be infinite

@@ -13,14 +13,16 @@ from numpy.typing import NDArray
 
 from fastmix._numba import threads
 from fastmix.engine.lloyd import measure_own, objective_of, squares_of
-from fastmix.engine.results import Array, Floats, Inspection, KMeansTotals, Rows
+from fastmix.engine.results import Array, Floats, Indices, Inspection, KMeansTotals, Rows
 from fastmix.engine.rows import arrange, order_of, row_bits, rows_work, take
 from fastmix.engine.sums import Sums, no_sums
 from fastmix.kernels import filtering as kernels
 from fastmix.kernels.shards import shard_bounds
+from fastmix.kernels.simd_boxes import BOXES
 
 ROWS_A_CELL = 8  # about, in a grid over rows that are spread evenly
 MOST_BITS = 24  # of a cell's number
+LOOKS = 16  # groups of tiles that tell whether it will pay
 SAMPLE, TAIL = 4096, 0.002  # rows, and the share of them beyond either end of the grid
 
 
@@ -29,27 +31,52 @@ class FilteringState(NamedTuple):
 
     order: NDArray[np.int64]  # (n,) the row of X that comes first, second, ...
     labels: NDArray[np.int32]  # (n_tiles * R,) in this order, -1 before the first pass
-    boxes: Floats  # (n_tiles, 2, d)
+    boxes: Floats  # (n_groups, 2, d, BOXES) of tiles
+    hulls: Floats  # (n_groups, 2, d) around those of a group
     only: NDArray[np.int32]  # (n_tiles,) the label of all rows of a tile; -1 where they may differ
     squares: float  # weighted sum of the squares of all rows
     measured: list[int]  # distances of rows to centers, pass by pass
     sums: Sums
 
 
-def start(rows: Rows, centers: Array) -> FilteringState:
-    """Put the rows in order."""
-    order = _order(rows)
+def start(rows: Rows, centers: Array, order: Indices | None = None) -> FilteringState:
+    """Put the rows in order, if it is not known yet."""
+    order = order_of_rows(rows) if order is None else order
     arrange(rows, order)
     n_tiles, d, _ = rows.tiles.shape
-    boxes = np.empty((n_tiles, 2, d))
+    n_groups = -(-n_tiles // BOXES)
+    boxes, hulls = np.empty((n_groups, 2, d, BOXES)), np.empty((n_groups, 2, d))
     n_threads = threads(rows.n_threads, rows_work(rows, 2))
-    kernels.box_tiles(n_threads, shard_bounds(n_tiles), rows.tiles, rows.n, boxes)
-    nobody = np.full(rows.weight.size, -1, np.int32)
-    only, sums = np.full(n_tiles, -1, np.int32), no_sums(rows, centers)
-    return FilteringState(order, nobody, boxes, only, squares_of(rows), [], sums)
+    kernels.box_tiles(n_threads, shard_bounds(n_groups), rows.tiles, rows.n, boxes, hulls)
+    nobody, only = np.full(rows.weight.size, -1, np.int32), np.full(n_tiles, -1, np.int32)
+    sums = no_sums(rows, centers, n_groups)
+    return FilteringState(order, nobody, boxes, hulls, only, squares_of(rows), [], sums)
 
 
-def _order(rows: Rows) -> NDArray[np.int64]:
+def share(rows: Rows, centers: Array, order: Indices) -> float:
+    """About the share of all distances that tiles of rows in this order have to measure."""
+    d, R = rows.tiles.shape[1:]
+    some = BOXES * R
+    if rows.n < some:
+        return 1.0
+    points, choice = centers.astype(np.float64), kernels.scratch(*centers.shape)
+    margin = _margin(rows)
+    asked = 0
+    for first in np.linspace(0, rows.n - some, LOOKS).astype(np.int64):
+        X = take(rows, order[first : first + some]).astype(np.float64).reshape(BOXES, R, d)
+        low, high = (np.ascontiguousarray(edge.T) for edge in (X.min(1), X.max(1)))
+        kernels.choose(low, high, points, margin, choice)
+        left = np.unpackbits(choice.masks.view(np.uint8)).reshape(len(centers), BOXES).sum(0)
+        asked += left[left > 1].sum()
+    return float(asked / (LOOKS * BOXES * len(centers)))
+
+
+def _margin(rows: Rows) -> float:
+    """Relative rounding error of differences of squared distances in the dtype of the rows."""
+    return 2 * (rows.tiles.shape[1] + 4) * float(np.finfo(rows.tiles.dtype).eps)
+
+
+def order_of_rows(rows: Rows) -> Indices:
     """Rows by their cells in a grid over the bulk of them, (n,)."""
     d = rows.tiles.shape[1]
     some = take(rows, np.arange(0, rows.n, max(1, rows.n // SAMPLE))).astype(np.float64)
@@ -66,10 +93,8 @@ def _order(rows: Rows) -> NDArray[np.int64]:
 
 def assign(rows: Rows, centers: Array, state: FilteringState) -> KMeansTotals:
     """Measure the rows of tiles to which several centers may be nearest."""
-    (k, d), sums = centers.shape, state.sums
+    k, sums = len(centers), state.sums
     changed, measured = np.zeros((2, len(sums.changes)), np.int64)
-    # of differences of squared distances in the dtype of the rows
-    margin = 2 * (d + 4) * float(np.finfo(rows.tiles.dtype).eps)
     kernels.assign(
         threads(rows.n_threads, rows_work(rows, 3 * min(k, 8))),
         sums.bounds,
@@ -77,9 +102,10 @@ def assign(rows: Rows, centers: Array, state: FilteringState) -> KMeansTotals:
         rows.n,
         rows.weight,
         centers,
-        margin,
+        _margin(rows),
         sums.grids,
         state.boxes,
+        state.hulls,
         state.only,
         state.labels,
         sums.changes,

@@ -69,12 +69,13 @@ def run(
         objective = algorithm.assign(rows, centers, state).objective
     sq_dist, exactly = algorithm.inspect(rows, centers, state)
     objective = objective if exactly is None else exactly
-    labels, sq_dist = state.labels[: rows.n], sq_dist[: rows.n]
-    if state.order is not None:
-        put_back(rows, state.order)
-        labels, sq_dist = (in_place(v, state.order, rows.n_threads) for v in (labels, sq_dist))
+    labels, order = state.labels[: rows.n], state.order
+    own = sq_dist[: rows.n] if order is None else None
+    if order is not None:
+        put_back(rows, order)
+        labels = in_place(labels, order, rows.n_threads)
     converged = at_rest or settled
-    return KMeansResult(centers, labels, objective, len(history), converged, history, sq_dist)
+    return KMeansResult(centers, labels, objective, len(history), converged, history, own)
 
 
 def refill(

@@ -105,7 +105,7 @@ class KMeansResult(NamedTuple):
     n_iter: int  # passes that moved centers
     converged: bool  # labels or centers came to rest before max_iter
     history: list[float]  # objective of every pass
-    sq_dist: Array  # (n,) to the centers of the labels
+    sq_dist: Array | None  # (n,) to the centers of the labels; None if rows came in another order
 
 
 class MixtureTotals(NamedTuple):

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.random import RandomState
 
 from fastmix.engine import kmeans
-from fastmix.engine.algorithms import AUTO, choose
+from fastmix.engine.algorithms import named
 from fastmix.engine.covariance import Covariance
 from fastmix.engine.covariances import COVARIANCES
 from fastmix.engine.em import Model
@@ -24,7 +24,7 @@ from fastmix.engine.rows import mean_variance, pack, take
 from fastmix.engine.seeds import plusplus
 from fastmix.engine.shares import blocks, constant_features, overall, share_out
 
-KMEANS_ITERATIONS, KMEANS_TOL = 300, 1e-4  # the defaults of KMeans
+ALGORITHM, KMEANS_ITERATIONS, KMEANS_TOL = "auto", 300, 1e-4  # the defaults of KMeans
 
 
 def start(rows: Rows, k: int, how: str | Array, model: Model, random: RandomState) -> Parameters:
@@ -115,7 +115,7 @@ def whitened(rows: Rows) -> Rows:
 def _clusters(rows: Rows, k: int, random: RandomState) -> KMeansResult:
     seeds = take(rows, plusplus(rows, k, random))
     tolerance = KMEANS_TOL * mean_variance(rows)
-    return kmeans.run(rows, seeds, choose(AUTO, rows.n, *seeds.shape), KMEANS_ITERATIONS, tolerance)
+    return kmeans.run(rows, seeds, named(ALGORITHM), KMEANS_ITERATIONS, tolerance)
 
 
 def _one_row_each(rows: Rows, indices: Array, covariance: Covariance) -> MixtureTotals:

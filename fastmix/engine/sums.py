@@ -22,7 +22,7 @@ FOLDS = (
 class Sums(NamedTuple):
     """Sums of rows, and in the last column of weights, of every cluster; no rows at first."""
 
-    bounds: NDArray[np.int64]  # (n_shards + 1,) of the tiles
+    bounds: NDArray[np.int64]  # (n_shards + 1,) of the tiles, or of what a pass goes through
     grids: Floats  # (2, 2) of kernels/exact.py; 0 where weights are too unequal for these
     changes: Floats  # (n_shards, k, 2, d + 1) what a pass changes, 0 between passes
     exact: Floats  # (k, 2, d + 1) on both grids
@@ -51,8 +51,8 @@ class Sums(NamedTuple):
         return np.asarray(total.sum(0))
 
 
-def no_sums(rows: Rows, centers: Array) -> Sums:
-    """Sums of empty clusters."""
+def no_sums(rows: Rows, centers: Array, n_parts: int | None = None) -> Sums:
+    """Sums of empty clusters, for passes whose shards are ranges of so many parts; None: of tiles."""
     weight = rows.weight[: rows.n]
     lightest, heaviest = float(weight.min()), float(weight.max())
     if lightest == 0:
@@ -62,6 +62,6 @@ def no_sums(rows: Rows, centers: Array) -> Sums:
     if lightest * WIDEST < heaviest:
         grids[:] = 0.0
     k, d = centers.shape
-    bounds = shard_bounds(len(rows.tiles), FOLDS * 16 * k * (d + 1))
+    bounds = shard_bounds(n_parts or len(rows.tiles), FOLDS * 16 * k * (d + 1))
     changes = np.zeros((len(bounds) - 1, k, 2, d + 1))
     return Sums(bounds, grids, changes, np.zeros((k, 2, d + 1)))

@@ -1,4 +1,8 @@
-"""Tiles of rows that lie together, and the centers that may be nearest to any point of their boxes."""
+"""Tiles of rows that lie together, and the centers that may be nearest to any point of their boxes.
+
+Boxes of tiles stand side by side in groups, as rows do in tiles, and so do the boxes around groups: for
+every one of these a choice among all centers is made, and among what is left for every tile.
+"""
 
 from typing import NamedTuple
 
@@ -6,29 +10,35 @@ import numpy as np
 
 from fastmix._numba import kernel, parallel_kernel
 from fastmix.kernels.exact import move_tile, relabel
+from fastmix.kernels.simd_boxes import BOXES, in_reach
 from fastmix.kernels.simd_kmeans import nearest
-
-GROUP = 16  # tiles that share a choice of centers, as do groups of as many groups
 
 
 @parallel_kernel
 def box_tiles(
     shard,
     start,
-    stop,  # in   tiles of this shard
+    stop,  # in   groups of tiles of this shard
     tiles,  # in   (n_tiles, d, R)
     n,  # in   rows
-    boxes,  # out  (n_tiles, 2, d) float64, least and greatest value of every feature
+    boxes,  # out  (n_groups, 2, d, BOXES) float64, least and greatest value of every feature
+    hulls,  # out  (n_groups, 2, d) float64, of all boxes of a group
 ):
-    """The box of every tile."""
+    """The box of every tile, a group of tiles side by side; where there are no more, the last one again."""
     d, R = tiles.shape[1], tiles.shape[2]
-    for t in range(start, stop):
+    for group in range(start, stop):
         for j in range(d):
-            low, high = np.inf, -np.inf
-            for r in range(min(R, n - t * R)):
-                x = np.float64(tiles[t, j, r])
-                low, high = min(low, x), max(high, x)
-            boxes[t, 0, j], boxes[t, 1, j] = low, high
+            most = hulls[group, 0, j] = np.inf
+            hulls[group, 1, j] = -most
+            for b in range(BOXES):
+                t = min(group * BOXES + b, len(tiles) - 1)
+                low, high = np.inf, -np.inf
+                for r in range(min(R, n - t * R)):
+                    x = np.float64(tiles[t, j, r])
+                    low, high = min(low, x), max(high, x)
+                boxes[group, 0, j, b], boxes[group, 1, j, b] = low, high
+                hulls[group, 0, j] = min(hulls[group, 0, j], low)
+                hulls[group, 1, j] = max(hulls[group, 1, j], high)
 
 
 @parallel_kernel
@@ -60,76 +70,56 @@ def find_cells(
             keys[t * R + r] = cell << below | (t * R + r)
 
 
-@kernel
-def candidates(
-    box,  # in   (2, d) float64
-    points,  # in   (d, >= m) float64, centers to choose from
-    m,  # in   how many these are
-    margin,  # in   relative rounding error of a difference of two squared distances
-    terms,  # scratch (2, >= m) float64
-    left,  # out  (>= m,) int64, their places, ascending
-):
-    """How many of the centers may be nearest to a row of the box: the others are not, nor as near.
-
-    With z nearest to the middle of the box, |x - z|^2 - |x - c|^2 is linear in x, so it is greatest in
-    a corner (Kanungo et al. 2002, doi:10.1109/TPAMI.2002.1017616).
-    """
-    d, left[0] = box.shape[1], 0
-    if m == 1:
-        return 1
-    own, other = terms
-    for i in range(m):
-        own[i] = 0.0
-    for j in range(d):
-        middle, place = 0.5 * (box[0, j] + box[1, j]), points[j]
-        for i in range(m):
-            own[i] += (middle - place[i]) * (middle - place[i])
-    z = 0
-    for i in range(m):
-        z = i if own[i] < own[z] else z
-    for i in range(m):
-        own[i] = other[i] = 0.0
-    far = 0.0  # at least the squared distance of any row to z
-    for j in range(d):
-        low, high, place = box[0, j], box[1, j], points[j]
-        mine = place[z]
-        gap = max(abs(low - mine), abs(high - mine))
-        far += gap * gap
-        for i in range(m):
-            corner = high if place[i] > mine else low
-            own[i] += (corner - place[i]) * (corner - place[i])
-            other[i] += (corner - mine) * (corner - mine)
-    size = 0
-    for i in range(m):
-        left[size] = i
-        size += i == z or not own[i] - other[i] > margin * (own[i] + far)
-    return size
-
-
 class Choice(NamedTuple):
-    """Some centers, ascending, as columns."""
+    """Which of some points may be nearest to the rows of which boxes."""
 
-    names: np.ndarray  # (k,) int64
-    points: np.ndarray  # (d, k) float64
+    own: np.ndarray  # (BOXES,) int32, a point near to every box
+    masks: np.ndarray  # (k,) uint32, bit b of a point: it may be nearest to a row of box b
+    scratch: np.ndarray  # (2, BOXES) float64
+    points: np.ndarray  # scratch (d, BOXES) float64
 
 
 @kernel
-def narrow(
-    wider,  # in   Choice of m
-    m,
-    box,  # in   (2, d) float64
-    margin,  # in   as `candidates` has it
-    terms,  # scratch (2, k) float64
-    left,  # scratch (k,) int64
+def choose(
+    low,  # in   (d, BOXES) float64
+    high,  # in   (d, BOXES) float64
+    points,  # in   (k, d) float64
+    margin,  # in   relative rounding error of a difference of two squared distances
     choice,  # out  Choice
 ):
-    """Choose among the centers of a wider choice: how many are left."""
-    size = candidates(box, wider.points, m, margin, terms, left)
-    for i in range(size):
-        choice.names[i] = wider.names[left[i]]
-    for j in range(box.shape[1]):
-        for i in range(size):
-            choice.points[j, i] = wider.points[j, left[i]]
+    """Which boxes have points to choose from, as bits: more than one of the points may be nearest."""
+    d, far, middles = low.shape[0], choice.scratch[0], choice.points
+    for j in range(d):
+        for b in range(BOXES):
+            middles[j, b] = 0.5 * (low[j, b] + high[j, b])
+    nearest(middles, points, choice.own, choice.scratch[1])
+    for b in range(BOXES):
+        far[b] = 0.0
+        for j in range(d):
+            mine = points[choice.own[b], j]
+            gap = max(abs(low[j, b] - mine), abs(high[j, b] - mine))
+            far[b] += gap * gap
+            middles[j, b] = mine
+    in_reach(low, high, middles, far, points, margin, choice.masks)
+    once, twice = np.uint32(0), np.uint32(0)
+    for c in range(len(points)):
+        twice |= once & choice.masks[c]
+        once |= choice.masks[c]
+    return twice
+
+
+@kernel
+def members(
+    masks,  # in   (>= m,) uint32
+    m,
+    b,  # in   bit
+    found,  # out  (>= m,) int64, ascending
+):
+    """How many masks have the bit, and which."""
+    size = 0
+    for c in range(m):
+        found[size] = c
+        size += (masks[c] >> np.uint32(b)) & np.uint32(1)
     return size
 
 
@@ -137,14 +127,15 @@ def narrow(
 def assign(
     shard,
     start,
-    stop,  # in      tiles of this shard
+    stop,  # in      groups of tiles of this shard
     tiles,  # in      (n_tiles, d, R)
     n,  # in      rows
     weight,  # in      (n_tiles * R,) float64, zero where padded
     centers,  # in      (k, d)
-    margin,  # in      as `candidates` has it
+    margin,  # in      as `choose` has it
     grids,  # in      (2, 2) float64, of exact.py
-    boxes,  # in      (n_tiles, 2, d) float64
+    boxes,  # in      (n_groups, 2, d, BOXES) float64
+    hulls,  # in      (n_groups, 2, d) float64
     only,  # in/out  (n_tiles,) int32, the label of all rows of a tile; -1 where they may differ
     labels,  # in/out  (n_tiles * R,) int32
     changes,  # in/out  (n_shards, k, 2, d + 1) float64, what the sums of exact.py change by
@@ -153,43 +144,46 @@ def assign(
 ):
     """Label every row; one that changes cluster takes its part of the sums along."""
     (_, d, R), k = tiles.shape, len(centers)
-    everyone = Choice(np.arange(k), np.empty((d, k)))
+    everyone, near, left = np.empty((k, d)), np.empty((k, d)), np.empty(k, np.int64)
+    points, names = np.empty((k, d), centers.dtype), np.empty(k, np.int64)
     for c in range(k):
         for j in range(d):
-            everyone.points[j, c] = centers[c, j]
-    wide = Choice(np.empty(k, np.int64), np.empty((d, k)))
-    near = Choice(np.empty(k, np.int64), np.empty((d, k)))
-    terms, left = np.empty((2, k)), np.empty(k, np.int64)
-    points, box = np.empty((k, d), centers.dtype), np.empty((2, d))
+            everyone[c, j] = centers[c, j]
+    wide, narrow = scratch(k, d), scratch(k, d)
+    hull = np.empty((2, d, BOXES))
     new, best, parts = np.empty(R, np.int32), np.empty(R, tiles.dtype), np.ones((3, R))
-    for region in range(start, stop, GROUP * GROUP):
-        end = min(region + GROUP * GROUP, stop)
-        hull(boxes[region:end], box)
-        n_wide = narrow(everyone, k, box, margin, terms, left, wide)
-        for group in range(region, end, GROUP):
-            last = min(group + GROUP, end)
-            hull(boxes[group:last], box)
-            n_near = narrow(wide, n_wide, box, margin, terms, left, near)
-            if n_near == 1 and all_are(only[group:last], near.names[0]):
+    for region in range(start, stop, BOXES):
+        end = min(region + BOXES, stop)
+        for b in range(BOXES):
+            hull[:, :, b] = hulls[min(region + b, end - 1)]
+        choose(hull[0], hull[1], everyone, margin, wide)
+        for group in range(region, end):
+            first, last = group * BOXES, min((group + 1) * BOXES, len(tiles))
+            n_near = members(wide.masks, k, group - region, names)
+            if n_near == 1 and all_are(only[first:last], names[0]):
                 continue
-            for t in range(group, last):
-                size = candidates(boxes[t], near.points, n_near, margin, terms, left)
-                if size == 1:
-                    name = near.names[left[0]]
+            for i in range(n_near):
+                near[i] = everyone[names[i]]
+            several = choose(boxes[group, 0], boxes[group, 1], near[:n_near], margin, narrow)
+            for t in range(first, last):
+                b = t - first
+                size = 1
+                if (several >> np.uint32(b)) & np.uint32(1):
+                    only[t] = -1
+                    size = members(narrow.masks, n_near, b, left)
+                    for i in range(size):
+                        points[i] = centers[names[left[i]]]
+                    nearest(tiles[t], points[:size], new, best)
+                    for r in range(R):
+                        new[r] = names[left[new[r]]]
+                    measured[shard] += size * R
+                else:
+                    name = names[narrow.own[b]]
                     if only[t] == name:
                         continue
                     only[t] = name
                     new[:] = name
-                else:
-                    only[t] = -1
-                    for i in range(size):
-                        points[i] = centers[near.names[left[i]]]
-                    nearest(tiles[t], points[:size], new, best)
-                    for r in range(R):
-                        new[r] = near.names[left[new[r]]]
-                    measured[shard] += size * R
-                first = t * R
-                here, share = labels[first : min(first + R, n)], weight[first : first + R]
+                here, share = labels[t * R : min(t * R + R, n)], weight[t * R : t * R + R]
                 if size == 1 and here.size == R and all_are(here, here[0]):
                     before, now = here[0], new[0]
                     move_tile(tiles[t], share, before, now, grids, changes[shard], parts)
@@ -200,16 +194,14 @@ def assign(
 
 
 @kernel
-def hull(
-    boxes,  # in   (m, 2, d) float64
-    box,  # out  (2, d) float64
-):
-    """The box around some boxes."""
-    for j in range(box.shape[1]):
-        low, high = boxes[0, 0, j], boxes[0, 1, j]
-        for t in range(1, boxes.shape[0]):
-            low, high = min(low, boxes[t, 0, j]), max(high, boxes[t, 1, j])
-        box[0, j], box[1, j] = low, high
+def scratch(k, d):
+    """Room for a choice among k points."""
+    return Choice(
+        np.empty(BOXES, np.int32),
+        np.empty(k, np.uint32),
+        np.empty((2, BOXES)),
+        np.empty((d, BOXES)),
+    )
 
 
 @kernel

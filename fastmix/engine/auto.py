@@ -1,0 +1,66 @@
+"""The algorithm that the sizes of the problem, and a look at the rows, promise to be the fastest.
+
+It is chosen from the data alone, never by a clock: two runs of one fit go the same way.
+"""
+
+from types import ModuleType
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastmix.engine import filtering, hamerly, lloyd
+from fastmix.engine.results import Array, Floats, Indices, Inspection, KMeansTotals, Rows
+
+# Boxes pay where they are small for the distances between centers, and centers are not few.
+ALWAYS_FEATURES, MOST_FEATURES = 3, 16  # up to which boxes are small, and may be
+FEWEST_CENTERS, ROWS_A_CENTER, FEWEST_ROWS = 8, 100, 20_000
+WORTH = 0.5  # share of the distances, below which boxes pay
+# Bounds pay where a row's distances cost much more than looking after its bounds.
+PAYING_FEATURES, PAYING_CENTERS = 8, 64
+
+
+class AutoState(NamedTuple):
+    """What was chosen, and its own state."""
+
+    algorithm: ModuleType
+    state: Any
+
+    @property
+    def labels(self) -> NDArray[np.int32]:
+        """(n_tiles * R,)."""
+        return np.asarray(self.state.labels)
+
+    @property
+    def order(self) -> Indices | None:
+        """(n,) or None."""
+        order: Indices | None = self.state.order
+        return order
+
+
+def start(rows: Rows, centers: Array) -> AutoState:
+    """Choose."""
+    (k, d), n = centers.shape, rows.n
+    if d <= MOST_FEATURES and k >= FEWEST_CENTERS and n >= max(FEWEST_ROWS, ROWS_A_CENTER * k):
+        order = filtering.order_of_rows(rows)
+        if d <= ALWAYS_FEATURES or filtering.share(rows, centers, order) < WORTH:
+            return AutoState(filtering, filtering.start(rows, centers, order))
+    chosen = hamerly if k >= PAYING_CENTERS and d >= PAYING_FEATURES else lloyd
+    return AutoState(chosen, chosen.start(rows, centers))
+
+
+def assign(rows: Rows, centers: Array, state: AutoState) -> KMeansTotals:
+    """One pass."""
+    totals: KMeansTotals = state.algorithm.assign(rows, centers, state.state)
+    return totals
+
+
+def move(state: AutoState, centers: Array, shift: Floats) -> None:
+    """Centers have moved."""
+    state.algorithm.move(state.state, centers, shift)
+
+
+def inspect(rows: Rows, centers: Array, state: AutoState) -> Inspection:
+    """Distances of rows to their own centers."""
+    found: Inspection = state.algorithm.inspect(rows, centers, state.state)
+    return found
