@@ -16,11 +16,16 @@ from fastmix.engine.rows import (
     arrange,
     frame_of,
     from_frame,
+    in_place,
+    largest,
     mean_variance,
     measure,
+    numbered,
+    order_of,
     pack,
     power_of_two,
     put_back,
+    row_bits,
     take,
     to_frame,
     writeable,
@@ -28,6 +33,11 @@ from fastmix.engine.rows import (
 from fastmix.kernels.tiles import SUMMED_TILES, tile_rows
 
 EPS = np.finfo(np.float64).eps
+WEIGHTS = {
+    "nobody's": lambda rng, n: None,
+    "equal": lambda rng, n: np.full(n, 3.0),
+    "unequal": lambda rng, n: rng.uniform(size=n),
+}
 
 
 def framed(X, normalise=True):
@@ -202,12 +212,18 @@ def test_take_gives_rows_in_any_order(rng, dtype, packed):
     assert got.flags.c_contiguous
 
 
-# --- arrange, put_back -----------------------------------------------------------------------
+# --- arrange, put_back, in_place -------------------------------------------------------------
+
+
+@pytest.fixture(params=WEIGHTS.values(), ids=WEIGHTS)
+def weigh(request):
+    """Maker of row weights."""
+    return request.param
 
 
 @pytest.mark.parametrize("n", [1, 31, 64, 65, 200])
-def test_rows_in_another_order_carry_their_weights(rng, dtype, n):
-    X, weight = rng.normal(size=(n, 3)).astype(dtype), rng.uniform(size=n)
+def test_rows_in_another_order_carry_their_weights(rng, dtype, n, weigh):
+    X, weight = rng.normal(size=(n, 3)).astype(dtype), weigh(rng, n)
     rows, plain = (pack(X, framed(X), weight, 1) for _ in range(2))
     order = rng.permutation(n)
     places = rows.tiles.ctypes.data, rows.weight.ctypes.data
@@ -220,13 +236,88 @@ def test_rows_in_another_order_carry_their_weights(rng, dtype, n):
 
 
 @pytest.mark.parametrize("n", [1, 31, 64, 65, 200])
-def test_rows_are_put_back_bit_for_bit(rng, dtype, n, assert_same_bits):
-    X, weight = rng.normal(size=(n, 3)).astype(dtype), rng.uniform(size=n)
+def test_rows_are_put_back_bit_for_bit(rng, dtype, n, weigh, assert_same_bits):
+    X, weight = rng.normal(size=(n, 3)).astype(dtype), weigh(rng, n)
     rows, plain = (pack(X, framed(X), weight, 1) for _ in range(2))
     order = rng.permutation(n)
     arrange(rows, order)
     put_back(rows, order)
     assert_same_bits(rows, plain)
+
+
+@pytest.mark.parametrize("n", [1, 31, 64, 65, 200])
+def test_what_is_found_in_another_order_comes_back_to_the_rows_of_x(rng, n, packed):
+    X, order = rng.randint(-9, 10, (n, 2)).astype(np.float64), rng.permutation(n)
+    rows = packed(X)
+    arrange(rows, order)
+    found = take(rows, np.arange(n)).sum(1)
+    assert_array_equal(in_place(found, order, 1), X.sum(1))
+
+
+@pytest.mark.compiled
+@pytest.mark.parametrize("n_threads", [1, 2, 3])
+def test_any_number_of_threads_puts_many_rows_in_order_and_back(
+    rng, dtype, n_threads, monkeypatch, assert_same_bits
+):
+    monkeypatch.setattr("fastmix.engine.rows.threads", lambda n_threads, work: n_threads)
+    n = 20_011
+    X, weight = rng.normal(size=(n, 2)).astype(dtype), rng.uniform(size=n)
+    rows, plain = (pack(X, framed(X), weight, n_threads) for _ in range(2))
+    order = order_of(numbered(rng.randint(5000, size=n)), 4999, n_threads)
+    arrange(rows, order)
+    assert_array_equal(take(rows, np.arange(n)), take(plain, order))
+    assert_array_equal(in_place(order, order, n_threads), np.arange(n))
+    put_back(rows, order)
+    assert_same_bits(rows.tiles, plain.tiles)
+    assert_same_bits(rows.weight, plain.weight)
+
+
+# --- numbered, order_of ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("n", "bits"), [(1, 1), (2, 1), (3, 2), (4, 2), (5, 3), (1025, 11)])
+def test_the_bits_of_a_row_hold_the_number_of_the_last_one(n, bits):
+    assert row_bits(n) == bits
+    keys = numbered(np.full(n, 5))
+    assert_array_equal(keys >> bits, 5)
+    assert_array_equal(keys & ((1 << bits) - 1), np.arange(n))
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 63, 64, 65, 1000, 4097])
+@pytest.mark.parametrize("most", [0, 1, 2, 1023, 1024, 2**20 - 1, 2**20, 2**31 + 5])
+def test_rows_are_put_in_the_order_of_their_keys(rng, n, most):
+    """Keys of one digit, of two and of four; the greatest of all occurs."""
+    for keys in (rng.randint(most + 1, size=n), rng.choice([0, most], n)):
+        keys[rng.randint(n)] = most
+        expected = np.argsort(keys, kind="stable")
+        got = order_of(numbered(keys.copy()), most, 1)
+        assert_array_equal(got, expected)
+        assert got.dtype == np.int64
+
+
+@given(st.lists(st.integers(0, 4), min_size=1, max_size=70))
+def test_rows_with_equal_keys_keep_their_order(values):
+    keys = np.array(values, np.int64)
+    assert_array_equal(order_of(numbered(keys.copy()), 4, 1), np.argsort(keys, kind="stable"))
+
+
+@pytest.mark.compiled
+@pytest.mark.parametrize("n_threads", [2, 3])
+def test_more_threads_find_the_same_order(rng, n_threads, monkeypatch):
+    monkeypatch.setattr("fastmix.engine.rows.threads", lambda n_threads, work: n_threads)
+    keys = rng.randint(3000, size=10_007)
+    got = order_of(numbered(keys.copy()), 2999, n_threads)
+    assert_array_equal(got, np.argsort(keys, kind="stable"))
+
+
+# --- largest ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("n", [1, 64, 65, 200])
+def test_the_largest_value_may_be_negative_and_is_not_in_the_padding(rng, dtype, n, packed):
+    X = rng.uniform(-3, 1, (n, 3)).astype(dtype)
+    rows = packed(X)
+    assert largest(rows) == np.abs(X).max()
 
 
 # --- writeable -------------------------------------------------------------------------------

@@ -13,9 +13,9 @@ from fastmix.engine.likelihood import Likelihood, estimate, placed
 from fastmix.engine.skipping import (
     LOOKS,
     SkippingPasses,
+    by_components,
     moved,
     nothing_known,
-    order_of,
     pays,
     sample,
 )
@@ -363,7 +363,7 @@ def test_nothing_is_known_at_first():
 def test_order_is_by_best_and_second_component(rng, packed):
     rows = packed(rng.normal(size=(70, 2)))
     best, second = rng.randint(3, size=(2, rows.weight.size))
-    got = order_of(rows, best, second, 3)
+    got = by_components(rows, best, second, 3)
     assert_array_equal(got, np.lexsort((second[:70], best[:70])))
 
 

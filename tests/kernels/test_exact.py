@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
-from fastmix.kernels.exact import exchange, grid, move_tile
+from fastmix.kernels.exact import exchange, fold, grid, halves, move_tile, relabel
 from fastmix.kernels.tiles import tile_rows
 
 N, D, K = 200, 3, 4
@@ -23,42 +23,46 @@ def terms(rng):
 
 def sums(terms, order, labels, moves=()):
     X, weight, grids = terms
-    high, low = np.zeros((2, K, D + 1))
+    found = np.zeros((K, 2, D + 1))
     for r in order:
-        exchange(X, r, weight[r], -1, labels[r], grids, high, low)
+        exchange(X, r, weight[r], -1, labels[r], grids, found)
     for r, before, now in moves:
-        exchange(X, r, weight[r], before, now, grids, high, low)
-    return high, low
+        exchange(X, r, weight[r], before, now, grids, found)
+    return found
 
 
 @pytest.mark.parametrize("seed", range(3))
 def test_the_order_of_rows_does_not_matter(terms, seed, rng):
     labels = rng.randint(K, size=N)
     order = np.random.RandomState(seed).permutation(N)
-    for got, expected in zip(
-        sums(terms, order, labels), sums(terms, range(N), labels), strict=True
-    ):
-        assert_array_equal(got, expected)
+    assert_array_equal(sums(terms, order, labels), sums(terms, range(N), labels))
 
 
 def test_rows_that_leave_take_exactly_their_part_along(terms, rng):
     labels, later = rng.randint(K, size=(2, N))
     moves = [(r, labels[r], later[r]) for r in rng.permutation(N)]
-    for got, expected in zip(
-        sums(terms, range(N), labels, moves), sums(terms, range(N), later), strict=True
-    ):
-        assert_array_equal(got, expected)
+    assert_array_equal(sums(terms, range(N), labels, moves), sums(terms, range(N), later))
 
 
 def test_sums_are_those_of_exact_arithmetic(terms):
     X, weight, _ = terms
-    high, low = sums(terms, range(N), np.zeros(N, int))
+    above, below = sums(terms, range(N), np.zeros(N, int))[0]
     largest = weight.max() * np.abs(X).max()
     for j in range(D):
         exact = math.fsum(weight * X[j])
         # products are rounded once; a row loses 2**(2 * 9 - 104) of the largest; one rounding at the end
-        assert abs(high[0, j] + low[0, j] - exact) <= 2**-53 * abs(exact) + N * 2**-86 * largest
-    assert high[0, D] + low[0, D] == pytest.approx(math.fsum(weight), rel=2**-52)
+        assert abs(above[j] + below[j] - exact) <= 2**-53 * abs(exact) + N * 2**-86 * largest
+    assert above[D] + below[D] == pytest.approx(math.fsum(weight), rel=2**-52)
+
+
+def test_halves_lie_on_their_grids_and_lose_no_more_than_the_finer_one(terms):
+    X, weight, (grids, _) = terms
+    coarse, fine = grids * 2.0**-52 / 1.5  # steps of a number as large as the constants
+    for term in (weight * X).ravel():
+        above, below = halves(term, grids)
+        assert (above % coarse, below % fine) == (0, 0)
+        assert abs(term - above) <= coarse / 2
+        assert abs(term - above - below) <= fine / 2
 
 
 def test_nothing_but_zeros_has_a_grid_too():
@@ -72,10 +76,53 @@ def test_a_whole_tile_moves_as_its_rows_do(rng, dtype, in_tiles, guarded, before
     X, weight = rng.normal(size=(R, 3)).astype(dtype), rng.uniform(size=R)
     tile = guarded(in_tiles(X)[0])
     grids = np.array([grid(np.abs(X).max(), R), grid(1.0, R)])
-    high, low, expected_high, expected_low = (guarded(np.zeros((3, 4))) for _ in range(4))
-    move_tile(tile, guarded(weight), before, 2, grids, high, low, guarded(np.ones((3, R))))
+    found, expected = (guarded(np.zeros((3, 2, 4))) for _ in range(2))
+    move_tile(tile, guarded(weight), before, 2, grids, found, guarded(np.ones((3, R))))
     if before != 2:
         for r in range(R):
-            exchange(tile, r, weight[r], before, 2, grids, expected_high, expected_low)
-    assert_array_equal(high, expected_high)
-    assert_array_equal(low, expected_low)
+            exchange(tile, r, weight[r], before, 2, grids, expected)
+    assert_array_equal(found, expected)
+
+
+def test_relabelled_rows_go_along_and_the_others_stay(terms, rng, guarded):
+    X, weight, grids = terms
+    labels, later = rng.randint(-1, K, N), rng.randint(K, size=N).astype(np.int32)
+    held = np.flatnonzero(labels >= 0)
+    found = guarded(sums(terms, held, labels))
+    mine = guarded(labels.astype(np.int32))
+    changed = relabel(guarded(X), guarded(weight), later, mine, grids, found)
+    assert changed == np.count_nonzero(labels != later)
+    assert_array_equal(mine, later)
+    assert_array_equal(found, sums(terms, range(N), later))
+
+
+# --- fold ------------------------------------------------------------------------------------
+
+
+def test_changes_are_added_and_taken_away_where_there_are_any(rng, guarded):
+    """Integers: every sum is exact."""
+    changes = rng.randint(-99, 100, (4, K, 2, D + 1)).astype(np.float64)
+    changed = np.array([3, 0, 1, 0])
+    before = rng.randint(-99, 100, (K, 2, D + 1)).astype(np.float64)
+    slots, total = guarded(changes), guarded(before)
+    fold.block(0, 1, 3, guarded(changed), slots, total)
+    assert_array_equal(total[1:3], (before + changes[0] + changes[2])[1:3])
+    assert_array_equal(total[[0, 3]], before[[0, 3]])  # the clusters of other shards
+    assert_array_equal(slots[[0, 2], 1:3], 0)
+    assert_array_equal(slots[[0, 2]][:, [0, 3]], changes[[0, 2]][:, [0, 3]])
+    assert_array_equal(slots[[1, 3]], changes[[1, 3]])  # nobody has looked at them
+
+
+@pytest.mark.compiled
+@pytest.mark.parametrize("n_threads", [2, 3])
+def test_more_threads_fold_the_same_bits(rng, n_threads, assert_same_bits):
+    changes, bounds = rng.normal(size=(5, 9, 2, D + 1)), np.arange(10)
+
+    def folded(n_threads):
+        slots, total = changes.copy(), np.ones((9, 2, D + 1))
+        fold(n_threads, bounds, np.array([1, 0, 2, 3, 4]), slots, total)
+        return slots, total
+
+    one = folded(1)
+    assert np.count_nonzero(one[0]) == one[0][1].size
+    assert_same_bits(folded(n_threads), one)

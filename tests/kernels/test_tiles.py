@@ -12,11 +12,13 @@ from fastmix.kernels.tiles import (
     LANES,
     add_range,
     column_range,
+    count_digits,
     n_tiles,
     pack,
     pack_in_order,
     pack_rows,
-    sort_rows,
+    place_digits,
+    put_in_place,
     square,
     take_rows,
     tile_rows,
@@ -83,20 +85,35 @@ def test_pack_in_order_writes_its_own_tiles_only(rng, dtype, in_tiles, guarded):
     assert np.isnan(got[[0, 3]]).all()
 
 
-@pytest.mark.parametrize(("n", "k"), [(0, 1), (1, 1), (9, 1), (10, 3), (500, 7), (50, 90)])
-def test_rows_are_sorted_by_two_keys_and_keep_their_order_otherwise(rng, n, k, guarded):
-    first, second = guarded(rng.randint(k, size=n)), guarded(rng.randint(k, size=n))
-    order = guarded(np.arange(n))
-    sort_rows(first, second, k, order)
-    assert_array_equal(order, np.lexsort((second, first)))
+def test_a_shard_puts_its_own_rows_in_place(rng, dtype, guarded):
+    found, order = guarded(rng.normal(size=50).astype(dtype)), guarded(rng.permutation(50))
+    back = guarded(np.full(50, np.nan, dtype))
+    put_in_place.block(1, 10, 40, found, order, back)
+    assert_array_equal(back[order[10:40]], found[10:40])
+    assert np.isnan(back[order[:10]]).all()
+    assert np.isnan(back[order[40:]]).all()
 
 
-@given(st.lists(st.tuples(st.integers(0, 4), st.integers(0, 4)), max_size=40))
-def test_sorted_rows_are_a_permutation(keys):
-    first, second = np.array(keys, np.int64).reshape(-1, 2).T.copy()
-    order = np.arange(len(keys))
-    sort_rows(first, second, 5, order)
-    assert_array_equal(order, np.lexsort((second, first)))
+@pytest.mark.parametrize(("shift", "bits"), [(0, 3), (2, 4), (40, 1), (5, 10)])
+def test_digits_are_counted_by_shard(rng, guarded, shift, bits):
+    keys = guarded(rng.randint(1 << 50, size=300))
+    counts = guarded(np.zeros((3, 1 << bits), np.int64))
+    count_digits.block(1, 20, 290, keys, shift, counts)
+    digits = (keys >> shift) % (1 << bits)
+    assert_array_equal(counts[1], np.bincount(digits[20:290], minlength=1 << bits))
+    assert_array_equal(counts[[0, 2]], 0)
+
+
+@given(st.lists(st.integers(0, 63), max_size=60), st.integers(0, 4), st.integers(1, 3))
+def test_keys_are_placed_by_a_digit_and_keep_their_order_otherwise(given_keys, shift, bits):
+    keys = np.array(given_keys, np.int64)
+    digits = (keys >> shift) % (1 << bits)
+    ends = np.cumsum(np.bincount(digits, minlength=1 << bits))
+    places = np.concatenate([[0], ends[:-1]])[None]
+    placed = np.full(len(keys), -1)
+    place_digits.block(0, 0, len(keys), keys, shift, places, placed)
+    assert_array_equal(placed, keys[np.argsort(digits, kind="stable")])
+    assert_array_equal(places[0], ends)
 
 
 @given(
