@@ -4,6 +4,7 @@ import naive
 import numpy as np
 import pytest
 
+from fastmix import _numba
 from fastmix.engine.covariances import COVARIANCES
 from fastmix.engine.likelihood import Given, Likelihood
 from fastmix.engine.results import Frame
@@ -18,6 +19,13 @@ def covariance_type(request):
 @pytest.fixture
 def covariance(covariance_type):
     return COVARIANCES[covariance_type]
+
+
+@pytest.fixture
+def threaded(monkeypatch):
+    """As many threads as asked for, however little there is to do."""
+    monkeypatch.setattr(_numba, "DEFAULT_THREAD_WORK", 0)
+    monkeypatch.setattr(_numba, "THREAD_WORK", {})
 
 
 @pytest.fixture(scope="session")

@@ -255,11 +255,11 @@ def test_what_is_found_in_another_order_comes_back_to_the_rows_of_x(rng, n, pack
 
 
 @pytest.mark.compiled
+@pytest.mark.usefixtures("threaded")
 @pytest.mark.parametrize("n_threads", [1, 2, 3])
 def test_any_number_of_threads_puts_many_rows_in_order_and_back(
-    rng, dtype, n_threads, monkeypatch, assert_same_bits
+    rng, dtype, n_threads, assert_same_bits
 ):
-    monkeypatch.setattr("fastmix.engine.rows.threads", lambda n_threads, work: n_threads)
     n = 20_011
     X, weight = rng.normal(size=(n, 2)).astype(dtype), rng.uniform(size=n)
     rows, plain = (pack(X, framed(X), weight, n_threads) for _ in range(2))
@@ -302,9 +302,9 @@ def test_rows_with_equal_keys_keep_their_order(values):
 
 
 @pytest.mark.compiled
+@pytest.mark.usefixtures("threaded")
 @pytest.mark.parametrize("n_threads", [2, 3])
-def test_more_threads_find_the_same_order(rng, n_threads, monkeypatch):
-    monkeypatch.setattr("fastmix.engine.rows.threads", lambda n_threads, work: n_threads)
+def test_more_threads_find_the_same_order(rng, n_threads):
     keys = rng.randint(3000, size=10_007)
     got = order_of(numbered(keys.copy()), 2999, n_threads)
     assert_array_equal(got, np.argsort(keys, kind="stable"))

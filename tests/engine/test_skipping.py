@@ -5,7 +5,6 @@ import pytest
 from numpy.random import RandomState
 from numpy.testing import assert_allclose, assert_array_equal
 
-from fastmix import _numba
 from fastmix.engine import em, passes, skipping
 from fastmix.engine.collapse import ON_COLLAPSE
 from fastmix.engine.covariances import COVARIANCES, Shared
@@ -140,11 +139,10 @@ def test_many_rows_are_put_in_order_without_being_asked_to(patient, blobs, packe
 
 
 @pytest.mark.compiled
+@pytest.mark.usefixtures("threaded")
 def test_results_do_not_depend_on_the_number_of_threads(
-    monkeypatch, apart, covariance, dtype, sorted_rows, assert_same_bits
+    apart, covariance, dtype, sorted_rows, assert_same_bits
 ):
-    monkeypatch.setattr(_numba, "DEFAULT_THREAD_WORK", 0)
-    monkeypatch.setattr(_numba, "THREAD_WORK", {})
     runs = []
     for n_threads in (1, 3):
         rows = apart(dtype, weighted=True, n_threads=n_threads)

@@ -11,7 +11,15 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from fastmix._numba import kernel
 from fastmix.kernels.exact import grid
-from fastmix.kernels.lloyd import add_rows, assign, distances, label, sq_distances
+from fastmix.kernels.lloyd import (
+    add_rows,
+    assign,
+    differ,
+    own_distances,
+    own_distances_of,
+    squares,
+    weighted_sum,
+)
 from fastmix.kernels.simd_kmeans import nearest as nearest_in_registers
 from fastmix.kernels.tiles import tile_rows
 
@@ -36,25 +44,26 @@ def centers(rng, size, dtype):
 # --- one tile --------------------------------------------------------------------------------
 
 
-def test_sq_distances_are_exact_where_the_numbers_are(rows, centers, in_tiles, guarded):
+def test_own_distances_are_exact_where_the_numbers_are(rng, rows, centers, size, in_tiles, guarded):
     R = tile_rows(rows.dtype)
-    tiles = guarded(in_tiles(rows))
-    for c, center in enumerate(guarded(centers)):
-        got = guarded(np.full(R, np.nan, rows.dtype))
-        sq_distances(tiles[0], center, got)
-        first = rows[:R]
-        assert_array_equal(got[: len(first)], naive.sq_distances(first, centers)[:, c])
+    tiles, first = guarded(in_tiles(rows, GARBAGE)), rows[:R]
+    labels = guarded(rng.randint(size.k, size=len(first)).astype(np.int32))
+    got = guarded(np.full(R, np.nan, rows.dtype))
+    own_distances_of(tiles[0], labels, guarded(centers), got)
+    expected = naive.sq_distances(first, centers)[np.arange(len(first)), labels]
+    assert_array_equal(got[: len(first)], expected)
+    assert np.isnan(got[len(first) :]).all()
 
 
-def test_sq_distances_lose_few_bits_far_from_zero(rng, size, dtype, in_tiles):
-    X = (1000 + rng.normal(size=(size.n, size.d))).astype(dtype)
-    center = (1000 + rng.normal(size=size.d)).astype(dtype)
-    got = np.empty(tile_rows(dtype), dtype)
-    sq_distances(in_tiles(X)[0], center, got)
-    expected = naive.sq_distances(X[: len(got)], center[None])[:, 0]
+def test_own_distances_lose_few_bits_far_from_zero(rng, size, dtype, in_tiles):
+    X, centers = ((1000 + rng.normal(size=(m, size.d))).astype(dtype) for m in (size.n, size.k))
+    first = X[: tile_rows(dtype)]
+    labels, got = rng.randint(size.k, size=len(first)).astype(np.int32), np.empty(len(first), dtype)
+    own_distances_of(in_tiles(X)[0], labels, centers, got)
+    expected = naive.sq_distances(first, centers)[np.arange(len(first)), labels]
     # half an eps each for a difference (twice, squared), its square and d sums of positive terms
     rtol = (size.d + 3) / 2 * np.finfo(dtype).eps
-    assert_allclose(got[: len(X)], expected.astype(np.float64), rtol=rtol)
+    assert_allclose(got, expected.astype(np.float64), rtol=rtol)
 
 
 def test_nearest_takes_the_lowest_index_among_equals(rows, centers, in_tiles, guarded):
@@ -103,10 +112,10 @@ def test_assign_labels_every_row_and_takes_changes_along(
     old = rng.randint(-1, k, size=n).astype(np.int32)
     labels = guarded(in_lanes(old, tiles, padding=-7))
     sq_dist = guarded(np.full(lanes.size, np.nan, rows.dtype))
-    slots = np.zeros((3, k, d + 1)), np.zeros((3, k, d + 1)), np.zeros(3), np.zeros(3, np.int64)
-    high, low, objective, changed = (guarded(slot) for slot in slots)
+    slots = np.zeros((3, k, 2, d + 1)), np.zeros(3), np.zeros(3, np.int64)
+    changes, objective, changed = (guarded(slot) for slot in slots)
     given = tiles, n, lanes, guarded(centers), exact_grids(weight, rows)
-    assign.block(1, 0, len(tiles), *given, labels, sq_dist, high, low, objective, changed)
+    assign.block(1, 0, len(tiles), *given, labels, sq_dist, changes, objective, changed)
     expected, best, _ = naive.nearest(rows, centers)
     assert_array_equal(labels[:n], expected)
     assert_array_equal(labels[n:], -7)
@@ -114,11 +123,12 @@ def test_assign_labels_every_row_and_takes_changes_along(
     counts, sums = naive.cluster_totals(rows, weight, expected, k)
     held = old >= 0
     before = naive.cluster_totals(rows[held], weight[held], old[held], k)
-    assert_array_equal((high + low)[1, :, d], counts - before[0])
-    assert_array_equal((high + low)[1, :, :d], sums - before[1])
+    total = changes.sum(2)[1]
+    assert_array_equal(total[:, d], counts - before[0])
+    assert_array_equal(total[:, :d], sums - before[1])
     assert objective[1] == naive.inertia(rows, weight, expected, centers)
     assert changed[1] == np.count_nonzero(expected != old)
-    for got in (high, low, objective, changed):
+    for got in (changes, objective, changed):
         assert_array_equal(got[[0, 2]], 0)  # the slots of other shards
 
 
@@ -126,14 +136,13 @@ def test_assign_of_one_shard_leaves_the_other_tiles_alone(dtype, in_tiles):
     R = tile_rows(dtype)
     tiles, centers = in_tiles(np.ones((3 * R, 1), dtype)), np.ones((1, 1), dtype)
     labels, sq_dist = np.full(3 * R, -1, np.int32), np.full(3 * R, np.nan, dtype)
-    high, low, objective = np.zeros((1, 1, 2)), np.zeros((1, 1, 2)), np.zeros(1)
-    changed = np.zeros(1, np.int64)
+    changes, objective, changed = np.zeros((1, 1, 2, 2)), np.zeros(1), np.zeros(1, np.int64)
     weight = np.ones(3 * R)
     given = tiles, 3 * R, weight, centers, exact_grids(weight, np.ones((3 * R, 1)))
-    assign.block(0, 1, 2, *given, labels, sq_dist, high, low, objective, changed)
+    assign.block(0, 1, 2, *given, labels, sq_dist, changes, objective, changed)
     assert_array_equal(np.flatnonzero(labels == 0), np.arange(R, 2 * R))
     assert_array_equal(np.flatnonzero(sq_dist == 0), np.arange(R, 2 * R))
-    assert (high[0, 0, 1] + low[0, 0, 1], changed[0]) == (R, R)
+    assert (changes[0, 0, :, 1].sum(), changed[0]) == (R, R)
 
 
 def test_all_rows_are_added_to_the_sums_of_their_labels(
@@ -151,25 +160,49 @@ def test_all_rows_are_added_to_the_sums_of_their_labels(
     assert_array_equal(total[0], 0)
 
 
-def test_label_is_the_first_half_of_assign(rng, rows, centers, size, in_tiles, in_lanes, guarded):
-    n, _, _ = size
-    tiles, weight = guarded(in_tiles(rows, GARBAGE)), rng.randint(3, size=n) / 2.0
-    lanes = guarded(in_lanes(weight, tiles))
-    labels = guarded(np.full(lanes.size, -7, np.int32))
-    sq_dist, objective = guarded(np.full(lanes.size, np.nan, rows.dtype)), guarded(np.full(3, 5.0))
-    label.block(1, 0, len(tiles), tiles, lanes, guarded(centers), labels, sq_dist, objective)
-    expected, best, _ = naive.nearest(rows, centers)
-    assert_array_equal(labels[:n], expected)
-    assert_array_equal(sq_dist[:n], best)
-    assert_array_equal(objective, [5, 5 + naive.inertia(rows, weight, expected, centers), 5])
-
-
-def test_distances_are_roots(rows, centers, size, in_tiles, guarded):
+def test_own_distances_are_those_to_the_label(
+    rng, rows, centers, size, in_tiles, in_lanes, guarded
+):
+    n, _, k = size
+    labels, weight = rng.randint(k, size=n).astype(np.int32), rng.randint(3, size=n) / 2.0
     tiles = guarded(in_tiles(rows, GARBAGE))
-    dist = guarded(np.full((size.n, size.k), np.nan, rows.dtype))
-    distances.block(0, 0, len(tiles), tiles, guarded(centers), dist)
-    exact = naive.sq_distances(rows, centers).astype(rows.dtype)
-    assert_array_equal(dist, np.sqrt(exact))  # both are rounded correctly
+    lanes = guarded(in_lanes(weight, tiles))
+    sq_dist, objective = guarded(np.full(lanes.size, np.nan, rows.dtype)), guarded(np.full(3, 5.0))
+    given = tiles, n, lanes, guarded(centers), guarded(in_lanes(labels, tiles, padding=-7))
+    own_distances.block(1, 0, len(tiles), *given, sq_dist, objective)
+    assert_array_equal(sq_dist[:n], naive.sq_distances(rows, centers)[np.arange(n), labels])
+    assert_array_equal(objective, [5, 5 + naive.inertia(rows, weight, labels, centers), 5])
+
+
+def test_squares_are_weighted_sums_about_zero(rng, rows, size, in_tiles, in_lanes, guarded):
+    weight, tiles = rng.randint(3, size=size.n) / 2.0, guarded(in_tiles(rows))
+    total = guarded(np.full(3, 5.0))
+    squares.block(1, 0, len(tiles), tiles, guarded(in_lanes(weight, tiles)), total)
+    expected = naive.inertia(rows, weight, np.zeros(size.n, int), np.zeros((1, size.d)))
+    assert_array_equal(total, [5, 5 + expected, 5])
+
+
+def test_squares_of_one_shard_leave_the_other_tiles_out(dtype, in_tiles):
+    R, total = tile_rows(dtype), np.zeros(1)
+    squares.block(0, 1, 2, in_tiles(2 * np.ones((3 * R, 2), dtype)), np.full(3 * R, 0.5), total)
+    assert total == [0.5 * R * (4 + 4)]
+
+
+def test_squares_of_float32_are_taken_in_float64(in_tiles):
+    tiles, total = in_tiles(np.full((3, 1), 3e30, np.float32)), np.zeros(1)
+    squares.block(0, 0, 1, tiles, np.repeat([1.0, 0.0], [3, 61]), total)
+    assert total[0] == pytest.approx(2.7e61)
+
+
+def test_places_that_differ_are_counted(rng, guarded):
+    left, right = (guarded(rng.randint(2, size=40).astype(np.int32)) for _ in range(2))
+    for m in (0, 1, 31, 40):
+        assert differ(left, right, m) == np.count_nonzero(left[:m] != right[:m])
+
+
+def test_what_weighs_nothing_may_be_infinite(dtype):
+    values, weight = np.array([1.0, np.inf, 3.0], dtype), np.array([2.0, 0.0, 0.5])
+    assert weighted_sum(values, weight) == 3.5
 
 
 @pytest.mark.compiled
@@ -182,10 +215,10 @@ def test_three_threads_assign_the_same_bits_as_one(rng, in_tiles, in_lanes, asse
 
     def totals(n_threads):
         found = [np.full(weight.size, -1, np.int32), np.zeros(weight.size, np.float32)]
-        found += [np.zeros((7, k, d + 1)), np.zeros((7, k, d + 1)), np.zeros(7), np.zeros(7, int)]
+        found += [np.zeros((7, k, 2, d + 1)), np.zeros(7), np.zeros(7, int)]
         assign(n_threads, bounds, tiles, n, weight, centers, exact_grids(weight, X), *found)
         return found
 
     one = totals(1)
-    assert (one[2] + one[3])[..., d].sum() == pytest.approx(weight.sum())
+    assert one[2][..., d].sum() == pytest.approx(weight.sum())
     assert_same_bits(totals(3), one)
