@@ -9,10 +9,14 @@ import pytest
 
 HERE = Path(__file__).parent
 FILES = (
+    "test_simd_boxes.py",
     "test_simd_log_prob.py",
     "test_simd_moments.py",
     "test_simd_responsibilities.py",
+    "test_filtering.py",
+    "test_hamerly.py",
     "test_lloyd.py",
+    "test_predictions.py",
     "test_seeding.py",
 )
 
