@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from fastmix.engine.algorithms import ALGORITHMS, AUTO, SYNONYMS, choose, distances
-from fastmix.kernels.tiles import tile_rows
+from fastmix.engine.algorithms import ALGORITHMS, SYNONYMS, named
+from fastmix.engine.kmeans import means, run
 
 SHAPES = [(1, 1, 1), (4, 1, 3), (33, 2, 5), (64, 3, 1), (65, 5, 4), (200, 4, 2), (130, 9, 11)]
 
@@ -14,6 +14,11 @@ SHAPES = [(1, 1, 1), (4, 1, 3), (33, 2, 5), (64, 3, 1), (65, 5, 4), (200, 4, 2),
 @pytest.fixture(params=ALGORITHMS)
 def chosen(request):
     return ALGORITHMS[request.param]
+
+
+def order_of(rows, state):
+    """The numbers of the rows of X, in the order in which the algorithm holds them."""
+    return np.arange(rows.n) if state.order is None else state.order
 
 
 @pytest.mark.parametrize(("n", "d", "k"), SHAPES)
@@ -25,13 +30,17 @@ def test_a_pass_labels_every_row_and_adds_it_up(chosen, rng, packed, dtype, n, d
     rows = packed(X, weight)
     scale = 2.0**rows.weight_exponent
     state = chosen.start(rows, centers)
+    order = order_of(rows, state)
+    assert_array_equal(np.sort(order), np.arange(n))
+    assert_array_equal(rows.weight[:n] * scale, weight[order])
     last = np.full(n, -1)
     for _ in range(3):
         totals = chosen.assign(rows, centers, state)
         labels, sq_dist, _ = naive.nearest(X, centers)
         counts, sums = naive.cluster_totals(X, weight, labels, k)
-        assert_array_equal(state.labels[:n], labels)
-        assert_array_equal(chosen.inspect(rows, centers, state).sq_dist[:n], sq_dist)
+        assert_array_equal(state.labels[:n], labels[order])
+        inspected = chosen.inspect(rows, centers, state).sq_dist[:n]
+        assert_array_equal(inspected, sq_dist[order])
         assert_array_equal(totals.counts * scale, counts)
         assert_array_equal(totals.sums * scale, sums)
         assert totals.objective * scale == naive.inertia(X, weight, labels, centers)
@@ -42,25 +51,21 @@ def test_a_pass_labels_every_row_and_adds_it_up(chosen, rng, packed, dtype, n, d
         centers = moved
 
 
-def test_every_algorithm_gives_lloyds_bits(chosen, rng, packed, dtype, assert_same_bits):
-    X = rng.normal(size=(300, 3)).astype(dtype)
-    rows = packed(X, rng.uniform(size=300))
+def test_every_pass_gives_lloyds_bits(chosen, rng, packed, dtype, assert_same_bits):
+    X, weight = rng.normal(size=(300, 3)).astype(dtype), rng.uniform(size=300)
+    mine, his = packed(X, weight), packed(X, weight)
     lloyd, centers = ALGORITHMS["lloyd"], X[:7].copy()
-    states = chosen.start(rows, centers), lloyd.start(rows, centers)
-    for _ in range(4):
-        got, expected = (
-            each.assign(rows, centers, state)
-            for each, state in zip((chosen, lloyd), states, strict=True)
-        )
+    states = chosen.start(mine, centers), lloyd.start(his, centers)
+    order = order_of(mine, states[0])
+    for _ in range(12):
+        got = chosen.assign(mine, centers, states[0])
+        expected = lloyd.assign(his, centers, states[1])
         assert_same_bits(got._replace(objective=0.0), expected._replace(objective=0.0))
         assert got.objective == pytest.approx(expected.objective, rel=1e-6)
-        mine, his = (
-            each.inspect(rows, centers, state)
-            for each, state in zip((chosen, lloyd), states, strict=True)
-        )
-        assert_same_bits(mine.sq_dist[: rows.n], his.sq_dist[: rows.n])
-        assert_same_bits(states[0].labels[: rows.n], states[1].labels[: rows.n])
-        moved = (expected.sums / expected.counts[:, None]).astype(dtype)
+        inspected = chosen.inspect(mine, centers, states[0]).sq_dist[:300]
+        assert_same_bits(inspected, lloyd.inspect(his, centers, states[1]).sq_dist[:300][order])
+        assert_same_bits(states[0].labels[:300], states[1].labels[:300][order])
+        moved = means(expected, centers)
         shift = np.sqrt(((moved - centers).astype(np.float64) ** 2).sum(axis=1))
         chosen.move(states[0], moved, shift)
         lloyd.move(states[1], moved, shift)
@@ -72,54 +77,121 @@ def test_a_second_look_changes_nothing(chosen, rng, packed):
     rows, centers = packed(X), X[:3].copy()
     state = chosen.start(rows, centers)
     assert chosen.assign(rows, centers, state).changed == 100
-    chosen.move(state, centers, np.zeros(3))
-    assert chosen.assign(rows, centers, state).changed == 0
+    for _ in range(3):
+        chosen.move(state, centers, np.zeros(3))
+        assert chosen.assign(rows, centers, state).changed == 0
+
+
+# --- whole runs ------------------------------------------------------------------------------
+
+
+def cloud(random, n, d, k):
+    return random.normal(size=(n, d))
+
+
+def far_blobs(random, n, d, k):
+    return 10 * random.normal(size=(k, d))[random.randint(k, size=n)] + random.normal(size=(n, d))
+
+
+LARGE = {  # enough rows for `auto` to take filtering, the same, hamerly, and lloyd
+    "plane": (cloud, 25_000, 2, 20),
+    "blobs": (far_blobs, 25_000, 8, 20),
+    "many": (cloud, 20_000, 20, 70),
+    "cloud": (cloud, 22_000, 8, 10),
+}
+KINDS = {
+    "rows": lambda random, X: (X, None),
+    "weighted": lambda random, X: (X, random.uniform(size=len(X))),
+    "duplicates": lambda random, X: (np.round(2 * X), random.randint(4, size=len(X)) / 2.0),
+}
+
+
+def unequal(random, X):
+    """Weights of 2**-20 to 2**10."""
+    return X, 2.0 ** random.randint(-20, 11, len(X))
+
+
+@pytest.fixture(scope="module")
+def lloyds(packed):
+    """Lloyd's run of large data, made once, and what it started from."""
+    made = {}
+
+    def make(name, kind, dtype):
+        if (name, kind, dtype) not in made:
+            random = np.random.RandomState(0)
+            source, n, d, k = LARGE[name]
+            X, weight = kind(random, source(random, n, d, k))
+            X = X.astype(dtype)
+            start = X[random.choice(n, k, replace=False)].copy()
+            expected = run(packed(X, weight), start, ALGORITHMS["lloyd"], 12, 0.0)
+            made[name, kind, dtype] = X, weight, start, expected
+        return made[name, kind, dtype]
+
+    return make
+
+
+@pytest.mark.compiled
+@pytest.mark.usefixtures("threaded")
+@pytest.mark.parametrize("name", LARGE)
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_run_gives_lloyds_bits(chosen, lloyds, packed, dtype, name, kind, assert_same_bits):
+    X, weight, start, expected = lloyds(name, KINDS[kind], dtype)
+    runs = []
+    for n_threads in (1, 2, 3):
+        rows = packed(X, weight, n_threads)
+        runs.append(run(rows, start, chosen, 12, 0.0))
+        assert_same_bits(rows, packed(X, weight, n_threads))  # back in their places
+    for got in runs[1:]:
+        assert_same_bits(got, runs[0])
+    whole = [(each.centers, each.labels, each.n_iter, each.converged) for each in (got, expected)]
+    assert_same_bits(*whole)
+    assert got.history == pytest.approx(expected.history, rel=1e-6)
+    assert got.objective == pytest.approx(expected.objective, rel=1e-6)
+
+
+@pytest.mark.compiled
+@pytest.mark.parametrize("name", LARGE)
+def test_weights_too_unequal_for_exact_sums_give_lloyds_run(
+    chosen, lloyds, packed, assert_same_bits, name
+):
+    """Sums are then those of the rows in the order in which the algorithm holds them."""
+    X, weight, start, expected = lloyds(name, unequal, np.dtype(np.float64))
+    got = run(packed(X, weight), start, chosen, 12, 0.0)
+    assert_same_bits(got.labels, expected.labels)
+    assert (got.n_iter, got.converged) == (expected.n_iter, expected.converged)
+    # n roundings of sums of positive and negative terms; clusters weigh more than one row
+    assert_allclose(got.centers, expected.centers, rtol=0, atol=1e-12 * np.abs(X).max())
+    if got.sq_dist is not None:
+        assert_same_bits(got.centers, expected.centers)
+
+
+@pytest.mark.parametrize("seed", [*range(30), 3556, 5016, 5319, 6872])
+def test_small_runs_give_lloyds_bits(chosen, packed, seed, assert_same_bits):
+    """Few labels change for a while, and then, in some of these runs, many again."""
+    random = np.random.RandomState(seed)
+    n, d, k = random.randint(20, 400), random.randint(1, 4), random.randint(2, 12)
+    X = random.normal(size=(n, d)) if seed % 2 else random.exponential(size=(n, d)) ** 3
+    first = random.permutation(n) if seed % 3 else np.argsort(X[:, 0])
+    start = X[first[:k]].copy()
+    got, expected = (
+        run(packed(X), start, each, 300, 0.0) for each in (chosen, ALGORITHMS["lloyd"])
+    )
+    whole = [(each.centers, each.labels, each.n_iter, each.converged) for each in (got, expected)]
+    assert_same_bits(*whole)
+
+
+# --- names -----------------------------------------------------------------------------------
 
 
 def test_every_name_leads_to_an_algorithm():
     for name, algorithm in ALGORITHMS.items():
-        assert choose(name, 99, 8, 2) is algorithm
+        assert named(name) is algorithm
     for name, other in SYNONYMS.items():
         assert name not in ALGORITHMS
-        assert choose(name, 99, 8, 2) is ALGORITHMS[other]
-    assert {"lloyd", "hamerly", "elkan"} <= {*ALGORITHMS, *SYNONYMS}
-
-
-@pytest.mark.parametrize(
-    ("n", "k", "d", "expected"),
-    [
-        (9, 1, 1, "lloyd"),
-        (9999, 64, 15, "lloyd"),
-        (9999, 63, 16, "lloyd"),
-        (9999, 64, 16, "hamerly"),
-        (9999, 999, 99, "hamerly"),
-        (50_000, 100, 3, "filtering"),
-        (49_999, 100, 3, "lloyd"),
-        (50_000, 99, 3, "lloyd"),
-        (50_000, 100, 4, "lloyd"),
-    ],
-)
-def test_auto_takes_what_pays(n, k, d, expected):
-    assert choose(AUTO, n, k, d) is ALGORITHMS[expected]
+        assert named(name) is ALGORITHMS[other]
+    assert {"lloyd", "hamerly", "filtering", "elkan", "auto"} <= {*ALGORITHMS, *SYNONYMS}
 
 
 def test_an_unknown_name_is_an_error():
     with pytest.raises(KeyError):
-        choose("Lloyd", 99, 8, 2)
-
-
-@pytest.mark.parametrize(("n", "d", "k"), SHAPES)
-def test_distances_are_of_every_row_to_every_center(rng, packed, dtype, n, d, k):
-    X, centers = (rng.normal(size=(m, d)).astype(dtype) for m in (n, k))
-    got = distances(packed(X), centers)
-    assert got.shape == (n, k)
-    assert got.dtype == dtype
-    expected = np.sqrt(naive.sq_distances(X, centers)).astype(np.float64)
-    # half of the squared distance's (d + 3) / 2 eps, and the root's own half
-    assert_allclose(got, expected, rtol=(d + 5) / 4 * np.finfo(dtype).eps)
-
-
-def test_more_rows_than_a_tile_leave_no_lane_out(dtype, packed):
-    n = 3 * tile_rows(dtype) + 1
-    X = np.arange(n, dtype=dtype)[:, None]
-    assert_array_equal(distances(packed(X), np.zeros((1, 1), dtype)), X)
+        named("Lloyd")

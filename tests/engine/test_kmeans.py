@@ -14,7 +14,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from fastmix.engine.algorithms import ALGORITHMS
 from fastmix.engine.kmeans import means, refill, run, same_partition, to_inertia
 from fastmix.engine.results import Frame, Inspection, KMeansTotals
-from fastmix.engine.rows import pack
+from fastmix.engine.rows import arrange, pack
 
 EPS = np.finfo(np.float64).eps
 PAIRS = np.array([[0.0], [2.0], [10.0], [12.0]])  # centers 1 and 11, objective 4
@@ -84,6 +84,13 @@ def test_a_run_is_that_of_the_definition(algorithm, blobs, rng, packed, n, d, k,
     assert to_inertia(got.objective, rows) == pytest.approx(expected.inertia, rel=n * EPS * size)
 
 
+@pytest.mark.parametrize("weight", [None, [1.0, 2.0, 3.0, 1.0]])
+def test_rows_are_as_before_when_a_run_ends(algorithm, packed, weight, assert_same_bits):
+    rows, fresh = (packed(PAIRS[::-1].copy(), weight and np.array(weight)) for _ in range(2))
+    run(rows, PAIRS[:2], algorithm, 10, 0.0)
+    assert_same_bits(rows, fresh)
+
+
 def test_empty_clusters_are_filled_on_the_way(algorithm, packed):
     X = np.array([[0.0], [1.0], [10.0], [11.0], [50.0]])
     start = np.array([[0.0], [500.0], [600.0]])
@@ -93,6 +100,29 @@ def test_empty_clusters_are_filled_on_the_way(algorithm, packed):
     assert_allclose(got.centers, expected.centers, rtol=4 * EPS)
     assert got.n_iter == expected.n_iter
     assert len(set(got.labels)) == 3
+
+
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("max_iter", [1, 2, 50])
+def test_ties_for_an_empty_cluster_go_to_the_first_rows_of_x(
+    algorithm, packed, seed, max_iter, assert_same_bits
+):
+    """Far rows of several weights, all equally far from the only center that has rows."""
+    random = np.random.RandomState(seed)
+    far = 50 * np.array([[1, 0], [-1, 0], [0, 1], [0, -1], [1, 0], [0, 1]])
+    near = random.randint(-3, 4, (200, 2))
+    X = random.permutation(np.concatenate([near, far, far, far])).astype(np.float64)
+    weight = 1.0 + random.randint(3, size=len(X))
+    start = np.array([[0, 0], [900, 0], [0, 900], [900, 900], [-900, 0]], np.float64)
+    expected = naive.kmeans(X, start, weight, max_iter=max_iter, tol=0)
+    got = run(packed(X, weight), start, algorithm, max_iter, 0.0)
+    lloyd = run(packed(X, weight), start, ALGORITHMS["lloyd"], max_iter, 0.0)
+    assert_same_bits(
+        (got.centers, got.labels, got.n_iter), (lloyd.centers, lloyd.labels, lloyd.n_iter)
+    )
+    assert_array_equal(got.labels, expected.labels)
+    assert_allclose(got.centers, expected.centers, rtol=0, atol=len(X) * EPS * 50)
+    assert got.n_iter == expected.n_iter
 
 
 def test_labels_fit_the_centers_even_if_the_last_pass_filled_a_cluster(algorithm, packed):
@@ -142,7 +172,7 @@ def test_the_farthest_row_fills_an_empty_cluster_by_hand(packed):
     labels, centers = np.array([0, 0, 0, 0], np.int32), np.array([[6.0], [99.0]])
     X = np.array([[0.0], [2.0], [10.0], [12.5]])
     totals, sq_dist = totals_of(X, np.ones(4), labels, centers)
-    got, refilled = refill(packed(X), totals, lambda: labels, lambda: Inspection(sq_dist, None))
+    got, refilled = refill(packed(X), totals, labels, None, lambda: Inspection(sq_dist, None))
     assert refilled
     assert_array_equal(got.counts, [3, 1])
     assert_array_equal(got.sums, [[12], [12.5]])
@@ -151,7 +181,9 @@ def test_the_farthest_row_fills_an_empty_cluster_by_hand(packed):
 
 @pytest.mark.parametrize("seed", range(8))
 @pytest.mark.parametrize(("n", "k"), [(6, 3), (40, 5), (70, 11)])
-def test_refilling_is_that_of_the_definition(packed, dtype, seed, n, k):
+@pytest.mark.parametrize("arranged", [False, True])
+def test_refilling_is_that_of_the_definition(packed, dtype, seed, n, k, arranged):
+    """Whatever order the rows have been put in: among equally far ones those of X count."""
     random = np.random.RandomState(seed)
     X = random.randint(-9, 10, (n, 2)).astype(dtype)  # integers: exact, with ties for the farthest
     weight = random.randint(3, size=n).astype(np.float64)
@@ -164,20 +196,38 @@ def test_refilling_is_that_of_the_definition(packed, dtype, seed, n, k):
         counts=np.ldexp(totals.counts, -rows.weight_exponent),
         sums=np.ldexp(totals.sums, -rows.weight_exponent),
     )
-    got, refilled = refill(rows, scaled, lambda: labels, lambda: Inspection(sq_dist, None))
+    order = random.permutation(n)
+    if arranged:
+        arrange(rows, order)
+        labels_there, sq_dist = labels[order], sq_dist[order]
+    else:
+        labels_there, order = labels, None
+    got, refilled = refill(rows, scaled, labels_there, order, lambda: Inspection(sq_dist, None))
     counts, sums = naive.refill_empty(X, weight, labels, centers, totals.counts, totals.sums)
     assert refilled
     assert_array_equal(np.ldexp(got.counts, rows.weight_exponent), counts)
     assert_array_equal(np.ldexp(got.sums, rows.weight_exponent), sums)
 
 
+@pytest.mark.parametrize("weight", [[1, 1, 0, 0, 0], [1, 0, 0, 0, 0], [1, 1, 1, 0, 1]])
+def test_more_empty_clusters_than_rows_of_weight_stay_empty(packed, weight):
+    X, weight = np.array([[1.0], [4.0], [5.0], [6.0], [7.0]]), np.array(weight, float)
+    labels, centers = np.zeros(5, np.int32), np.array([[0.0], [90], [91], [92], [93], [94]])
+    totals, sq_dist = totals_of(X, weight, labels, centers)
+    rows = packed(X, weight)
+    assert rows.weight_exponent == 0
+    got, refilled = refill(rows, totals, labels, None, lambda: Inspection(sq_dist, None))
+    counts, sums = naive.refill_empty(X, weight, labels, centers, totals.counts, totals.sums)
+    assert refilled
+    assert_array_equal(got.counts, counts)
+    assert_array_equal(got.sums, sums)
+
+
 def test_nothing_is_refilled_where_nothing_is_empty_or_nothing_to_gain(packed):
     X, labels = np.array([[1.0], [1.0], [4.0]]), np.array([0, 0, 1], np.int32)
     for centers in (np.array([[0.0], [4.0]]), np.array([[1.0], [4.0], [9.0]])):
         totals, sq_dist = totals_of(X, np.ones(3), labels, centers)
-        got, refilled = refill(
-            packed(X), totals, lambda: labels, partial(Inspection, sq_dist, None)
-        )
+        got, refilled = refill(packed(X), totals, labels, None, partial(Inspection, sq_dist, None))
         assert not refilled
         assert got is totals
 
@@ -191,7 +241,7 @@ def test_a_donor_that_gives_all_its_rows_away_weighs_nothing(packed):
     rows = packed(X, weight)
     scale = 2.0**-rows.weight_exponent
     totals = totals._replace(counts=totals.counts * scale, sums=totals.sums * scale)
-    got, _ = refill(rows, totals, lambda: labels, lambda: Inspection(sq_dist, None))
+    got, _ = refill(rows, totals, labels, None, lambda: Inspection(sq_dist, None))
     assert_array_equal(got.counts, scale * np.array([0, 0.5, 0.1, 0.2]))
 
 

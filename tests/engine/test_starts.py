@@ -7,6 +7,7 @@ from numpy.random import RandomState
 from numpy.testing import assert_allclose, assert_array_equal
 
 from fastmix.engine import shares, starts
+from fastmix.engine.algorithms import ALGORITHMS
 from fastmix.engine.likelihood import Given, Likelihood, log_const
 from fastmix.engine.results import Frame
 from fastmix.engine.rows import pack, take
@@ -263,12 +264,13 @@ def test_a_start_without_volume_has_collapsed_unless_precisions_are_given(
     assert_array_equal(got.means, 0)
 
 
-def test_whitened_rows_may_be_put_in_another_order(rng, monkeypatch, packed, covariance):
+def test_whitened_rows_suit_every_algorithm(rng, monkeypatch, packed, covariance):
     """They are no rows of X, and of fewer features where one is constant: nobody may read X for them."""
     X = np.column_stack([rng.normal(size=(400, 2)) * [1.0, 9.0], np.ones(400)])
     rows = packed(X)
     expected = STARTS["kmeans-whitened"](rows, 3, covariance, RandomState(0))
-    monkeypatch.setattr(starts, "AUTO", "filtering")
-    got = STARTS["kmeans-whitened"](rows, 3, covariance, RandomState(0))
-    assert_array_equal(got.counts, expected.counts)
-    assert_array_equal(got.sums, expected.sums)
+    for algorithm in ALGORITHMS:
+        monkeypatch.setattr(starts, "ALGORITHM", algorithm)
+        got = STARTS["kmeans-whitened"](rows, 3, covariance, RandomState(0))
+        assert_array_equal(got.counts, expected.counts)
+        assert_array_equal(got.sums, expected.sums)

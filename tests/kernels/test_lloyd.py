@@ -66,6 +66,18 @@ def test_own_distances_lose_few_bits_far_from_zero(rng, size, dtype, in_tiles):
     assert_allclose(got, expected.astype(np.float64), rtol=rtol)
 
 
+def test_own_distances_are_those_that_nearest_finds_bit_for_bit(
+    rng, size, dtype, in_tiles, assert_same_bits
+):
+    """The farthest rows, which fill empty clusters, are the same whoever has measured them."""
+    X, centers = (rng.normal(size=(m, size.d)).astype(dtype) for m in (size.n, size.k))
+    tile, R = in_tiles(X)[0], tile_rows(dtype)
+    labels, best, own = np.empty(R, np.int32), np.empty(R, dtype), np.empty(R, dtype)
+    nearest(tile, centers, labels, best)
+    own_distances_of(tile, labels, centers, own)
+    assert_same_bits(own, best)
+
+
 def test_nearest_takes_the_lowest_index_among_equals(rows, centers, in_tiles, guarded):
     R = tile_rows(rows.dtype)
     tiles = guarded(in_tiles(rows))
