@@ -15,7 +15,7 @@ n_iter_, bit for bit.
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from fastmix.engine import auto, filtering, hamerly, lloyd
+from fastmix.engine import auto, filtering, hamerly, lloyd, quantized
 from fastmix.engine.results import AnyRows, Array, Floats, Inspection, KMeansTotals
 
 
@@ -32,6 +32,7 @@ ALGORITHMS = {
     "lloyd": Algorithm(lloyd.start, lloyd.assign, lloyd.move, lloyd.inspect),
     "hamerly": Algorithm(hamerly.start, hamerly.assign, hamerly.move, hamerly.inspect),
     "filtering": Algorithm(filtering.start, filtering.assign, filtering.move, filtering.inspect),
+    "quantized": Algorithm(quantized.start, quantized.assign, quantized.move, quantized.inspect),
     "auto": Algorithm(auto.start, auto.assign, auto.move, auto.inspect),
 }
 # Elkan's algorithm gives the result of Lloyd's, by scikit-learn's contract; its (n, k) bounds cost more

@@ -1,0 +1,296 @@
+"""Nearest centers by bytes: most centers are ruled out by products of rounded rows and centers.
+
+A row x is about s q with q a vector of bytes, and so is a center; then c^2 - 2 x c, which tells centers
+apart as squared distances do, is off by no more than
+
+    2 (|s q| |c - its bytes| + |x - s q| |c|)
+
+(Cauchy and Schwarz). Centers that are farther by twice that, and by what rounding may add, cannot be
+nearest. Rows with a few centers left are measured against these, in any order of additions; where even
+that does not tell, and where many are left, in Lloyd's order. So labels are Lloyd's to the last one.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from fastmix._numba import kernel, parallel_kernel
+from fastmix.kernels.exact import exchange, relabel
+from fastmix.kernels.hamerly import gather, sq_distance
+from fastmix.kernels.simd_bytes import ROWS, TOGETHER, ZERO, at_most, bounds, lowest_bit
+from fastmix.kernels.simd_kmeans import nearest
+
+MOST_BYTE = 127
+MOST_LEFT = 12  # centers of a row that are measured one by one
+ROUNDING = 2.0**-18  # more than float32 arithmetic loses of the terms of c^2 - 2 x c
+
+
+class Bytes(NamedTuple):
+    """Rows as bytes, and what is lost."""
+
+    tiles: np.ndarray  # (n_tiles, d / 4, 64, 4) uint8
+    unit: np.ndarray  # (n_tiles * 64,) float32, s
+    length: np.ndarray  # (n_tiles * 64,) float32, at least |s q|
+    lost: np.ndarray  # (n_tiles * 64,) float32, at least |x - s q|
+
+
+@parallel_kernel
+def round_rows(
+    shard,
+    start,
+    stop,  # in   tiles of bytes of this shard
+    tiles,  # in   (n_tiles, d, R), zero where padded
+    rounded,  # out  tiles of Bytes
+    unit,  # out
+    length,  # out
+    lost,  # out
+):
+    """Round rows to bytes, each in a unit of its own."""
+    d, R = tiles.shape[1], tiles.shape[2]
+    inverse, own, away, row = np.empty((3, R)), np.empty(R), np.empty(R), np.empty(R, np.uint8)
+    for t in range(start, stop):
+        rounded[t] = ZERO
+        for part in range(ROWS // R):
+            first, which = t * ROWS + part * R, t * (ROWS // R) + part
+            its_unit = unit[first : first + R]
+            for r in range(R):
+                its_unit[r] = own[r] = away[r] = 0.0
+            if which < len(tiles):
+                units_of(tiles[which], its_unit, inverse)
+                for j in range(d):
+                    round_feature(tiles[which, j], inverse, own, away, row)
+                    group, byte = np.uint64(j // TOGETHER), np.uint64(j % TOGETHER)
+                    for r in range(R):
+                        rounded[t, group, np.uint64(part * R + r), byte] = row[r]
+            for r in range(R):
+                length[first + r] = np.sqrt(own[r]) * (1.0 + ROUNDING)
+            for r in range(R):
+                lost[first + r] = np.sqrt(away[r]) * (1.0 + ROUNDING)
+
+
+@kernel
+def units_of(
+    tile,  # in   (d, R)
+    unit,  # out  (R,) float32, at first 0
+    inverse,  # out  (3, R) float64, 1 / unit or 0, the unit, and scratch
+):
+    """Units in which the values of every row are -127 to 127."""
+    most = inverse[2]
+    most[:] = 0.0
+    for j in range(tile.shape[0]):
+        values = tile[j]
+        for r in range(most.size):
+            x = abs(np.float64(values[r]))
+            most[r] = x if x > most[r] else most[r]
+    for r in range(most.size):
+        unit[r] = most[r] / MOST_BYTE
+    for r in range(most.size):
+        inverse[1, r] = unit[r]
+    for r in range(most.size):
+        inverse[0, r] = 1.0 / inverse[1, r] if inverse[1, r] > 0.0 else 0.0
+
+
+@kernel
+def round_feature(
+    values,  # in      (R,)
+    inverse,  # in      (3, R) float64, as `units_of` has it
+    own,  # in/out  (R,) float64, squares of what is held
+    away,  # in/out  (R,) float64, squares of what is lost
+    row,  # out     (R,) uint8
+):
+    """Round one feature of a tile."""
+    held, most = inverse[2], np.float64(MOST_BYTE)
+    for r in range(row.size):
+        q = np.rint(np.float64(values[r]) * inverse[0, r])
+        held[r] = q if abs(q) <= most else (most if q > 0.0 else -most)
+    for r in range(row.size):
+        row[r] = np.uint8(np.int32(held[r]) + ZERO)
+    for r in range(row.size):
+        held[r] *= inverse[1, r]
+    for r in range(row.size):
+        own[r] += held[r] * held[r]
+    for r in range(row.size):
+        gap = np.float64(values[r]) - held[r]
+        away[r] += gap * gap
+
+
+class Points(NamedTuple):
+    """Centers as bytes, each in a unit of its own."""
+
+    bytes: np.ndarray  # (k, d) int8, d filled up to fours with 0
+    begin: np.ndarray  # (k,) int32, what takes the shift of the rows' bytes away
+    squares: np.ndarray  # (k,) float32, |c|^2
+    unit: np.ndarray  # (k,) float32, s
+    lost: np.ndarray  # (k,) float32, at least |c - s q|
+    length: np.ndarray  # (k,) float32, at least |c|
+
+
+@parallel_kernel
+def assign(
+    shard,
+    start,
+    stop,  # in      tiles of bytes of this shard
+    tiles,  # in      (n_tiles, d, R)
+    X,  # in      (n, d) the same rows, before (x - origin) * scale
+    origin,  # in      (d,) of the frame
+    scale,  # in      of the frame
+    weight,  # in      (n_tiles * R,) float64, zero where padded
+    centers,  # in      (k, d)
+    grids,  # in      (2, 2) float64, of exact.py
+    eps,  # in      relative error of a squared distance
+    bytes_of_rows,  # in      (n_tiles, d / 4, 64, 4) uint8, of Bytes
+    unit_of_rows,  # in      (n_tiles * 64,) float32
+    length,  # in      (n_tiles * 64,) float32
+    lost,  # in      (n_tiles * 64,) float32
+    bytes_of_points,  # in      (k, d) int8, of Points
+    begin,  # in      (k,) int32
+    squares,  # in      (k,) float32
+    unit_of_points,  # in      (k,) float32
+    lost_of_points,  # in      (k,) float32
+    length_of_points,  # in      (k,) float32
+    most,  # in      float, the greatest of these
+    labels,  # in/out  (n_tiles * R,) int32
+    changes,  # in/out  (n_shards, k, 2, d + 1) float64, what the sums of exact.py change by
+    changed,  # in/out  (n_shards,) int64, rows that changed label
+    measured,  # in/out  (n_shards,) int64, distances that were measured
+):
+    """Label every row; one that changes cluster takes its part of the sums along."""
+    (n, d), k, R = X.shape, len(centers), tiles.shape[2]
+    rows = Bytes(bytes_of_rows, unit_of_rows, length, lost)
+    points = Points(
+        bytes_of_points, begin, squares, unit_of_points, lost_of_points, length_of_points
+    )
+    found, least = np.empty((k, ROWS), np.float32), np.empty(ROWS, np.float32)
+    factors, limit = np.empty((3, ROWS), np.float32), np.empty(ROWS, np.float32)
+    masks, left = np.empty(k, np.uint64), np.empty((ROWS, MOST_LEFT), np.int32)
+    size, new, waiting = (
+        np.empty(ROWS, np.int64),
+        np.empty(ROWS, np.int32),
+        np.empty(R + ROWS, np.int64),
+    )
+    panel, its, best = np.zeros((d, R), X.dtype), np.empty(R, np.int32), np.empty(R, X.dtype)
+    some = 0
+    for t in range(start, stop):
+        first = t * ROWS
+        valid = min(ROWS, n - first)
+        prepare(rows, first, factors)
+        bounds(
+            rows.tiles[t],
+            points.bytes,
+            points.begin,
+            points.squares,
+            points.unit,
+            points.lost,
+            points.length,
+            factors[0],
+            factors[1],
+            factors[2],
+            found,
+            least,
+        )
+        widen(rows, first, most, eps, least, limit)
+        at_most(found, limit, masks)
+        list_bits(masks, left, size)
+        for r in range(valid):
+            row = np.uint64(first + r)
+            new[r], sure = left[r, 0], size[r] == 1
+            if 1 < size[r] <= MOST_LEFT:
+                measured[shard] += size[r]
+                names = left[r, : size[r]]
+                new[r], sure = nearest_of(X[row], origin, scale, centers, names, eps)
+            if not sure:
+                new[r] = labels[row]  # for now
+                waiting[some] = first + r
+                some += 1
+        for before in range(0, valid, R):
+            after = min(before + R, valid)
+            tile, here = tiles[(first + before) // R], labels[first + before : first + after]
+            share = weight[first + before : first + after]
+            changed[shard] += relabel(tile, share, new[before:after], here, grids, changes[shard])
+        while some >= R or (some > 0 and t == stop - 1):
+            m = min(some, R)
+            some -= m
+            doubts = waiting[some : some + m]
+            gather(X, origin, scale, doubts, panel)
+            nearest(panel, centers, its, best)
+            measured[shard] += k * m
+            for r in range(m):
+                i = np.uint64(doubts[r])
+                if its[r] != labels[i]:
+                    exchange(panel, r, weight[i], labels[i], its[r], grids, changes[shard])
+                    labels[i] = its[r]
+                    changed[shard] += 1
+
+
+@kernel
+def prepare(
+    rows,  # in   Bytes
+    first,  # in   row
+    factors,  # out  (3, 64) float32, -2 s, 2 |s q| and 2 |x - s q|
+):
+    """What the rows' bytes are multiplied by, and what they are off by."""
+    unit, length = rows.unit[first : first + ROWS], rows.length[first : first + ROWS]
+    lost, two = rows.lost[first : first + ROWS], np.float32(2.0)
+    for r in range(ROWS):
+        factors[0, r] = -two * unit[r]
+    for r in range(ROWS):
+        factors[1, r] = two * length[r]
+    for r in range(ROWS):
+        factors[2, r] = two * lost[r]
+
+
+@kernel
+def widen(
+    rows,  # in   Bytes
+    first,  # in   row
+    most,  # in   at least the greatest |c|
+    eps,  # in   relative error of a squared distance
+    least,  # in   (64,) float32
+    limit,  # out  (64,) float32, what no nearest center is above
+):
+    """Add what rounding may do to the values, and to the distances of Lloyd's algorithm."""
+    length, lost = rows.length[first : first + ROWS], rows.lost[first : first + ROWS]
+    room = np.float32(ROUNDING + 8.0 * eps)
+    for r in range(ROWS):
+        reach = length[r] + lost[r] + np.float32(most)
+        limit[r] = least[r] + room * reach * reach
+
+
+@kernel
+def list_bits(
+    masks,  # in   (k,) uint64
+    left,  # out  (64, m) int32, for every bit the masks that have it, ascending, as many as there is room for
+    size,  # out  (64,) int64, how many masks have it
+):
+    """Turn masks into lists."""
+    for r in range(ROWS):
+        size[r] = 0
+    room = left.shape[1]
+    for c in range(masks.size):
+        mask = masks[c]
+        while mask:
+            r = lowest_bit(mask)
+            mask &= mask - np.uint64(1)
+            if size[r] < room:
+                left[r, np.uint64(size[r])] = c
+            size[r] += 1
+
+
+@kernel
+def nearest_of(
+    x,  # in   (d,)
+    origin,  # in   (d,) of the frame
+    scale,  # in   of the frame
+    centers,  # in   (k, d)
+    names,  # in   (m,) int32
+    eps,  # in   relative error of a squared distance
+):
+    """The nearest of some centers, and whether rounding leaves no doubt of it."""
+    best, second, label = np.inf, np.inf, names[0]
+    for m in range(names.size):
+        sq = sq_distance(x, origin, scale, centers[np.uint64(names[m])])
+        if sq < best:
+            best, second, label = sq, best, names[m]
+        else:
+            second = sq if sq < second else second
+    return label, best * (1.0 + 4.0 * eps) < second * (1.0 - 4.0 * eps)
