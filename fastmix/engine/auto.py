@@ -9,13 +9,17 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from fastmix.engine import filtering, hamerly, lloyd
+from fastmix.engine import filtering, hamerly, lloyd, quantized
 from fastmix.engine.results import Array, Floats, Indices, Inspection, KMeansTotals, Rows
+from fastmix.kernels.simd_bytes import FAST
 
 # Boxes pay where they are small for the distances between centers, and centers are not few.
 ALWAYS_FEATURES, MOST_FEATURES = 3, 16  # up to which boxes are small, and may be
 FEWEST_CENTERS, ROWS_A_CENTER, FEWEST_ROWS = 8, 100, 20_000
 WORTH = 0.5  # share of the distances, below which boxes pay
+# Bytes pay where many distances of many features are asked for, most in float64.
+PAYING_VALUES = {np.dtype(np.float64): 1_600, np.dtype(np.float32): 8_000}  # k d
+FEWEST_FEATURES = 16
 # Bounds pay where a row's distances cost much more than looking after its bounds.
 PAYING_FEATURES, PAYING_CENTERS = 8, 64
 
@@ -45,7 +49,11 @@ def start(rows: Rows, centers: Array) -> AutoState:
         order = filtering.order_of_rows(rows)
         if d <= ALWAYS_FEATURES or filtering.share(rows, centers, order) < WORTH:
             return AutoState(filtering, filtering.start(rows, centers, order))
-    chosen = hamerly if k >= PAYING_CENTERS and d >= PAYING_FEATURES else lloyd
+    chosen = lloyd
+    if FAST and d >= FEWEST_FEATURES and k * d >= PAYING_VALUES[rows.tiles.dtype]:
+        chosen = quantized
+    elif k >= PAYING_CENTERS and d >= PAYING_FEATURES:
+        chosen = hamerly
     return AutoState(chosen, chosen.start(rows, centers))
 
 
