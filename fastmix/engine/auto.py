@@ -49,7 +49,7 @@ def start(rows: Rows, centers: Array) -> AutoState:
         order = filtering.order_of_rows(rows)
         if d <= ALWAYS_FEATURES or filtering.share(rows, centers, order) < WORTH:
             return AutoState(filtering, filtering.start(rows, centers, order))
-    chosen = lloyd
+    chosen: ModuleType = lloyd
     if FAST and d >= FEWEST_FEATURES and k * d >= PAYING_VALUES[rows.tiles.dtype]:
         chosen = quantized
     elif k >= PAYING_CENTERS and d >= PAYING_FEATURES:
