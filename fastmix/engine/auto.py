@@ -15,7 +15,7 @@ from fastmix.kernels.simd_bytes import FAST
 
 # Boxes pay where they are small for the distances between centers, and centers are not few.
 ALWAYS_FEATURES, MOST_FEATURES = 3, 16  # up to which boxes are small, and may be
-FEWEST_CENTERS, ROWS_A_CENTER, FEWEST_ROWS = 8, 100, 20_000
+FEWEST_CENTERS, FEWEST_VALUES, ROWS_A_CENTER, FEWEST_ROWS = 8, 128, 100, 20_000
 WORTH = 0.5  # share of the distances, below which boxes pay
 # Bytes pay where many distances of many features are asked for, most in float64.
 PAYING_VALUES = {np.dtype(np.float64): 1_600, np.dtype(np.float32): 8_000}  # k d
@@ -45,7 +45,8 @@ class AutoState(NamedTuple):
 def start(rows: Rows, centers: Array) -> AutoState:
     """Choose."""
     (k, d), n = centers.shape, rows.n
-    if d <= MOST_FEATURES and k >= FEWEST_CENTERS and n >= max(FEWEST_ROWS, ROWS_A_CENTER * k):
+    many = n >= max(FEWEST_ROWS, ROWS_A_CENTER * k) and k >= FEWEST_CENTERS
+    if many and (d <= ALWAYS_FEATURES or (d <= MOST_FEATURES and k * d >= FEWEST_VALUES)):
         order = filtering.order_of_rows(rows)
         if d <= ALWAYS_FEATURES or filtering.share(rows, centers, order) < WORTH:
             return AutoState(filtering, filtering.start(rows, centers, order))

@@ -1,7 +1,7 @@
 """Lloyd's algorithm on bytes: an eighth of the numbers' size rules out most centers, exactly.
 
 It pays for many features, where nothing else does: its work does not depend on how the rows lie.
-Memory: a byte a value and 16 bytes a row.
+Memory: a byte a value and 20 bytes a row.
 """
 
 from typing import NamedTuple
@@ -33,20 +33,27 @@ class QuantizedState(NamedTuple):
 
 def start(rows: Rows, centers: Array) -> QuantizedState:
     """Round the rows."""
-    d, n_tiles = centers.shape[1], -(-rows.n // ROWS)
-    tiles = np.empty((n_tiles, -(-d // TOGETHER), ROWS, TOGETHER), np.uint8)
-    held = Bytes(tiles, *np.empty((3, n_tiles * ROWS), np.float32))
-    n_threads = threads(rows.n_threads, rows_work(rows, 8))
-    kernels.round_rows(n_threads, shard_bounds(n_tiles), rows.tiles, *held)
+    n_tiles = -(-rows.n // ROWS)
     nobody = np.full(rows.weight.size, -1, np.int32)
-    return QuantizedState(nobody, held, squares_of(rows), [], no_sums(rows, centers, n_tiles))
+    sums = no_sums(rows, centers, n_tiles)
+    return QuantizedState(nobody, rounded_rows(rows), squares_of(rows), [], sums)
+
+
+def rounded_rows(rows: Rows) -> Bytes:
+    """Rows as bytes."""
+    d, n_tiles = rows.tiles.shape[1], -(-rows.n // ROWS)
+    tiles = np.empty((n_tiles, -(-d // TOGETHER), ROWS, TOGETHER), np.uint8)
+    found = Bytes(tiles, *np.empty((4, n_tiles * ROWS), np.float32))
+    n_threads = threads(rows.n_threads, rows_work(rows, 8))
+    kernels.round_rows(n_threads, shard_bounds(n_tiles), rows.tiles, *found)
+    return found
 
 
 def assign(rows: Rows, centers: Array, state: QuantizedState) -> KMeansTotals:
     """Measure the rows for which bytes leave several centers."""
     (k, d), sums = centers.shape, state.sums
     changed, measured = np.zeros((2, len(sums.changes)), np.int64)
-    points = rounded(centers)
+    points = rounded_points(centers)
     kernels.assign(
         threads(rows.n_threads, rows_work(rows, k)),
         sums.bounds,
@@ -71,7 +78,7 @@ def assign(rows: Rows, centers: Array, state: QuantizedState) -> KMeansTotals:
     return totals._replace(objective=objective_of(totals, centers, state.squares))
 
 
-def rounded(centers: Array) -> Points:
+def rounded_points(centers: Array) -> Points:
     """Centers (k, d) as bytes."""
     k, d = centers.shape
     wide, up = centers.astype(np.float64), 1.0 + kernels.ROUNDING

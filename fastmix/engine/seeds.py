@@ -11,26 +11,24 @@ import numpy as np
 from numpy.random import RandomState
 
 from fastmix._numba import threads
+from fastmix.engine.quantized import rounded_points, rounded_rows
 from fastmix.engine.results import AnyRows, Array, Floats, Rows
-from fastmix.engine.rows import rows_work, take
+from fastmix.engine.rows import rows_work, take, writeable
 from fastmix.kernels import seeding
+from fastmix.kernels.quantized import Points
 from fastmix.kernels.shards import shard_bounds
+from fastmix.kernels.simd_bytes import FAST, ROWS
+
+FEWEST_FEATURES = 24  # from which on bytes pay
 
 
-class TileSeeding:
-    """Squared distances of packed rows to their nearest seed."""
+class Drawing:
+    """Draws rows by chance from weighted squared distances to the nearest seed, block by block."""
 
-    def __init__(self, rows: Rows) -> None:
-        self.rows, self.bounds = rows, shard_bounds(len(rows.tiles))
-        self.closest = np.full(rows.weight.size, np.inf, rows.tiles.dtype)
-        self.tile_potential = np.empty(len(rows.tiles))
-
-    def add(self, row: int) -> None:
-        """One more seed."""
-        rows, seed = self.rows, take(self.rows, np.array([row]))[0]
-        n_threads = threads(rows.n_threads, rows_work(rows, 3))
-        given = rows.tiles, rows.weight, seed
-        seeding.add_seed(n_threads, self.bounds, *given, self.closest, self.tile_potential)
+    rows: Rows
+    closest: Array  # (>= n,)
+    tile_potential: Floats  # (n_blocks,) sums over blocks of `width` rows
+    width: int
 
     def draw(self, shares: Floats) -> Array:
         """The first rows whose running sums of weight * closest reach these shares of the total."""
@@ -39,12 +37,28 @@ class TileSeeding:
 
     def _draw(self, cumulative: Floats, u: float) -> int:
         """First its tile, then its lane."""
-        rows, R = self.rows, self.rows.tiles.shape[2]
+        rows, R = self.rows, self.width
         tile = min(int(np.searchsorted(cumulative, u)), len(cumulative) - 1)
         before = cumulative[tile - 1] if tile else 0.0
-        lanes = slice(tile * R, (tile + 1) * R)
+        lanes = slice(tile * R, min((tile + 1) * R, rows.n))
         running = before + np.cumsum(rows.weight[lanes] * self.closest[lanes])
         return allowed(rows, min(tile * R + int(np.searchsorted(running, u)), rows.n - 1))
+
+
+class TileSeeding(Drawing):
+    """Squared distances of packed rows to their nearest seed."""
+
+    def __init__(self, rows: Rows) -> None:
+        self.rows, self.bounds = rows, shard_bounds(len(rows.tiles))
+        self.closest = np.full(rows.weight.size, np.inf, rows.tiles.dtype)
+        self.tile_potential, self.width = np.empty(len(rows.tiles)), rows.tiles.shape[2]
+
+    def add(self, row: int) -> None:
+        """One more seed."""
+        rows, seed = self.rows, take(self.rows, np.array([row]))[0]
+        n_threads = threads(rows.n_threads, rows_work(rows, 3))
+        given = rows.tiles, rows.weight, seed
+        seeding.add_seed(n_threads, self.bounds, *given, self.closest, self.tile_potential)
 
     def potentials(self, candidates: Array) -> Floats:
         """What would be left of the total with each candidate as one more seed, (len(candidates),)."""
@@ -61,10 +75,69 @@ class TileSeeding:
         return left.sum(0)
 
 
+class ByteSeeding(Drawing):
+    """The same with bytes: only rows that a seed comes closer to are measured, and a few more.
+
+    Memory: a byte a value, and 28 bytes a row.
+    """
+
+    def __init__(self, rows: Rows) -> None:
+        self.rows, self.width = rows, ROWS
+        self.bytes = rounded_rows(rows)
+        n_tiles = len(self.bytes.tiles)
+        self.bounds = shard_bounds(n_tiles)
+        self.closest = np.zeros(n_tiles * ROWS)
+        self.closest[: rows.n] = np.inf
+        self.tile_potential = np.zeros(n_tiles)
+        self._ask(np.array([0]))
+
+    def add(self, row: int) -> None:
+        """One more seed."""
+        numbers, seeds, points = self._asked
+        at = np.flatnonzero(numbers == row)[:1]
+        if not len(at):
+            self._ask(np.array([row]))
+            numbers, seeds, points = self._asked
+            at = np.array([0])
+        self._gain(seeds[at], Points(*(each[at] for each in points)), accept=True)
+
+    def potentials(self, candidates: Array) -> Floats:
+        """What would be left of the total with each candidate as one more seed, (len(candidates),)."""
+        self._ask(candidates)
+        return self.tile_potential.sum() - self._gain(*self._asked[1:], accept=False)
+
+    def _ask(self, numbers: Array) -> None:
+        """Look up rows that may become seeds."""
+        seeds = take(self.rows, numbers)
+        self._asked = numbers, seeds, rounded_points(seeds)
+
+    def _gain(self, seeds: Array, points: Points, accept: bool) -> Floats:
+        rows = self.rows
+        gains = np.zeros((len(self.bounds) - 1, len(seeds)))
+        seeding.gain(
+            threads(rows.n_threads, rows_work(rows, len(seeds))),
+            self.bounds,
+            writeable(rows.X),
+            rows.frame.origin,
+            rows.scale,
+            rows.weight,
+            seeds,
+            *self.bytes,
+            *points,
+            float(points.length.max()),
+            accept,
+            self.closest,
+            self.tile_potential,
+            gains,
+        )
+        return gains.sum(0)
+
+
 @singledispatch
 def begin(rows: AnyRows) -> Any:
     """No seeds yet."""
-    return TileSeeding(rows)
+    pays = FAST and rows.tiles.shape[1] >= FEWEST_FEATURES and len(rows.X) == rows.n
+    return ByteSeeding(rows) if pays else TileSeeding(rows)
 
 
 def plusplus(rows: AnyRows, k: int, random: RandomState, n_trials: int | None = None) -> Array:

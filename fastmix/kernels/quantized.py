@@ -30,6 +30,7 @@ class Bytes(NamedTuple):
 
     tiles: np.ndarray  # (n_tiles, d / 4, 64, 4) uint8
     unit: np.ndarray  # (n_tiles * 64,) float32, s
+    square: np.ndarray  # (n_tiles * 64,) float32, |x|^2
     length: np.ndarray  # (n_tiles * 64,) float32, at least |s q|
     lost: np.ndarray  # (n_tiles * 64,) float32, at least |x - s q|
 
@@ -42,30 +43,30 @@ def round_rows(
     tiles,  # in   (n_tiles, d, R), zero where padded
     rounded,  # out  tiles of Bytes
     unit,  # out
+    square,  # out
     length,  # out
     lost,  # out
 ):
     """Round rows to bytes, each in a unit of its own."""
     d, R = tiles.shape[1], tiles.shape[2]
-    inverse, own, away, row = np.empty((3, R)), np.empty(R), np.empty(R), np.empty(R, np.uint8)
+    sums, inverse, row = np.empty((3, R)), np.empty((3, R)), np.empty(R, np.uint8)
     for t in range(start, stop):
         rounded[t] = ZERO
         for part in range(ROWS // R):
             first, which = t * ROWS + part * R, t * (ROWS // R) + part
             its_unit = unit[first : first + R]
-            for r in range(R):
-                its_unit[r] = own[r] = away[r] = 0.0
+            its_unit[:], sums[:] = 0.0, 0.0
             if which < len(tiles):
                 units_of(tiles[which], its_unit, inverse)
                 for j in range(d):
-                    round_feature(tiles[which, j], inverse, own, away, row)
+                    round_feature(tiles[which, j], inverse, sums, row)
                     group, byte = np.uint64(j // TOGETHER), np.uint64(j % TOGETHER)
                     for r in range(R):
                         rounded[t, group, np.uint64(part * R + r), byte] = row[r]
             for r in range(R):
-                length[first + r] = np.sqrt(own[r]) * (1.0 + ROUNDING)
-            for r in range(R):
-                lost[first + r] = np.sqrt(away[r]) * (1.0 + ROUNDING)
+                square[first + r] = sums[0, r]
+                length[first + r] = np.sqrt(sums[1, r]) * (1.0 + ROUNDING)
+                lost[first + r] = np.sqrt(sums[2, r]) * (1.0 + ROUNDING)
 
 
 @kernel
@@ -94,12 +95,13 @@ def units_of(
 def round_feature(
     values,  # in      (R,)
     inverse,  # in      (3, R) float64, as `units_of` has it
-    own,  # in/out  (R,) float64, squares of what is held
-    away,  # in/out  (R,) float64, squares of what is lost
+    sums,  # in/out  (3, R) float64, squares of the values, of what is held, and of what is lost
     row,  # out     (R,) uint8
 ):
     """Round one feature of a tile."""
-    held, most = inverse[2], np.float64(MOST_BYTE)
+    held, most, square, own, away = inverse[2], np.float64(MOST_BYTE), sums[0], sums[1], sums[2]
+    for r in range(row.size):
+        square[r] += np.float64(values[r]) * np.float64(values[r])
     for r in range(row.size):
         q = np.rint(np.float64(values[r]) * inverse[0, r])
         held[r] = q if abs(q) <= most else (most if q > 0.0 else -most)
@@ -140,6 +142,7 @@ def assign(
     eps,  # in      relative error of a squared distance
     bytes_of_rows,  # in      (n_tiles, d / 4, 64, 4) uint8, of Bytes
     unit_of_rows,  # in      (n_tiles * 64,) float32
+    square,  # in      (n_tiles * 64,) float32
     length,  # in      (n_tiles * 64,) float32
     lost,  # in      (n_tiles * 64,) float32
     bytes_of_points,  # in      (k, d) int8, of Points
@@ -156,7 +159,7 @@ def assign(
 ):
     """Label every row; one that changes cluster takes its part of the sums along."""
     (n, d), k, R = X.shape, len(centers), tiles.shape[2]
-    rows = Bytes(bytes_of_rows, unit_of_rows, length, lost)
+    rows = Bytes(bytes_of_rows, unit_of_rows, square, length, lost)
     points = Points(
         bytes_of_points, begin, squares, unit_of_points, lost_of_points, length_of_points
     )

@@ -3,6 +3,10 @@
 import numpy as np
 
 from fastmix._numba import parallel_kernel
+from fastmix.kernels.hamerly import sq_distance
+from fastmix.kernels.lloyd import weighted_sum
+from fastmix.kernels.quantized import ROUNDING, Bytes, prepare
+from fastmix.kernels.simd_bytes import ROWS, at_most, bounds, lowest_bit
 from fastmix.kernels.simd_kmeans import remaining
 
 
@@ -47,9 +51,92 @@ def add_seed(
     R = tiles.shape[2]
     left, point = np.empty((1, R), tiles.dtype), seed.reshape((1, seed.size))
     for t in range(start, stop):
-        first, total = t * R, 0.0
-        remaining(tiles[t], point, closest[first : first + R], left)
-        for r in range(R):
-            closest[first + r] = left[0, r]
-            total += weight[first + r] * left[0, r]
-        tile_potential[t] = total
+        here = slice(t * R, (t + 1) * R)
+        remaining(tiles[t], point, closest[here], left)
+        closest[here] = left[0]
+        tile_potential[t] = weighted_sum(left[0], weight[here])
+
+
+@parallel_kernel
+def gain(
+    shard,
+    start,
+    stop,  # in      tiles of bytes of this shard
+    X,  # in      (n, d)
+    origin,  # in      (d,) of the frame
+    scale,  # in      of the frame
+    weight,  # in      (>= n,) float64
+    candidates,  # in      (L, d)
+    bytes_of_rows,  # in      of quantized.Bytes
+    unit_of_rows,  # in
+    square,  # in
+    length,  # in
+    lost,  # in
+    bytes_of_points,  # in      of quantized.Points
+    begin,  # in
+    squares,  # in
+    unit_of_points,  # in
+    lost_of_points,  # in
+    length_of_points,  # in
+    most,  # in      float, the greatest of these
+    accept,  # in      is the one candidate a seed now?
+    closest,  # in/out  (n_tiles * 64,) float64, squared distance to the nearest seed
+    tile_potential,  # in/out  (n_tiles,) float64, its weighted sum over every tile
+    totals,  # in/out  (n_shards, L) float64
+):
+    """Add what every candidate as one more seed would take from the potential.
+
+    Only rows that bytes cannot rule out are measured: of most tiles there is none.
+    """
+    n, L = X.shape[0], len(candidates)
+    rows = Bytes(bytes_of_rows, unit_of_rows, square, length, lost)
+    found, least = np.empty((L, ROWS), np.float32), np.empty(ROWS, np.float32)
+    factors, limit = np.empty((3, ROWS), np.float32), np.empty(ROWS, np.float32)
+    masks, room = np.empty(L, np.uint64), np.float32(ROUNDING)
+    for t in range(start, stop):
+        first = t * ROWS
+        here = slice(first, first + ROWS)
+        prepare(rows, first, factors)
+        bounds(
+            rows.tiles[t],
+            bytes_of_points,
+            begin,
+            squares,
+            unit_of_points,
+            lost_of_points,
+            length_of_points,
+            factors[0],
+            factors[1],
+            factors[2],
+            found,
+            least,
+        )
+        near, its_square, its_length, its_lost = (
+            closest[here],
+            square[here],
+            length[here],
+            lost[here],
+        )
+        for r in range(ROWS):
+            limit[r] = np.float32(near[r]) - its_square[r]
+        for r in range(ROWS):
+            reach = its_length[r] + its_lost[r] + np.float32(most)
+            limit[r] += room * (reach * reach + abs(limit[r]))
+        at_most(found, limit, masks)
+        closer = False
+        for c in range(L):
+            mask = masks[c]
+            while mask:
+                i = np.uint64(first) + lowest_bit(mask)
+                mask &= mask - np.uint64(1)
+                if i >= n:
+                    break
+                sq = sq_distance(X[i], origin, scale, candidates[c])
+                if sq < closest[i]:
+                    totals[shard, c] += weight[i] * (closest[i] - sq)
+                    if accept:
+                        closest[i], closer = sq, True
+        if closer:
+            tile_potential[t] = weighted_sum(
+                near[: n - first], weight[first : min(first + ROWS, n)]
+            )
