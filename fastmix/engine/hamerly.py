@@ -62,7 +62,9 @@ def assign(rows: Rows, centers: Array, state: HamerlyState) -> KMeansTotals:
     (k, d), sums, R = centers.shape, state.sums, rows.tiles.shape[2]
     changed, measured = np.zeros((2, len(sums.changes)), np.int64)
     n_threads = threads(rows.n_threads, rows_work(rows, 3 * k))
-    if not state.changed or state.changed[-1] > RESTLESS * rows.n:
+    if all(
+        some > RESTLESS * rows.n for some in state.changed
+    ):  # no bounds yet, which would grow stale
         given = rows.tiles, rows.n, rows.weight, centers, sums.grids, state.labels
         kernels.assign_unbounded(n_threads, sums.bounds, *given, sums.changes, changed)
         measured[0] = rows.n

@@ -97,9 +97,10 @@ def refill(
     labels, sq_dist, weight = labels[: rows.n], inspect().sq_dist[: rows.n], rows.weight[: rows.n]
     candidates = np.flatnonzero(weight > 0)
     near = -sq_dist[candidates]
-    some = candidates[near <= np.partition(near, len(empty) - 1)[len(empty) - 1]]
+    wanted = min(len(empty), len(near))
+    some = candidates[near <= np.partition(near, wanted - 1)[wanted - 1]]
     numbers = some if order is None else order[some]
-    farthest = some[np.lexsort((numbers, -sq_dist[some]))[: len(empty)]]
+    farthest = some[np.lexsort((numbers, -sq_dist[some]))[:wanted]]
     if sq_dist[farthest[0]] == 0:  # nothing to gain: fewer distinct rows than clusters
         return totals, False
     counts, sums = totals.counts.copy(), totals.sums.copy()
