@@ -227,7 +227,7 @@ default='k-means++'
             )
         kept = next(record for record in records if record.best)
         self._keep_centers(best.centers, packed.frame)
-        self.labels_ = best.labels.copy()
+        self.labels_ = best.labels
         self.cluster_sizes_ = sizes
         self.inertia_ = kmeans.to_inertia(best.objective, packed)
         self.inertia_history_ = np.array(kept.history)

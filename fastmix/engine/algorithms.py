@@ -5,7 +5,8 @@ An algorithm is four verbs over a state of its own:
     start(rows, centers) -> state
     assign(rows, centers, state) -> KMeansTotals    labels every row and adds it up
     move(state, centers, shift) -> None             centers have moved by shift (k,) to centers (k, d)
-    inspect(rows, centers, state) -> Inspection     distances from the centers of the last assign
+    inspect(rows, centers, state, each) -> Inspection    distances from the centers of the last assign, or
+                                                         with each=False only their sum
 
 `state` offers labels (n_tiles * R,), and order (n,): the numbers of the rows of X in the order in which
 `start` has left the tiles, or None where they stay. All algorithms give Lloyd's labels, centers and
@@ -25,7 +26,7 @@ class Algorithm(NamedTuple):
     start: Callable[[AnyRows, Array], Any]
     assign: Callable[[AnyRows, Array, Any], KMeansTotals]
     move: Callable[[Any, Array, Floats], None]
-    inspect: Callable[[AnyRows, Array, Any], Inspection]
+    inspect: Callable[..., Inspection]
 
 
 ALGORITHMS = {

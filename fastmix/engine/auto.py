@@ -69,7 +69,7 @@ def move(state: AutoState, centers: Array, shift: Floats) -> None:
     state.algorithm.move(state.state, centers, shift)
 
 
-def inspect(rows: Rows, centers: Array, state: AutoState) -> Inspection:
+def inspect(rows: Rows, centers: Array, state: AutoState, each: bool = True) -> Inspection:
     """Distances of rows to their own centers."""
-    found: Inspection = state.algorithm.inspect(rows, centers, state.state)
+    found: Inspection = state.algorithm.inspect(rows, centers, state.state, each)
     return found

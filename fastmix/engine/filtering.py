@@ -121,6 +121,6 @@ def move(state: FilteringState, centers: Array, shift: Floats) -> None:
     """Boxes know nothing of centers."""
 
 
-def inspect(rows: Rows, centers: Array, state: FilteringState) -> Inspection:
+def inspect(rows: Rows, centers: Array, state: FilteringState, each: bool = True) -> Inspection:
     """Measure every row against its own center."""
-    return measure_own(rows, centers, state.labels)
+    return measure_own(rows, centers, state.labels, each)

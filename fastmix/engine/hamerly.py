@@ -128,6 +128,6 @@ def move(state: HamerlyState, centers: Array, shift: Floats) -> None:
         total[:] = (total + more) * (1 + 2 * EPS)
 
 
-def inspect(rows: Rows, centers: Array, state: HamerlyState) -> Inspection:
+def inspect(rows: Rows, centers: Array, state: HamerlyState, each: bool = True) -> Inspection:
     """Measure every row against its own center."""
-    return measure_own(rows, centers, state.labels)
+    return measure_own(rows, centers, state.labels, each)

@@ -67,9 +67,9 @@ def run(
     objective = history[-1]
     if not at_rest or refilled:
         objective = algorithm.assign(rows, centers, state).objective
-    sq_dist, exactly = algorithm.inspect(rows, centers, state)
-    objective = objective if exactly is None else exactly
     labels, order = state.labels[: rows.n], state.order
+    sq_dist, exactly = algorithm.inspect(rows, centers, state, order is None)
+    objective = objective if exactly is None else exactly
     own = sq_dist[: rows.n] if order is None else None
     if order is not None:
         put_back(rows, order)

@@ -54,7 +54,7 @@ def move(state: LloydState, centers: Array, shift: Floats) -> None:
     """There are no bounds to move."""
 
 
-def inspect(rows: AnyRows, centers: Array, state: Any) -> Inspection:
+def inspect(rows: AnyRows, centers: Array, state: Any, each: bool = True) -> Inspection:
     """What the last pass has found."""
     return Inspection(state.sq_dist, None)
 
@@ -75,9 +75,9 @@ def squares_of(rows: Rows) -> float:
     return float(squares.sum())
 
 
-def measure_own(rows: Rows, centers: Array, labels: NDArray[np.int32]) -> Inspection:
-    """Measure every row against its own center."""
-    sq_dist = np.empty(rows.weight.size, rows.tiles.dtype)
+def measure_own(rows: Rows, centers: Array, labels: NDArray[np.int32], each: bool) -> Inspection:
+    """Measure every row against its own center; without `each` only the sum is kept."""
+    sq_dist = np.empty(rows.weight.size if each else 0, rows.tiles.dtype)
     bounds = shard_bounds(len(rows.tiles))
     objective = np.zeros(len(bounds) - 1)
     kernels.own_distances(

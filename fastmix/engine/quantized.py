@@ -97,6 +97,6 @@ def move(state: QuantizedState, centers: Array, shift: Floats) -> None:
     """Bytes know nothing of centers."""
 
 
-def inspect(rows: Rows, centers: Array, state: QuantizedState) -> Inspection:
+def inspect(rows: Rows, centers: Array, state: QuantizedState, each: bool = True) -> Inspection:
     """Measure every row against its own center."""
-    return measure_own(rows, centers, state.labels)
+    return measure_own(rows, centers, state.labels, each)

@@ -92,7 +92,7 @@ class KMeansTotals(NamedTuple):
 class Inspection(NamedTuple):
     """Distances of rows to the centers they are assigned to."""
 
-    sq_dist: Array  # (>= n,) squared
+    sq_dist: Array  # (>= n,) squared; (0,) where only their sum was asked for
     objective: float | None  # their weighted sum; None: the last pass has told it exactly
 
 

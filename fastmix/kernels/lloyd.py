@@ -92,14 +92,16 @@ def own_distances(
     weight,  # in   (n_tiles * R,) float64, zero where padded
     centers,  # in   (k, d)
     labels,  # in   (n_tiles * R,) int32
-    sq_dist,  # out  (n_tiles * R,)
+    sq_dist,  # out  (n_tiles * R,), or (0,) where it is of no interest
     objective,  # in/out  (n_shards,) float64
 ):
     """Squared distance of every row to its own center, and their weighted sum."""
     R = tiles.shape[2]
+    scratch = np.empty(R, tiles.dtype)
     for t in range(start, stop):
         first, last = t * R, min(t * R + R, n)
-        here, share = sq_dist[first:last], weight[first:last]
+        here = sq_dist[first:last] if sq_dist.size else scratch[: last - first]
+        share = weight[first:last]
         own_distances_of(tiles[t], labels[first:last], centers, here)
         objective[shard] += weighted_sum(here, share)
 
