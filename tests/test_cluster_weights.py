@@ -110,6 +110,16 @@ def test_one_row_of_weight_gives_equal_centers_and_a_warning(rng):
     assert km.inertia_ == pytest.approx(0, abs=1e-25)
 
 
+@pytest.mark.parametrize("n_weighted", [1, 2, 3])
+def test_fewer_rows_of_weight_than_empty_clusters_fill_as_many_as_they_can(n_weighted, algorithm):
+    X, weight = np.arange(6.0)[:, None], np.arange(6) < n_weighted
+    km = KMeans(5, init=[[0.0], [90], [91], [92], [93]], algorithm=algorithm)
+    with pytest.warns(ConvergenceWarning, match="distinct clusters"):
+        km.fit(X, sample_weight=weight.astype(float))
+    assert set(km.cluster_centers_[:, 0]) == set(range(n_weighted))
+    assert km.inertia_ == 0
+
+
 def test_random_seeds_need_as_many_rows_of_weight(rng):
     weight = np.zeros(10)
     weight[6] = 3.0

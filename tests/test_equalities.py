@@ -28,21 +28,37 @@ def test_any_number_of_threads_gives_the_same_bits(make, blobs, dtype, assert_sa
 
 
 @pytest.mark.compiled
-def test_algorithms_give_the_same_bits(blobs, dtype, assert_same_fit):
+def test_lloyd_under_other_names_gives_the_same_fit(blobs, dtype, assert_same_fit):
     X = blobs(n=5_000, d=3, k=6, gap=2.0, dtype=dtype).X
     lloyd = KMeans(6, algorithm="lloyd", random_state=0).fit(X)
     for algorithm in ("elkan", "auto"):
         assert_same_fit(KMeans(6, algorithm=algorithm, random_state=0).fit(X), lloyd)
 
 
-def test_algorithms_agree_on_ties(assert_same_fit):
+@pytest.mark.compiled
+@pytest.mark.parametrize(("n", "d", "k"), [(5_000, 3, 6), (21_000, 3, 9), (7_000, 9, 64)])
+def test_algorithms_give_the_same_bits(blobs, dtype, algorithm, n, d, k, assert_same_bits):
+    """But for inertias on the way, which some add up in another order; `auto` takes all of them here."""
+    X = blobs(n=n, d=d, k=k, gap=2.0, dtype=dtype).X
+    options = {"n_init": 2, "max_iter": 20, "random_state": 0}
+    got, lloyd = (KMeans(k, algorithm=name, **options).fit(X) for name in (algorithm, "lloyd"))
+    for name in ("labels_", "cluster_centers_", "n_iter_", "cluster_sizes_"):
+        assert_same_bits(getattr(got, name), getattr(lloyd, name), name)
+    assert got.inertia_ == pytest.approx(lloyd.inertia_, rel=1e-6)
+    assert_allclose(got.inertia_history_, lloyd.inertia_history_, rtol=1e-6)
+    assert [each.n_iter for each in got.init_results_] == [
+        each.n_iter for each in lloyd.init_results_
+    ]
+    assert_array_equal(got.predict(X), got.labels_)
+
+
+def test_algorithms_agree_on_ties(algorithm, assert_same_fit):
     side = np.arange(6.0)
     X = np.stack(np.meshgrid(side, side), axis=-1).reshape(-1, 2)
     starts = np.array([[0.0, 0.0], [5.0, 0.0], [0.0, 5.0], [5.0, 5.0]])
     lloyd = KMeans(4, init=starts, algorithm="lloyd").fit(X)
     assert lloyd.inertia_ == 4 * 9 * 2 * (2 / 3)
-    for algorithm in ("elkan", "auto"):
-        assert_same_fit(KMeans(4, init=starts, algorithm=algorithm).fit(X), lloyd)
+    assert_same_fit(KMeans(4, init=starts, algorithm=algorithm).fit(X), lloyd)
 
 
 @pytest.mark.filterwarnings("ignore:Best performing initialization did not converge")

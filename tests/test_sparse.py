@@ -11,7 +11,7 @@ from sklearn import cluster
 
 import fastmix
 from fastmix import BisectingKMeans, KMeans, MiniBatchKMeans, kmeans_plusplus
-from fastmix.engine import algorithms, rows, seeds
+from fastmix.engine import predictions, rows, seeds
 from fastmix.engine import sparse as engine
 from fastmix.kernels import sparse as kernels
 
@@ -207,8 +207,11 @@ def test_a_pass_equals_the_naive_one(k, dtype, rng):
     assert totals.objective == pytest.approx(float(wanted @ sq_dist))
     assert totals.changed == 70
     assert engine.assign(these, centers, state).changed == 0
-    dist = algorithms.distances(these, centers)
+    dist = np.ldexp(predictions.distances(these, centers), -these.frame.exponent)
     assert_allclose(dist, np.sqrt(naive.sq_distances(dense, centers)).astype(float), rtol=1e-5)
+    objective, labels = predictions.nearest(these, centers)
+    assert_array_equal(labels, state.labels)
+    assert objective == totals.objective
     assert_allclose(rows.mean_variance(these), dense.var(axis=0).mean(), rtol=1e-6)
     assert_array_equal(rows.take(these, np.array([3, 5])), dense[[3, 5]].astype(dtype))
 
