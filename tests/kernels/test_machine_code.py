@@ -20,6 +20,7 @@ WIDE = any(HOST.get(feature, False) for feature in ("avx2", "avx512f"))
 WIDE_FMA = re.compile(r"\bvfn?m(?:add|sub)\w*pd\b.*%[yz]mm")
 # what is called, directly or by an address in a register
 CALLED = re.compile(r"\b(?:callq?|movabsq)\s+\$?([A-Za-z_]\w*)")
+DISTANCES = ("choose", "sq_distance", "squares")  # in lanes of boxes, of features and of rows
 EXP_OR_LOG = re.compile(r"(?:\w*_)?(?:exp|log)(?:\d+|f)?(?:_\w*)?|\w*exponential\w*")
 
 # The control shows what a call looks like.
@@ -27,10 +28,15 @@ PROBE = """
 import json, math
 import numpy as np
 from fastmix._numba import kernel
-from fastmix.kernels import lloyd, responsibilities, simd_responsibilities, tiles
+from fastmix.kernels import (
+    filtering, hamerly, lloyd, responsibilities, simd_responsibilities, tiles
+)
 
 R = 32
-lloyd.sq_distances(np.ones((3, R)), np.ones(3), np.ones(R))
+boxes = np.ones((3, R))
+filtering.choose(boxes, boxes + 1, np.ones((2, 3)), 0.0, filtering.scratch(2, 3))
+hamerly.sq_distance(np.ones(3), np.ones(3), 1.0, np.ones(3))
+lloyd.squares.block(0, 0, 1, np.ones((1, 3, R)), np.ones(R), np.zeros(1))
 members, holds = np.array([[0, 1]]), np.ones((2, 1), np.uint8)
 rows, k = np.ones(R), np.ones(2)
 resp, extremes = np.ones((2, R)), np.ones((1, 2, 2))
@@ -55,7 +61,9 @@ def text(compiled):
 
 metadata = tiles.square.threaded.get_metadata().values()
 found = {
-    "sq_distances": text(lloyd.sq_distances),
+    "choose": text(filtering.choose),
+    "sq_distance": text(hamerly.sq_distance),
+    "squares": text(lloyd.squares.block),
     "respond": text(simd_responsibilities.respond),
     "log_likelihood": text(responsibilities.log_likelihood),
     "log_sums": text(responsibilities.log_sums),
@@ -78,14 +86,14 @@ def probe():
 
 @pytest.mark.compiled
 @pytest.mark.skipif(not WIDE, reason="needs a CPU with AVX2 or AVX-512")
-@pytest.mark.parametrize("name", ["sq_distances", "respond"])
+@pytest.mark.parametrize("name", [*DISTANCES, "respond"])
 def test_lanes_fill_vector_registers_with_fused_multiply_adds(probe, name):
     assert len(WIDE_FMA.findall(probe[name])) >= 2
 
 
 @pytest.mark.compiled
 @pytest.mark.skipif(not WIDE, reason="needs a CPU with AVX2 or AVX-512")
-@pytest.mark.parametrize("name", ["sq_distances", "respond", "log_likelihood", "log_sums"])
+@pytest.mark.parametrize("name", [*DISTANCES, "respond", "log_likelihood", "log_sums"])
 def test_no_library_is_called_for_exp_or_log(probe, name):
     assert {re.search("exp|log", call)[0] for call in calls(probe["control"])} == {"exp", "log"}
     assert calls(probe[name]) == []
