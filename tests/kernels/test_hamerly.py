@@ -113,7 +113,10 @@ def test_settled_clusters_are_hardly_measured(rng):
     assert state.changed == [1000, 0, 0, 0, 0, 0]
 
 
-@pytest.mark.parametrize(("n", "d", "k"), [(50_016, 4, 100), (2079, 3, 300), (1, 2, 1)])
+@pytest.mark.parametrize(
+    ("n", "d", "k"),
+    [pytest.param(50_016, 4, 100, marks=pytest.mark.compiled), (527, 3, 120), (1, 2, 1)],
+)
 def test_the_last_tile_may_be_partly_filled_however_many_centers_there_are(rng, dtype, n, d, k):
     """Many centers make for long passes over whole tiles, whose last rows are none."""
     X = rng.normal(size=(n, d)).astype(dtype)
