@@ -41,15 +41,17 @@ class FilteringState(NamedTuple):
 
 def start(rows: Rows, centers: Array, order: Indices | None = None) -> FilteringState:
     """Put the rows in order, if it is not known yet."""
-    order = order_of_rows(rows) if order is None else order
-    arrange(rows, order)
     n_tiles, d, _ = rows.tiles.shape
     n_groups = -(-n_tiles // BOXES)
+    sums = no_sums(rows, centers, n_groups)
+    if not sums.grids.any():  # then sums are those of Lloyd's algorithm in the order of X only
+        order = np.arange(rows.n)
+    order = order_of_rows(rows) if order is None else order
+    arrange(rows, order)
     boxes, hulls = np.empty((n_groups, 2, d, BOXES)), np.empty((n_groups, 2, d))
     n_threads = threads(rows.n_threads, rows_work(rows, 2))
     kernels.box_tiles(n_threads, shard_bounds(n_groups), rows.tiles, rows.n, boxes, hulls)
     nobody, only = np.full(rows.weight.size, -1, np.int32), np.full(n_tiles, -1, np.int32)
-    sums = no_sums(rows, centers, n_groups)
     return FilteringState(order, nobody, boxes, hulls, only, squares_of(rows), [], sums)
 
 
