@@ -85,7 +85,7 @@ default='k-means++'
     Lloyd's algorithm [2]_ on rows centred at their mean and scaled by a power of two, so that neither
     an offset nor the unit of the data costs accuracy; sparse rows are scaled only. Time O(n k d) an
     iteration. Memory: one copy of X (two where X is not a C-ordered array of floats), 36 bytes a row,
-    and with 'quantized' a byte a value.
+    and a byte a value with 'quantized' and with k-means++ on many features.
 
     References
     ----------

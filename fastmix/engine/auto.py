@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from fastmix.engine import filtering, hamerly, lloyd, quantized
 from fastmix.engine.results import Array, Floats, Indices, Inspection, KMeansTotals, Rows
-from fastmix.kernels.simd_bytes import FAST
 
 # Boxes pay where they are small for the distances between centers, and centers are not few.
 ALWAYS_FEATURES, MOST_FEATURES = 3, 16  # up to which boxes are small, and may be
@@ -51,7 +50,8 @@ def start(rows: Rows, centers: Array) -> AutoState:
         if d <= ALWAYS_FEATURES or filtering.share(rows, centers, order) < WORTH:
             return AutoState(filtering, filtering.start(rows, centers, order))
     chosen: ModuleType = lloyd
-    if FAST and d >= FEWEST_FEATURES and k * d >= PAYING_VALUES[rows.tiles.dtype]:
+    enough = d >= FEWEST_FEATURES and k * d >= PAYING_VALUES[rows.tiles.dtype]
+    if enough and quantized.pays(rows):
         chosen = quantized
     elif k >= PAYING_CENTERS and d >= PAYING_FEATURES:
         chosen = hamerly

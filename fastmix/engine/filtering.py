@@ -85,7 +85,9 @@ def order_of_rows(rows: Rows) -> Indices:
     low, high = np.quantile(some, (TAIL, 1.0 - TAIL), axis=0)
     wanted = math.ceil(math.log2(max(1.0, rows.n / ROWS_A_CELL)))
     bits = min(-(-wanted // d), MOST_BITS // d) if d <= wanted else 0
-    scale = np.where(high > low, (1 << bits) / np.where(high > low, high - low, 1.0), 0.0)
+    with np.errstate(over="ignore"):
+        scale = (1 << bits) / np.where(high > low, high - low, np.inf)
+    scale[~np.isfinite(scale)] = 0.0  # features that hardly vary do not count
     keys = np.empty(rows.n, np.int64)
     n_threads = threads(rows.n_threads, rows_work(rows, 4 * bits))
     grid = low, scale, bits, row_bits(rows.n)

@@ -12,12 +12,15 @@ from numpy.typing import NDArray
 from fastmix._numba import threads
 from fastmix.engine.lloyd import measure_own, objective_of, squares_of
 from fastmix.engine.results import Array, Floats, Indices, Inspection, KMeansTotals, Rows
-from fastmix.engine.rows import rows_work, writeable
+from fastmix.engine.rows import largest, rows_work, writeable
 from fastmix.engine.sums import Sums, no_sums
 from fastmix.kernels import quantized as kernels
+from fastmix.kernels.hamerly import assign_unbounded
 from fastmix.kernels.quantized import MOST_BYTE, Bytes, Points
 from fastmix.kernels.shards import shard_bounds
-from fastmix.kernels.simd_bytes import ROWS, TOGETHER, ZERO
+from fastmix.kernels.simd_bytes import FAST, MOST_FEATURES, ROWS, TOGETHER, ZERO
+
+LARGEST = 2.0**30  # of values whose squares and products float32 holds, and above 1 / LARGEST keeps
 
 
 class QuantizedState(NamedTuple):
@@ -54,6 +57,13 @@ def assign(rows: Rows, centers: Array, state: QuantizedState) -> KMeansTotals:
     (k, d), sums = centers.shape, state.sums
     changed, measured = np.zeros((2, len(sums.changes)), np.int64)
     points = rounded_points(centers)
+    if d > MOST_FEATURES or not points.length.max() < LARGEST:
+        R = rows.tiles.shape[2]
+        bounds = np.minimum(sums.bounds * (ROWS // R), len(rows.tiles))
+        given = rows.tiles, rows.n, rows.weight, centers, sums.grids, state.labels
+        n_threads = threads(rows.n_threads, rows_work(rows, 3 * k))
+        assign_unbounded(n_threads, bounds, *given, sums.changes, changed)
+        return _totals(rows, centers, state, changed, rows.n * k)
     kernels.assign(
         threads(rows.n_threads, rows_work(rows, k)),
         sums.bounds,
@@ -73,9 +83,22 @@ def assign(rows: Rows, centers: Array, state: QuantizedState) -> KMeansTotals:
         changed,
         measured,
     )
-    state.measured.append(int(measured.sum()))
-    totals = sums.totals(rows, state.labels, 0.0, changed)
+    return _totals(rows, centers, state, changed, int(measured.sum()))
+
+
+def _totals(
+    rows: Rows, centers: Array, state: QuantizedState, changed: Indices, measured: int
+) -> KMeansTotals:
+    state.measured.append(measured)
+    totals = state.sums.totals(rows, state.labels, 0.0, changed)
     return totals._replace(objective=objective_of(totals, centers, state.squares))
+
+
+def pays(rows: Rows) -> bool:
+    """Can bytes be multiplied at once, and does float32 hold what is said of them?"""
+    return bool(
+        FAST and rows.tiles.shape[1] <= MOST_FEATURES and 1 / LARGEST < largest(rows) < LARGEST
+    )
 
 
 def rounded_points(centers: Array) -> Points:
@@ -90,7 +113,8 @@ def rounded_points(centers: Array) -> Points:
     squares = np.square(wide).sum(1)
     lost = np.sqrt(np.square(wide - steps * values[:, :d]).sum(1))
     kept = (squares, unit, lost * up, np.sqrt(squares) * up)
-    return Points(values, begin, *(each.astype(np.float32) for each in kept))
+    with np.errstate(over="ignore"):
+        return Points(values, begin, *(each.astype(np.float32) for each in kept))
 
 
 def move(state: QuantizedState, centers: Array, shift: Floats) -> None:

@@ -11,13 +11,13 @@ import numpy as np
 from numpy.random import RandomState
 
 from fastmix._numba import threads
-from fastmix.engine.quantized import rounded_points, rounded_rows
+from fastmix.engine.quantized import pays, rounded_points, rounded_rows
 from fastmix.engine.results import AnyRows, Array, Floats, Rows
 from fastmix.engine.rows import rows_work, take, writeable
 from fastmix.kernels import seeding
 from fastmix.kernels.quantized import Points
 from fastmix.kernels.shards import shard_bounds
-from fastmix.kernels.simd_bytes import FAST, ROWS
+from fastmix.kernels.simd_bytes import ROWS
 
 FEWEST_FEATURES = 24  # from which on bytes pay
 
@@ -78,7 +78,7 @@ class TileSeeding(Drawing):
 class ByteSeeding(Drawing):
     """The same with bytes: only rows that a seed comes closer to are measured, and a few more.
 
-    Memory: a byte a value, and 28 bytes a row.
+    Memory: a byte a value, and 24 bytes a row.
     """
 
     def __init__(self, rows: Rows) -> None:
@@ -136,8 +136,8 @@ class ByteSeeding(Drawing):
 @singledispatch
 def begin(rows: AnyRows) -> Any:
     """No seeds yet."""
-    pays = FAST and rows.tiles.shape[1] >= FEWEST_FEATURES and len(rows.X) == rows.n
-    return ByteSeeding(rows) if pays else TileSeeding(rows)
+    enough = rows.tiles.shape[1] >= FEWEST_FEATURES and len(rows.X) == rows.n
+    return ByteSeeding(rows) if enough and pays(rows) else TileSeeding(rows)
 
 
 def plusplus(rows: AnyRows, k: int, random: RandomState, n_trials: int | None = None) -> Array:

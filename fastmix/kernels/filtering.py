@@ -186,9 +186,10 @@ def assign(
                 here, share = labels[t * R : min(t * R + R, n)], weight[t * R : t * R + R]
                 if size == 1 and here.size == R and all_are(here, here[0]):
                     before, now = here[0], new[0]
-                    move_tile(tiles[t], share, before, now, grids, changes[shard], parts)
-                    here[:] = now
-                    changed[shard] += R
+                    if before != now:
+                        move_tile(tiles[t], share, before, now, grids, changes[shard], parts)
+                        here[:] = now
+                        changed[shard] += R
                     continue
                 changed[shard] += relabel(tiles[t], share, new, here, grids, changes[shard])
 

@@ -13,8 +13,15 @@ from fastmix.kernels.tiles import TILE_BYTES
 I32, I64 = ir.IntType(32), ir.IntType(64)
 
 
+def features():
+    """Names of what the CPU that is compiled for can do."""
+    if config.CPU_NAME or config.CPU_FEATURES:  # told to compile for another machine
+        return {name[1:] for name in (config.CPU_FEATURES or "").split(",") if name[:1] == "+"}
+    return {name for name, there in binding.get_host_cpu_features().items() if there}
+
+
 def _vector_bytes():
-    """Width of the widest vectors with fused multiply-add on the CPU that is compiled for."""
+    """Width of the widest vectors with fused multiply-add on that CPU."""
     forced = os.environ.get("FASTMIX_VECTOR_BYTES")  # for tests
     if forced:
         if forced not in ("16", "32", "64"):
@@ -22,10 +29,7 @@ def _vector_bytes():
                 f"FASTMIX_VECTOR_BYTES must be 16, 32 or 64, got {forced!r}; unset it."
             )
         return int(forced)
-    if config.CPU_NAME or config.CPU_FEATURES:  # told to compile for another machine
-        has = {name[1:] for name in (config.CPU_FEATURES or "").split(",") if name[:1] == "+"}
-    else:
-        has = {name for name, there in binding.get_host_cpu_features().items() if there}
+    has = features()
     return 64 if "avx512f" in has else 32 if {"avx2", "fma"} <= has else 16
 
 

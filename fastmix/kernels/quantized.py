@@ -22,6 +22,7 @@ from fastmix.kernels.simd_kmeans import nearest
 
 MOST_BYTE = 127
 MOST_LEFT = 12  # centers of a row that are measured one by one
+TINY = 1e-36  # squares of distances below it may be 0 in float32; rows are of size 1
 ROUNDING = 2.0**-18  # more than float32 arithmetic loses of the terms of c^2 - 2 x c
 
 
@@ -256,7 +257,7 @@ def widen(
     room = np.float32(ROUNDING + 8.0 * eps)
     for r in range(ROWS):
         reach = length[r] + lost[r] + np.float32(most)
-        limit[r] = least[r] + room * reach * reach
+        limit[r] = least[r] + (room * reach * reach + np.float32(TINY))
 
 
 @kernel
@@ -296,4 +297,4 @@ def nearest_of(
             best, second, label = sq, best, names[m]
         else:
             second = sq if sq < second else second
-    return label, best * (1.0 + 4.0 * eps) < second * (1.0 - 4.0 * eps)
+    return label, best * (1.0 + 4.0 * eps) + TINY < second * (1.0 - 4.0 * eps)

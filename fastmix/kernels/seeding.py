@@ -5,7 +5,7 @@ import numpy as np
 from fastmix._numba import parallel_kernel
 from fastmix.kernels.hamerly import sq_distance
 from fastmix.kernels.lloyd import weighted_sum
-from fastmix.kernels.quantized import ROUNDING, Bytes, prepare
+from fastmix.kernels.quantized import ROUNDING, TINY, Bytes, prepare
 from fastmix.kernels.simd_bytes import ROWS, at_most, bounds, lowest_bit
 from fastmix.kernels.simd_kmeans import remaining
 
@@ -121,7 +121,7 @@ def gain(
             limit[r] = np.float32(near[r]) - its_square[r]
         for r in range(ROWS):
             reach = its_length[r] + its_lost[r] + np.float32(most)
-            limit[r] += room * (reach * reach + abs(limit[r]))
+            limit[r] += room * (reach * reach + abs(limit[r])) + np.float32(TINY)
         at_most(found, limit, masks)
         closer = False
         for c in range(L):

@@ -5,25 +5,21 @@ of a row lie side by side. The plain twins say what is computed.
 """
 
 import numpy as np
-from llvmlite import binding, ir
+from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
 from fastmix._numba import JIT
-from fastmix.kernels.lanes import I32, I64, SIDE, VECTOR_BYTES, Lanes, array, i64, refuse
+from fastmix.kernels.lanes import I32, I64, SIDE, VECTOR_BYTES, Lanes, array, features, i64, refuse
 
 ROWS, TOGETHER = 64, 4  # rows in a tile of bytes, features in a word
 ZERO = 128  # the byte of the value 0
 
 
-def _multiplies_bytes():
-    features = binding.get_host_cpu_features()
-    return VECTOR_BYTES == 64 and features.get("avx512vnni", False)
-
-
 # Without the instruction the same is computed, but slowly.
-FAST = _multiplies_bytes()
+FAST = VECTOR_BYTES == 64 and "avx512vnni" in features()
+MOST_FEATURES = (2**31 - 1) // 127**2  # whose products of bytes an int32 holds
 
 
 def _add_products(lanes, total, left, right):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
-from fastmix.engine import auto, filtering, hamerly, lloyd
+from fastmix.engine import auto, filtering, hamerly, lloyd, quantized
 from fastmix.engine.filtering import order_of_rows, share
 from fastmix.kernels.simd_boxes import BOXES
 from fastmix.kernels.tiles import tile_rows
@@ -156,3 +156,22 @@ def test_any_number_of_threads_finds_the_same_order(rng, dtype, packed):
     one = order_of_rows(packed(X))
     for n_threads in (2, 3):
         assert_array_equal(order_of_rows(packed(X, None, n_threads)), one)
+
+
+@pytest.mark.parametrize("fast", [True, False])
+@pytest.mark.parametrize(
+    ("dtype", "d", "k", "expected"),
+    [
+        (np.float64, 20, 80, quantized),
+        (np.float64, 20, 79, hamerly),
+        (np.float64, 15, 110, hamerly),
+        (np.float64, 784, 10, quantized),
+        (np.float32, 100, 80, quantized),
+        (np.float32, 100, 79, hamerly),
+    ],
+)
+def test_auto_takes_bytes_for_many_features(rng, packed, monkeypatch, fast, dtype, d, k, expected):
+    monkeypatch.setattr(quantized, "FAST", fast)
+    X = rng.normal(size=(200, d)).astype(dtype)
+    slow = hamerly if k >= 64 else lloyd
+    assert auto.start(packed(X), X[:k].copy()).algorithm is (expected if fast else slow)

@@ -6,9 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.random import RandomState
-from numpy.testing import assert_array_equal
+from numpy.testing import assert_allclose, assert_array_equal
 
-from fastmix.engine.seeds import SEEDINGS, plusplus, uniform
+from fastmix.engine import seeds
+from fastmix.engine.results import Frame
+from fastmix.engine.rows import pack
+from fastmix.engine.seeds import SEEDINGS, ByteSeeding, TileSeeding, plusplus, uniform
 
 
 @pytest.fixture(params=SEEDINGS)
@@ -146,3 +149,42 @@ def test_too_few_rows_with_weight_are_refused_by_number(packed):
     assert set(uniform(rows, 2, RandomState(0))) == {1, 3}
     with pytest.raises(ValueError, match=r"draws 3 distinct rows, but only 2 rows .*k-means\+\+"):
         uniform(rows, 3, RandomState(0))
+
+
+# --- by bytes ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("n", [1, 63, 64, 65, 300])
+@pytest.mark.parametrize("threads", [1, 3])
+def test_bytes_leave_what_tiles_leave(rng, packed, dtype, n, threads):
+    X = (5 * rng.randint(3, size=(n, 1)) + rng.normal(size=(n, 26))).astype(dtype)
+    weight = rng.uniform(size=n)
+    weight[1 : n // 3] = 0.0
+    mine, his = ByteSeeding(packed(X, weight, n_threads=threads)), TileSeeding(packed(X, weight))
+    asked = rng.randint(n, size=7)
+    for row in (0, n - 1, *asked[:3]):  # of which the first two were no candidates
+        mine.add(int(row))
+        his.add(int(row))
+        assert_allclose(mine.closest[:n], his.closest[:n], rtol=1e-5, atol=1e-12)
+        assert_allclose(mine.potentials(asked), his.potentials(asked), rtol=1e-5, atol=1e-9)
+        shares = rng.uniform(size=9)
+        if n > 9 and mine.tile_potential.sum() > 0:
+            assert_array_equal(mine.draw(shares), his.draw(shares))
+
+
+def test_bytes_choose_the_same_rows_whatever_the_threads(rng, packed, monkeypatch):
+    monkeypatch.setattr(seeds, "pays", lambda rows: True)
+    X = rng.normal(size=(900, 30))
+    chosen = [plusplus(packed(X, n_threads=m), 40, RandomState(1)) for m in (1, 2, 3)]
+    assert_array_equal(chosen[0], chosen[1])
+    assert_array_equal(chosen[0], chosen[2])
+    monkeypatch.setattr(seeds, "pays", lambda rows: False)
+    assert_array_equal(plusplus(packed(X), 40, RandomState(1)), chosen[0])
+
+
+@pytest.mark.parametrize("size", [1e-25, 1.0, 1e19, 1e30])
+def test_rows_of_any_size_have_the_same_seeds(rng, size):
+    X = rng.normal(size=(150, 24))
+    zero = Frame(np.zeros(24), 0)
+    expected = plusplus(pack(X, zero, None, 1), 6, RandomState(0))
+    assert_array_equal(plusplus(pack(size * X, zero, None, 1), 6, RandomState(0)), expected)

@@ -219,3 +219,20 @@ def test_few_distances_are_measured_among_few_features(rng):
     for _ in range(2):
         filtering.assign(rows, corners, state)
     assert max(state.measured) < 0.05 * 20_000 * len(corners)
+
+
+def test_rows_that_keep_their_label_have_not_changed():
+    """A tile whose box left two centers, though its rows had but one, and leaves this one now."""
+    line = np.linspace(0, 1 / 3, 32)[:, None] * np.ones(2)
+    rows = pack(np.vstack([line, 10 + line]), Frame(np.zeros(2), 0), None, 1)
+    centers = np.array([[0.16, 0.16], [10.16, 10.16], [0.45, -0.12]])
+    state = filtering.start(rows, centers)
+    assert filtering.assign(rows, centers, state).changed == 64
+    assert filtering.assign(rows, np.vstack([centers[:2], [[5.0, -5.0]]]), state).changed == 0
+
+
+def test_a_feature_that_hardly_varies_does_not_count_for_the_order(rng):
+    X = np.column_stack([rng.normal(size=300), 1e-310 * rng.randint(2, size=300)])
+    got = filtering.order_of_rows(pack(X, Frame(np.zeros(2), 0), None, 1))
+    assert_array_equal(np.sort(got), np.arange(300))
+    assert np.ptp(X[got[:30], 0]) < 0.5 * np.ptp(X[:, 0])

@@ -6,7 +6,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from fastmix._numba import kernel
-from fastmix.engine import quantized
+from fastmix.engine import lloyd, quantized
 from fastmix.engine.kmeans import means
 from fastmix.engine.quantized import rounded_points, rounded_rows
 from fastmix.engine.results import Frame
@@ -174,3 +174,68 @@ def test_the_nearest_of_some_centers_is_certain_unless_it_ties(rng, dtype):
     assert (label, sure) == (2, False)
     label, sure = nearest_of(centers[2], zero, one, centers, names[:2], eps)
     assert (label, sure) == (2, True)
+
+
+# --- the edges of float32 and int32 ------------------------------------------------------------
+
+
+def lloyds_labels(rows, centers):
+    state = lloyd.start(rows, centers)
+    lloyd.assign(rows, centers, state)
+    return state.labels[: rows.n]
+
+
+def bytes_labels(rows, centers):
+    state = quantized.start(rows, centers)
+    quantized.assign(rows, centers, state)
+    return state.labels[: rows.n]
+
+
+@pytest.mark.parametrize("size", [1e19, 1e20, 1e38])
+def test_centers_too_far_for_float32_are_measured(rng, size):
+    rows = in_frame_of_zero(rng.normal(size=(64, 16)))
+    centers = np.stack([np.full(16, size), np.zeros(16), np.full(16, 0.4e19)])
+    assert_array_equal(bytes_labels(rows, centers), lloyds_labels(rows, centers))
+
+
+def test_products_that_int32_does_not_hold_are_not_taken(rng, monkeypatch):
+    rows = in_frame_of_zero(rng.normal(size=(100, 20)))
+    centers = rows.X[:5].copy()
+    monkeypatch.setattr(quantized, "MOST_FEATURES", 19)
+    assert not quantized.pays(rows)
+    state = quantized.start(rows, centers)
+    quantized.assign(rows, centers, state)
+    assert_array_equal(state.labels[:100], lloyds_labels(rows, centers))
+    assert state.measured == [500]
+
+
+def test_the_limit_of_the_features_is_that_of_int32():
+    assert (
+        127 * 127 * simd_bytes.MOST_FEATURES < 2**31 <= 127 * 127 * (simd_bytes.MOST_FEATURES + 1)
+    )
+
+
+def test_distances_whose_squares_vanish_tie_as_lloyds_do():
+    X = np.zeros((64, 4), np.float32)
+    X[0], X[1] = 1, -1
+    centers = np.array([[1, 1, 1, 1], [2e-23, 0, 0, 0], [1e-23, 0, 0, 0]], np.float32)
+    rows = in_frame_of_zero(X)
+    assert_array_equal(bytes_labels(rows, centers), lloyds_labels(rows, centers))
+
+
+@pytest.mark.parametrize("size", [1e-20, 3e-23, 1e-23])
+def test_rows_far_below_the_size_of_the_frame_get_lloyds_labels(rng, size):
+    X = size * rng.randint(-1, 2, (128, 16)).astype(float)
+    X[0], X[1] = 1, -1
+    weight = np.ones(128)
+    weight[:2] = 0
+    rows = in_frame_of_zero(X, weight)
+    centers = X[2:14].copy()
+    assert_array_equal(bytes_labels(rows, centers), lloyds_labels(rows, centers))
+
+
+@pytest.mark.parametrize("size", [1e-12, 1.0, 1e8, 1e19, 1e30])
+def test_bytes_are_taken_for_sizes_that_float32_holds(rng, size, monkeypatch):
+    monkeypatch.setattr(quantized, "FAST", True)
+    rows = in_frame_of_zero(size * rng.normal(size=(50, 30)))
+    assert quantized.pays(rows) == (1e-9 < size < 1e9)
