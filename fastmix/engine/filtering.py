@@ -12,8 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastmix._numba import threads
-from fastmix.engine.lloyd import measure_own, objective_of, squares_of
-from fastmix.engine.results import Array, Floats, Indices, Inspection, KMeansTotals, Rows
+from fastmix.engine import lloyd
+from fastmix.engine.lloyd import followed, measure_own, squares_of
+from fastmix.engine.results import Array, Floats, Indices, KMeansTotals, Rows
 from fastmix.engine.rows import arrange, order_of, row_bits, rows_work, take
 from fastmix.engine.sums import Sums, no_sums
 from fastmix.kernels import filtering as kernels
@@ -116,15 +117,7 @@ def assign(rows: Rows, centers: Array, state: FilteringState) -> KMeansTotals:
         changed,
         measured,
     )
-    state.measured.append(int(measured.sum()))
-    totals = sums.totals(rows, state.labels, 0.0, changed)
-    return totals._replace(objective=objective_of(totals, centers, state.squares))
+    return followed(rows, centers, state, changed, int(measured.sum()))
 
 
-def move(state: FilteringState, centers: Array, shift: Floats) -> None:
-    """Boxes know nothing of centers."""
-
-
-def inspect(rows: Rows, centers: Array, state: FilteringState, each: bool = True) -> Inspection:
-    """Measure every row against its own center."""
-    return measure_own(rows, centers, state.labels, each)
+move, inspect = lloyd.move, measure_own  # boxes know nothing of centers

@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastmix._numba import threads
-from fastmix.engine.lloyd import measure_own, objective_of, squares_of
+from fastmix.engine.lloyd import followed, measure_own, squares_of
 from fastmix.engine.predictions import distances, view
-from fastmix.engine.results import Array, Floats, Frame, Inspection, KMeansTotals, Rows
+from fastmix.engine.results import Array, Floats, Frame, KMeansTotals, Rows
 from fastmix.engine.rows import rows_work, writeable
 from fastmix.engine.sums import Sums, no_sums
 from fastmix.kernels import hamerly as kernels
@@ -62,13 +62,11 @@ def assign(rows: Rows, centers: Array, state: HamerlyState) -> KMeansTotals:
     (k, d), sums, R = centers.shape, state.sums, rows.tiles.shape[2]
     changed, measured = np.zeros((2, len(sums.changes)), np.int64)
     n_threads = threads(rows.n_threads, rows_work(rows, 3 * k))
-    if all(
-        some > RESTLESS * rows.n for some in state.changed
-    ):  # no bounds yet, which would grow stale
+    if all(some > RESTLESS * rows.n for some in state.changed):  # no bounds, which would grow stale
         given = rows.tiles, rows.n, rows.weight, centers, sums.grids, state.labels
         kernels.assign_unbounded(n_threads, sums.bounds, *given, sums.changes, changed)
-        measured[0] = rows.n
-        return _totals(rows, centers, state, changed, measured)
+        state.changed.append(int(changed.sum()))
+        return followed(rows, centers, state, changed, rows.n)
     margin = (d + 8) / 2 * float(np.finfo(rows.tiles.dtype).eps)
     kernels.assign(
         n_threads,
@@ -91,16 +89,8 @@ def assign(rows: Rows, centers: Array, state: HamerlyState) -> KMeansTotals:
         changed,
         measured,
     )
-    return _totals(rows, centers, state, changed, measured)
-
-
-def _totals(
-    rows: Rows, centers: Array, state: HamerlyState, changed: Array, measured: Array
-) -> KMeansTotals:
-    state.measured.append(int(measured.sum()))
     state.changed.append(int(changed.sum()))
-    totals = state.sums.totals(rows, state.labels, 0.0, changed)
-    return totals._replace(objective=objective_of(totals, centers, state.squares))
+    return followed(rows, centers, state, changed, int(measured.sum()))
 
 
 def _apart(rows: Rows, centers: Array, margin: float) -> Floats:
@@ -128,6 +118,4 @@ def move(state: HamerlyState, centers: Array, shift: Floats) -> None:
         total[:] = (total + more) * (1 + 2 * EPS)
 
 
-def inspect(rows: Rows, centers: Array, state: HamerlyState, each: bool = True) -> Inspection:
-    """Measure every row against its own center."""
-    return measure_own(rows, centers, state.labels, each)
+inspect = measure_own

@@ -50,13 +50,22 @@ def assign(rows: Rows, centers: Array, state: LloydState) -> KMeansTotals:
     return sums.totals(rows, state.labels, float(objective.sum()), changed)
 
 
-def move(state: LloydState, centers: Array, shift: Floats) -> None:
+def move(state: Any, centers: Array, shift: Floats) -> None:
     """There are no bounds to move."""
 
 
 def inspect(rows: AnyRows, centers: Array, state: Any, each: bool = True) -> Inspection:
     """What the last pass has found."""
     return Inspection(state.sq_dist, None)
+
+
+def followed(
+    rows: Rows, centers: Array, state: Any, changed: NDArray[np.int64], measured: int
+) -> KMeansTotals:
+    """Totals of a pass that has not measured every row, by the sums of the state; `measured` is noted there."""
+    state.measured.append(measured)
+    totals = state.sums.totals(rows, state.labels, 0.0, changed)
+    return totals._replace(objective=objective_of(totals, centers, state.squares))
 
 
 def objective_of(totals: KMeansTotals, centers: Array, squares: float) -> float:
@@ -75,7 +84,7 @@ def squares_of(rows: Rows) -> float:
     return float(squares.sum())
 
 
-def measure_own(rows: Rows, centers: Array, labels: NDArray[np.int32], each: bool) -> Inspection:
+def measure_own(rows: Rows, centers: Array, state: Any, each: bool = True) -> Inspection:
     """Measure every row against its own center; without `each` only the sum is kept."""
     sq_dist = np.empty(rows.weight.size if each else 0, rows.tiles.dtype)
     bounds = shard_bounds(len(rows.tiles))
@@ -87,7 +96,7 @@ def measure_own(rows: Rows, centers: Array, labels: NDArray[np.int32], each: boo
         rows.n,
         rows.weight,
         centers,
-        labels,
+        state.labels,
         sq_dist,
         objective,
     )

@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastmix._numba import threads
-from fastmix.engine.lloyd import measure_own, objective_of, squares_of
-from fastmix.engine.results import Array, Floats, Indices, Inspection, KMeansTotals, Rows
+from fastmix.engine import lloyd
+from fastmix.engine.lloyd import followed, measure_own, squares_of
+from fastmix.engine.results import Array, Indices, KMeansTotals, Rows
 from fastmix.engine.rows import largest, rows_work, writeable
 from fastmix.engine.sums import Sums, no_sums
 from fastmix.kernels import quantized as kernels
@@ -63,7 +64,7 @@ def assign(rows: Rows, centers: Array, state: QuantizedState) -> KMeansTotals:
         given = rows.tiles, rows.n, rows.weight, centers, sums.grids, state.labels
         n_threads = threads(rows.n_threads, rows_work(rows, 3 * k))
         assign_unbounded(n_threads, bounds, *given, sums.changes, changed)
-        return _totals(rows, centers, state, changed, rows.n * k)
+        return followed(rows, centers, state, changed, rows.n * k)
     kernels.assign(
         threads(rows.n_threads, rows_work(rows, k)),
         sums.bounds,
@@ -83,15 +84,7 @@ def assign(rows: Rows, centers: Array, state: QuantizedState) -> KMeansTotals:
         changed,
         measured,
     )
-    return _totals(rows, centers, state, changed, int(measured.sum()))
-
-
-def _totals(
-    rows: Rows, centers: Array, state: QuantizedState, changed: Indices, measured: int
-) -> KMeansTotals:
-    state.measured.append(measured)
-    totals = state.sums.totals(rows, state.labels, 0.0, changed)
-    return totals._replace(objective=objective_of(totals, centers, state.squares))
+    return followed(rows, centers, state, changed, int(measured.sum()))
 
 
 def pays(rows: Rows) -> bool:
@@ -117,10 +110,4 @@ def rounded_points(centers: Array) -> Points:
         return Points(values, begin, *(each.astype(np.float32) for each in kept))
 
 
-def move(state: QuantizedState, centers: Array, shift: Floats) -> None:
-    """Bytes know nothing of centers."""
-
-
-def inspect(rows: Rows, centers: Array, state: QuantizedState, each: bool = True) -> Inspection:
-    """Measure every row against its own center."""
-    return measure_own(rows, centers, state.labels, each)
+move, inspect = lloyd.move, measure_own  # bytes of rows know nothing of centers

@@ -33,7 +33,7 @@ def scale(X: Array, frame: Frame) -> Any:
 class Rows(NamedTuple):
     """Rows packed for the kernels."""
 
-    X: Array  # (n, d) as the caller holds them
+    X: Array  # (n, d) as the caller holds them; (0, d) of rows that are in tiles alone
     tiles: Array  # (n_tiles, d, R), zero where padded
     weight: Floats  # (n_tiles * R,) row weights / 2**weight_exponent, zero where padded
     total: float  # of the weights

@@ -9,14 +9,13 @@ from fastmix._numba import threads
 from fastmix.engine.results import Array, Floats, KMeansTotals, Rows
 from fastmix.engine.rows import largest, rows_work
 from fastmix.kernels import exact, lloyd
-from fastmix.kernels.shards import shard_bounds
+from fastmix.kernels.shards import SLOT_BYTES, shard_bounds
 
 # Least ratio of row weights at which sums are added up anew in every pass: what their exact form rounds
 # off is 2**-64 of the heaviest row, and must not matter to the lightest.
 WIDEST = 2.0**20
-FOLDS = (
-    4  # so many times smaller are the slots of all shards here than usual: every pass reads them
-)
+# Every pass reads the slots of all shards: fewer shards than usual, but enough for many threads
+FOLDS, ENOUGH_SHARDS = 4, 16
 
 
 class Sums(NamedTuple):
@@ -62,6 +61,8 @@ def no_sums(rows: Rows, centers: Array, n_parts: int | None = None) -> Sums:
     if lightest * WIDEST < heaviest:
         grids[:] = 0.0
     k, d = centers.shape
-    bounds = shard_bounds(n_parts or len(rows.tiles), FOLDS * 16 * k * (d + 1))
+    slot = 16 * k * (d + 1)
+    slot = max(slot, min(FOLDS * slot, SLOT_BYTES // ENOUGH_SHARDS))
+    bounds = shard_bounds(n_parts or len(rows.tiles), slot)
     changes = np.zeros((len(bounds) - 1, k, 2, d + 1))
     return Sums(bounds, grids, changes, np.zeros((k, 2, d + 1)))

@@ -85,6 +85,27 @@ def relabel(
 
 
 @kernel
+def relabel_gathered(
+    panel,  # in      (d, R) the rows, from anywhere
+    rows,  # in      (m,) int64, their numbers
+    weight,  # in      (n,) float64
+    new,  # in      (>= m,) int32
+    labels,  # in/out  (n,) int32
+    grids,  # in      (2, 2) float64, for weighted rows and for weights
+    sums,  # in/out  (k, 2, d + 1) float64, as `exchange` has them
+):
+    """The same for rows that were gathered in a tile."""
+    changed = 0
+    for r in range(rows.size):
+        i = np.uint64(rows[r])
+        if new[r] != labels[i]:
+            exchange(panel, r, weight[i], labels[i], new[r], grids, sums)
+            labels[i] = new[r]
+            changed += 1
+    return changed
+
+
+@kernel
 def move_tile(
     tile,  # in      (d, R)
     weight,  # in      (R,) float64

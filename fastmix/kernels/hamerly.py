@@ -23,7 +23,7 @@ from typing import NamedTuple
 import numpy as np
 
 from fastmix._numba import kernel, parallel_kernel
-from fastmix.kernels.exact import exchange, relabel
+from fastmix.kernels.exact import relabel, relabel_gathered
 from fastmix.kernels.lloyd import own_distances_of
 from fastmix.kernels.simd_kmeans import nearest, two_nearest
 
@@ -125,12 +125,10 @@ def assign(
             gather(X, origin, scale, rows, panel)
             two_nearest(panel, centers, new, best, second)
             for r in range(rows.size):
-                i = rows[r]
-                settle(i, new[r], best[r], second[r], margin, moves, bounds)
-                if new[r] != labels[i]:
-                    exchange(panel, r, weight[i], labels[i], new[r], grids, changes[shard])
-                    labels[i] = new[r]
-                    changed[shard] += 1
+                settle(rows[r], new[r], best[r], second[r], margin, moves, bounds)
+            changed[shard] += relabel_gathered(
+                panel, rows, weight, new, labels, grids, changes[shard]
+            )
         measured[shard] += some
 
 

@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 
 from fastmix._numba import kernel, parallel_kernel
-from fastmix.kernels.exact import exchange, relabel
+from fastmix.kernels.exact import relabel, relabel_gathered
 from fastmix.kernels.hamerly import gather, sq_distance
 from fastmix.kernels.simd_bytes import ROWS, TOGETHER, ZERO, at_most, bounds, lowest_bit
 from fastmix.kernels.simd_kmeans import nearest
@@ -50,7 +50,7 @@ def round_rows(
 ):
     """Round rows to bytes, each in a unit of its own."""
     d, R = tiles.shape[1], tiles.shape[2]
-    sums, inverse, row = np.empty((3, R)), np.empty((3, R)), np.empty(R, np.uint8)
+    sums, steps, row = np.empty((3, R)), np.empty((3, R)), np.empty(R, np.uint8)
     for t in range(start, stop):
         rounded[t] = ZERO
         for part in range(ROWS // R):
@@ -58,9 +58,9 @@ def round_rows(
             its_unit = unit[first : first + R]
             its_unit[:], sums[:] = 0.0, 0.0
             if which < len(tiles):
-                units_of(tiles[which], its_unit, inverse)
+                units_of(tiles[which], its_unit, steps)
                 for j in range(d):
-                    round_feature(tiles[which, j], inverse, sums, row)
+                    round_feature(tiles[which, j], steps, sums, row)
                     group, byte = np.uint64(j // TOGETHER), np.uint64(j % TOGETHER)
                     for r in range(R):
                         rounded[t, group, np.uint64(part * R + r), byte] = row[r]
@@ -74,10 +74,10 @@ def round_rows(
 def units_of(
     tile,  # in   (d, R)
     unit,  # out  (R,) float32, at first 0
-    inverse,  # out  (3, R) float64, 1 / unit or 0, the unit, and scratch
+    steps,  # out  (3, R) float64, the unit, 1 / unit or 0, and scratch
 ):
     """Units in which the values of every row are -127 to 127."""
-    most = inverse[2]
+    wide, inverse, most = steps[0], steps[1], steps[2]
     most[:] = 0.0
     for j in range(tile.shape[0]):
         values = tile[j]
@@ -87,29 +87,30 @@ def units_of(
     for r in range(most.size):
         unit[r] = most[r] / MOST_BYTE
     for r in range(most.size):
-        inverse[1, r] = unit[r]
+        wide[r] = unit[r]
     for r in range(most.size):
-        inverse[0, r] = 1.0 / inverse[1, r] if inverse[1, r] > 0.0 else 0.0
+        inverse[r] = 1.0 / wide[r] if wide[r] > 0.0 else 0.0
 
 
 @kernel
 def round_feature(
     values,  # in      (R,)
-    inverse,  # in      (3, R) float64, as `units_of` has it
+    steps,  # in      (3, R) float64, as `units_of` has them
     sums,  # in/out  (3, R) float64, squares of the values, of what is held, and of what is lost
     row,  # out     (R,) uint8
 ):
     """Round one feature of a tile."""
-    held, most, square, own, away = inverse[2], np.float64(MOST_BYTE), sums[0], sums[1], sums[2]
+    unit, inverse, held = steps[0], steps[1], steps[2]
+    square, own, away, most = sums[0], sums[1], sums[2], np.float64(MOST_BYTE)
     for r in range(row.size):
         square[r] += np.float64(values[r]) * np.float64(values[r])
     for r in range(row.size):
-        q = np.rint(np.float64(values[r]) * inverse[0, r])
+        q = np.rint(np.float64(values[r]) * inverse[r])
         held[r] = q if abs(q) <= most else (most if q > 0.0 else -most)
     for r in range(row.size):
         row[r] = np.uint8(np.int32(held[r]) + ZERO)
     for r in range(row.size):
-        held[r] *= inverse[1, r]
+        held[r] *= unit[r]
     for r in range(row.size):
         own[r] += held[r] * held[r]
     for r in range(row.size):
@@ -126,6 +127,30 @@ class Points(NamedTuple):
     unit: np.ndarray  # (k,) float32, s
     lost: np.ndarray  # (k,) float32, at least |c - s q|
     length: np.ndarray  # (k,) float32, at least |c|
+
+
+class Notes(NamedTuple):
+    """Scratch for one tile of bytes and k points."""
+
+    factors: np.ndarray  # (3, 64) float32
+    found: (
+        np.ndarray
+    )  # (k, 64) float32, at least every value of c^2 - 2 x c, less what it is off by
+    least: np.ndarray  # (64,) float32, the least of these values, with what it is off by
+    limit: np.ndarray  # (64,) float32, what no point of interest is above
+    masks: np.ndarray  # (k,) uint64
+
+
+@kernel
+def notes_for(k):
+    """Room for k points."""
+    return Notes(
+        np.empty((3, ROWS), np.float32),
+        np.empty((k, ROWS), np.float32),
+        np.empty(ROWS, np.float32),
+        np.empty(ROWS, np.float32),
+        np.empty(k, np.uint64),
+    )
 
 
 @parallel_kernel
@@ -164,37 +189,21 @@ def assign(
     points = Points(
         bytes_of_points, begin, squares, unit_of_points, lost_of_points, length_of_points
     )
-    found, least = np.empty((k, ROWS), np.float32), np.empty(ROWS, np.float32)
-    factors, limit = np.empty((3, ROWS), np.float32), np.empty(ROWS, np.float32)
-    masks, left = np.empty(k, np.uint64), np.empty((ROWS, MOST_LEFT), np.int32)
-    size, new, waiting = (
+    notes, left, size = (
+        notes_for(k),
+        np.empty((ROWS, MOST_LEFT), np.int32),
         np.empty(ROWS, np.int64),
-        np.empty(ROWS, np.int32),
-        np.empty(R + ROWS, np.int64),
     )
+    new, waiting = np.empty(ROWS, np.int32), np.empty(R + ROWS, np.int64)
     panel, its, best = np.zeros((d, R), X.dtype), np.empty(R, np.int32), np.empty(R, X.dtype)
     some = 0
     for t in range(start, stop):
         first = t * ROWS
         valid = min(ROWS, n - first)
-        prepare(rows, first, factors)
-        bounds(
-            rows.tiles[t],
-            points.bytes,
-            points.begin,
-            points.squares,
-            points.unit,
-            points.lost,
-            points.length,
-            factors[0],
-            factors[1],
-            factors[2],
-            found,
-            least,
-        )
-        widen(rows, first, most, eps, least, limit)
-        at_most(found, limit, masks)
-        list_bits(masks, left, size)
+        bound_tile(rows, t, points, notes)
+        widen(rows, first, most, eps, notes.least, notes.limit)
+        at_most(notes.found, notes.limit, notes.masks)
+        list_bits(notes.masks, left, size)
         for r in range(valid):
             row = np.uint64(first + r)
             new[r], sure = left[r, 0], size[r] == 1
@@ -218,12 +227,35 @@ def assign(
             gather(X, origin, scale, doubts, panel)
             nearest(panel, centers, its, best)
             measured[shard] += k * m
-            for r in range(m):
-                i = np.uint64(doubts[r])
-                if its[r] != labels[i]:
-                    exchange(panel, r, weight[i], labels[i], its[r], grids, changes[shard])
-                    labels[i] = its[r]
-                    changed[shard] += 1
+            changed[shard] += relabel_gathered(
+                panel, doubts, weight, its, labels, grids, changes[shard]
+            )
+
+
+@kernel
+def bound_tile(
+    rows,  # in   Bytes
+    t,  # in   tile
+    points,  # in   Points
+    notes,  # out  Notes: factors, found, least
+):
+    """Bounds of c^2 - 2 x c for all rows of a tile and all points."""
+    factors = notes.factors
+    prepare(rows, t * ROWS, factors)
+    bounds(
+        rows.tiles[t],
+        points.bytes,
+        points.begin,
+        points.squares,
+        points.unit,
+        points.lost,
+        points.length,
+        factors[0],
+        factors[1],
+        factors[2],
+        notes.found,
+        notes.least,
+    )
 
 
 @kernel

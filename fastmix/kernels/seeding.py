@@ -5,8 +5,8 @@ import numpy as np
 from fastmix._numba import parallel_kernel
 from fastmix.kernels.hamerly import sq_distance
 from fastmix.kernels.lloyd import weighted_sum
-from fastmix.kernels.quantized import ROUNDING, TINY, Bytes, prepare
-from fastmix.kernels.simd_bytes import ROWS, at_most, bounds, lowest_bit
+from fastmix.kernels.quantized import ROUNDING, TINY, Bytes, Points, bound_tile, notes_for
+from fastmix.kernels.simd_bytes import ROWS, at_most, lowest_bit
 from fastmix.kernels.simd_kmeans import remaining
 
 
@@ -90,42 +90,30 @@ def gain(
     """
     n, L = X.shape[0], len(candidates)
     rows = Bytes(bytes_of_rows, unit_of_rows, square, length, lost)
-    found, least = np.empty((L, ROWS), np.float32), np.empty(ROWS, np.float32)
-    factors, limit = np.empty((3, ROWS), np.float32), np.empty(ROWS, np.float32)
-    masks, room = np.empty(L, np.uint64), np.float32(ROUNDING)
+    points = Points(
+        bytes_of_points, begin, squares, unit_of_points, lost_of_points, length_of_points
+    )
+    notes, room = notes_for(L), np.float32(ROUNDING)
+    limit = notes.limit
     for t in range(start, stop):
         first = t * ROWS
         here = slice(first, first + ROWS)
-        prepare(rows, first, factors)
-        bounds(
-            rows.tiles[t],
-            bytes_of_points,
-            begin,
-            squares,
-            unit_of_points,
-            lost_of_points,
-            length_of_points,
-            factors[0],
-            factors[1],
-            factors[2],
-            found,
-            least,
-        )
         near, its_square, its_length, its_lost = (
             closest[here],
             square[here],
             length[here],
             lost[here],
         )
+        bound_tile(rows, t, points, notes)
         for r in range(ROWS):
             limit[r] = np.float32(near[r]) - its_square[r]
         for r in range(ROWS):
             reach = its_length[r] + its_lost[r] + np.float32(most)
             limit[r] += room * (reach * reach + abs(limit[r])) + np.float32(TINY)
-        at_most(found, limit, masks)
+        at_most(notes.found, limit, notes.masks)
         closer = False
         for c in range(L):
-            mask = masks[c]
+            mask = notes.masks[c]
             while mask:
                 i = np.uint64(first) + lowest_bit(mask)
                 mask &= mask - np.uint64(1)
