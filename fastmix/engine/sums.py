@@ -22,9 +22,9 @@ class Sums(NamedTuple):
     """Sums of rows, and in the last column of weights, of every cluster; no rows at first."""
 
     bounds: NDArray[np.int64]  # (n_shards + 1,) of the tiles, or of what a pass goes through
-    grids: Floats  # (2, 2) of kernels/exact.py; 0 where weights are too unequal for these
-    changes: Floats  # (n_shards, k, 2, d + 1) what a pass changes, 0 between passes
-    exact: Floats  # (k, 2, d + 1) on both grids
+    grids: Floats  # (2, columns) of kernels/exact.py; 0 where weights are too unequal for these
+    changes: Floats  # (n_shards, k, 2, columns) what a pass changes, 0 between passes
+    exact: Floats  # (k, 2, columns) on both grids
 
     def totals(
         self,
@@ -34,17 +34,17 @@ class Sums(NamedTuple):
         changed: NDArray[np.int64],
     ) -> KMeansTotals:
         """Totals after a pass in which every shard has written its changes, and `changed` (n_shards,) rows."""
-        k = len(self.exact)
+        k, d = len(self.exact), rows.tiles.shape[1]
         n_threads = threads(rows.n_threads, np.count_nonzero(changed) * self.exact.size)
         exact.fold(n_threads, shard_bounds(k), changed, self.changes, self.exact)
         total = self.exact.sum(1) if self.grids.any() else self._anew(rows, labels)
-        return KMeansTotals(total[:, -1], total[:, :-1], objective, int(changed.sum()))
+        return KMeansTotals(total[:, d], total[:, :d], objective, int(changed.sum()))
 
     def _anew(self, rows: Rows, labels: NDArray[np.int32]) -> Floats:
         """Sums of all rows by their labels, (k, d + 1)."""
-        k, _, columns = self.exact.shape
-        bounds = shard_bounds(len(rows.tiles), 8 * k * columns)
-        total = np.zeros((len(bounds) - 1, k, columns))
+        k, d = len(self.exact), rows.tiles.shape[1]
+        bounds = shard_bounds(len(rows.tiles), 8 * k * (d + 1))
+        total = np.zeros((len(bounds) - 1, k, d + 1))
         n_threads = threads(rows.n_threads, rows_work(rows, 4))
         lloyd.add_rows(n_threads, bounds, rows.tiles, rows.n, rows.weight, labels, total)
         return np.asarray(total.sum(0))
@@ -56,13 +56,12 @@ def no_sums(rows: Rows, centers: Array, n_parts: int | None = None) -> Sums:
     lightest, heaviest = float(weight.min()), float(weight.max())
     if lightest == 0:
         lightest = float(weight[weight > 0].min())
-    sizes = heaviest * largest(rows), heaviest
-    grids = np.array([exact.grid(size, rows.n) for size in sizes])
+    k, d = centers.shape
+    grids = exact.grids_of(heaviest * largest(rows), heaviest, rows.n, d)
     if lightest * WIDEST < heaviest:
         grids[:] = 0.0
-    k, d = centers.shape
-    slot = 16 * k * (d + 1)
+    one = np.zeros((k, *grids.shape))
+    slot = 8 * one.size
     slot = max(slot, min(FOLDS * slot, SLOT_BYTES // ENOUGH_SHARDS))
     bounds = shard_bounds(n_parts or len(rows.tiles), slot)
-    changes = np.zeros((len(bounds) - 1, k, 2, d + 1))
-    return Sums(bounds, grids, changes, np.zeros((k, 2, d + 1)))
+    return Sums(bounds, grids, np.zeros((len(bounds) - 1, *one.shape)), one)

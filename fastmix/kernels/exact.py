@@ -11,58 +11,39 @@ import numpy as np
 
 from fastmix._numba import kernel, parallel_kernel
 from fastmix.kernels.responsibilities import add_up
+from fastmix.kernels.simd_exact import PADDING, exchange
 
 
-def grid(largest, n):
-    """Constants that round a number to the two grids, for n terms of at most this size, (2,) float64."""
+def columns(d):
+    """Columns of a sum: d features, the weight, and padding."""
+    return (d + PADDING) // PADDING * PADDING
+
+
+def grids_of(largest, heaviest, n, d):
+    """Constants that round every column to the two grids, (2, columns(d)) float64.
+
+    They are for n terms of at most the size `largest`, and `heaviest` for the weight.
+    """
+    grids = np.empty((2, columns(d)))
+    grids[:], grids[:, d] = _grid(largest, n)[:, None], _grid(heaviest, n)
+    return grids
+
+
+def _grid(largest, n):
     e = math.frexp(largest)[1] if largest > 0 else -1000
     b = math.ceil(math.log2(max(n, 1))) + 1
     return 1.5 * np.array([math.ldexp(1.0, e + b), math.ldexp(1.0, e + 2 * b - 53)])
 
 
 @kernel(strict=True)
-def exchange(
-    tile,  # in      (d, R)
-    r,  # in      lane
-    w,  # in      weight of the row
-    before,  # in      cluster that it leaves; -1: none
-    now,  # in      cluster that it joins
-    grids,  # in      (2, 2) float64, for weighted rows and for weights
-    sums,  # in/out  (k, 2, d + 1) float64: rows, and in the last column weights, on both grids
-):
-    """Take one row from the sums of a cluster to those of another, exactly."""
-    lane, joined = np.uint64(r), sums[np.uint64(now)]  # unsigned: nobody counts from the end
-    if before < 0:
-        for j in range(tile.shape[0]):
-            above, below = halves(w * np.float64(tile[np.uint64(j), lane]), grids[0])
-            joined[0, j] += above
-            joined[1, j] += below
-        above, below = halves(w, grids[1])
-        joined[0, tile.shape[0]] += above
-        joined[1, tile.shape[0]] += below
-        return
-    left = sums[np.uint64(before)]
-    for j in range(tile.shape[0]):
-        above, below = halves(w * np.float64(tile[np.uint64(j), lane]), grids[0])
-        joined[0, j] += above
-        joined[1, j] += below
-        left[0, j] -= above
-        left[1, j] -= below
-    above, below = halves(w, grids[1])
-    joined[0, tile.shape[0]] += above
-    joined[1, tile.shape[0]] += below
-    left[0, tile.shape[0]] -= above
-    left[1, tile.shape[0]] -= below
-
-
-@kernel(strict=True)
 def halves(
     term,
-    grid,  # in  (2,) float64
+    coarse,
+    fine,
 ):
     """A term in two parts, on the coarse and on the fine grid."""
-    above = (term + grid[0]) - grid[0]
-    return above, ((term - above) + grid[1]) - grid[1]
+    above = (term + coarse) - coarse
+    return above, ((term - above) + fine) - fine
 
 
 @kernel
@@ -71,8 +52,8 @@ def relabel(
     weight,  # in      (m,) float64
     new,  # in      (>= m,) int32
     labels,  # in/out  (m,) int32, -1: none yet
-    grids,  # in      (2, 2) float64, for weighted rows and for weights
-    sums,  # in/out  (k, 2, d + 1) float64, as `exchange` has them
+    grids,  # in      (2, columns(d)) float64
+    sums,  # in/out  (k, 2, columns(d)) float64, as `exchange` has them
 ):
     """Give rows their new labels, and take them along to the sums: how many have changed."""
     changed = 0
@@ -91,8 +72,8 @@ def relabel_gathered(
     weight,  # in      (n,) float64
     new,  # in      (>= m,) int32
     labels,  # in/out  (n,) int32
-    grids,  # in      (2, 2) float64, for weighted rows and for weights
-    sums,  # in/out  (k, 2, d + 1) float64, as `exchange` has them
+    grids,  # in      (2, columns(d)) float64
+    sums,  # in/out  (k, 2, columns(d)) float64, as `exchange` has them
 ):
     """The same for rows that were gathered in a tile."""
     changed = 0
@@ -111,8 +92,8 @@ def move_tile(
     weight,  # in      (R,) float64
     before,  # in      cluster that its rows leave; -1: none
     now,  # in      cluster that they join
-    grids,  # in      (2, 2) float64, for weighted rows and for weights
-    sums,  # in/out  (k, 2, d + 1) float64, as `exchange` has them
+    grids,  # in      (2, columns(d)) float64
+    sums,  # in/out  (k, 2, columns(d)) float64, as `exchange` has them
     terms,  # scratch (3, R) float64, the last row 1
 ):
     """Take all rows of a tile from the sums of a cluster to those of another: exchange, by lanes.
@@ -124,9 +105,9 @@ def move_tile(
         return
     for j in range(d + 1):
         if j < d:
-            split(tile[j], weight, grids[0], terms)
+            split(tile[j], weight, grids[0, j], grids[1, j], terms)
         else:
-            split(terms[2], weight, grids[1], terms)
+            split(terms[2], weight, grids[0, j], grids[1, j], terms)
         above, below = add_up(terms[0]), add_up(terms[1])
         sums[now, 0, j] += above
         sums[now, 1, j] += below
@@ -141,8 +122,8 @@ def fold(
     start,
     stop,  # in      clusters of this shard
     changed,  # in      (n_shards of rows,) int64; where it is 0 nothing is to be added
-    changes,  # in/out  (n_shards of rows, k, 2, d + 1) float64, 0 afterwards
-    sums,  # in/out  (k, 2, d + 1) float64
+    changes,  # in/out  (n_shards of rows, k, 2, columns(d)) float64, 0 afterwards
+    sums,  # in/out  (k, 2, columns(d)) float64
 ):
     """Add to the sums what every shard of the rows has changed in them."""
     for s in range(changed.size):
@@ -160,10 +141,11 @@ def fold(
 def split(
     values,  # in   (R,)
     weight,  # in   (R,) float64
-    grid,  # in   (2,) float64
+    coarse,
+    fine,
     terms,  # out  (>= 2, R) float64
 ):
     """Weighted values in two parts, on the coarse and on the fine grid."""
     above, below = terms[0], terms[1]
     for r in range(weight.size):
-        above[r], below[r] = halves(weight[r] * np.float64(values[r]), grid)
+        above[r], below[r] = halves(weight[r] * np.float64(values[r]), coarse, fine)

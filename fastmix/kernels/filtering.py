@@ -133,12 +133,12 @@ def assign(
     weight,  # in      (n_tiles * R,) float64, zero where padded
     centers,  # in      (k, d)
     margin,  # in      as `choose` has it
-    grids,  # in      (2, 2) float64, of exact.py
+    grids,  # in      (2, columns) float64, of exact.py
     boxes,  # in      (n_groups, 2, d, BOXES) float64
     hulls,  # in      (n_groups, 2, d) float64
     only,  # in/out  (n_tiles,) int32, the label of all rows of a tile; -1 where they may differ
     labels,  # in/out  (n_tiles * R,) int32
-    changes,  # in/out  (n_shards, k, 2, d + 1) float64, what the sums of exact.py change by
+    changes,  # in/out  (n_shards, k, 2, columns) float64, what the sums of exact.py change by
     changed,  # in/out  (n_shards,) int64, rows that changed label
     measured,  # in/out  (n_shards,) int64, distances of rows to centers
 ):

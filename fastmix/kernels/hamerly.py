@@ -65,7 +65,7 @@ def assign(
     scale,  # in      of X's dtype
     weight,  # in      (n_tiles * R,) float64, zero where padded
     centers,  # in      (k, d)
-    grids,  # in      (2, 2) float64, of exact.py
+    grids,  # in      (2, columns) float64, of exact.py
     margin,  # in      relative error of a distance
     many,  # in      rows of a tile from which on all are measured
     moved,  # in      (k,) float64, of Moves
@@ -77,7 +77,7 @@ def assign(
     gap,  # in/out  (n_tiles * R,) float32
     least,  # in/out  (n_tiles,) float64
     home,  # in/out  (n_tiles,) int32
-    changes,  # in/out  (n_shards, k, 2, d + 1) float64, what the sums of exact.py change by
+    changes,  # in/out  (n_shards, k, 2, columns) float64, what the sums of exact.py change by
     changed,  # in/out  (n_shards,) int64, rows that changed label
     measured,  # in/out  (n_shards,) int64, rows measured against all centers
 ):
@@ -141,9 +141,9 @@ def assign_unbounded(
     n,  # in      rows
     weight,  # in      (n_tiles * R,) float64, zero where padded
     centers,  # in      (k, d)
-    grids,  # in      (2, 2) float64, of exact.py
+    grids,  # in      (2, columns) float64, of exact.py
     labels,  # in/out  (n_tiles * R,) int32
-    changes,  # in/out  (n_shards, k, 2, d + 1) float64, what the sums of exact.py change by
+    changes,  # in/out  (n_shards, k, 2, columns) float64, what the sums of exact.py change by
     changed,  # in/out  (n_shards,) int64, rows that changed label
 ):
     """Label every row, and take nothing down."""

@@ -16,10 +16,10 @@ def assign(
     n,  # in      rows
     weight,  # in      (n_tiles * R,) float64, zero where padded
     centers,  # in      (k, d)
-    grids,  # in      (2, 2) float64, of exact.py
+    grids,  # in      (2, columns) float64, of exact.py
     labels,  # in/out  (n_tiles * R,) int32
     sq_dist,  # out     (n_tiles * R,) to the nearest center
-    changes,  # in/out  (n_shards, k, 2, d + 1) float64, what the sums of exact.py change by
+    changes,  # in/out  (n_shards, k, 2, columns) float64, what the sums of exact.py change by
     objective,  # in/out  (n_shards,) float64
     changed,  # in/out  (n_shards,) int64, rows that changed label
 ):

@@ -164,7 +164,7 @@ def assign(
     scale,  # in      of the frame
     weight,  # in      (n_tiles * R,) float64, zero where padded
     centers,  # in      (k, d)
-    grids,  # in      (2, 2) float64, of exact.py
+    grids,  # in      (2, columns) float64, of exact.py
     eps,  # in      relative error of a squared distance
     bytes_of_rows,  # in      (n_tiles, d / 4, 64, 4) uint8, of Bytes
     unit_of_rows,  # in      (n_tiles * 64,) float32
@@ -179,7 +179,7 @@ def assign(
     length_of_points,  # in      (k,) float32
     most,  # in      float, the greatest of these
     labels,  # in/out  (n_tiles * R,) int32
-    changes,  # in/out  (n_shards, k, 2, d + 1) float64, what the sums of exact.py change by
+    changes,  # in/out  (n_shards, k, 2, columns) float64, what the sums of exact.py change by
     changed,  # in/out  (n_shards,) int64, rows that changed label
     measured,  # in/out  (n_shards,) int64, distances that were measured
 ):

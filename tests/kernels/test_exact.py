@@ -6,10 +6,18 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
-from fastmix.kernels.exact import exchange, fold, grid, halves, move_tile, relabel
+from fastmix._numba import kernel
+from fastmix.kernels.exact import columns, fold, grids_of, halves, move_tile, relabel
+from fastmix.kernels.simd_exact import _exchange_plainly
+from fastmix.kernels.simd_exact import exchange as exchange_in_vectors
 from fastmix.kernels.tiles import tile_rows
 
 N, D, K = 200, 3, 4
+
+
+@kernel
+def exchange(tile, r, w, before, now, grids, sums):
+    exchange_in_vectors(tile, r, w, before, now, grids, sums)
 
 
 @pytest.fixture
@@ -17,13 +25,12 @@ def terms(rng):
     """Rows over 15 decades, their weights, and the grids of both."""
     X = rng.normal(size=(D, N)) * 10.0 ** rng.randint(-15, 1, (D, N))
     weight = rng.uniform(0.5, 2, N)
-    sizes = weight.max() * np.abs(X).max(), weight.max()
-    return X, weight, np.array([grid(size, N) for size in sizes])
+    return X, weight, grids_of(weight.max() * np.abs(X).max(), weight.max(), N, D)
 
 
 def sums(terms, order, labels, moves=()):
     X, weight, grids = terms
-    found = np.zeros((K, 2, D + 1))
+    found = np.zeros((K, 2, columns(D)))
     for r in order:
         exchange(X, r, weight[r], -1, labels[r], grids, found)
     for r, before, now in moves:
@@ -36,6 +43,19 @@ def test_the_order_of_rows_does_not_matter(terms, seed, rng):
     labels = rng.randint(K, size=N)
     order = np.random.RandomState(seed).permutation(N)
     assert_array_equal(sums(terms, order, labels), sums(terms, range(N), labels))
+
+
+@pytest.mark.parametrize("d", [1, 3, 7, 8, 9, 16, 20])
+@pytest.mark.parametrize("before", [-1, 0, 2])
+def test_vectors_do_what_the_plain_loop_does(rng, dtype, in_tiles, guarded, d, before):
+    R = tile_rows(dtype)
+    tile = guarded(in_tiles(rng.normal(size=(R, d)).astype(dtype))[0])
+    grids, start = grids_of(9.0, 2.0, R, d), rng.randint(-9, 9, (3, 2, columns(d))).astype(float)
+    found, expected = guarded(start), start.copy()
+    for r, w in enumerate(rng.uniform(size=R)):
+        exchange(tile, r, w, before, 2, grids, found)
+        _exchange_plainly(tile, r, w, before, 2, grids, expected)
+    assert_array_equal(found, expected)
 
 
 def test_rows_that_leave_take_exactly_their_part_along(terms, rng):
@@ -56,18 +76,18 @@ def test_sums_are_those_of_exact_arithmetic(terms):
 
 
 def test_halves_lie_on_their_grids_and_lose_no_more_than_the_finer_one(terms):
-    X, weight, (grids, _) = terms
-    coarse, fine = grids * 2.0**-52 / 1.5  # steps of a number as large as the constants
+    X, weight, grids = terms
+    coarse, fine = grids[:, 0] * 2.0**-52 / 1.5  # steps of a number as large as the constants
     for term in (weight * X).ravel():
-        above, below = halves(term, grids)
+        above, below = halves(term, *grids[:, 0])
         assert (above % coarse, below % fine) == (0, 0)
         assert abs(term - above) <= coarse / 2
         assert abs(term - above - below) <= fine / 2
 
 
 def test_nothing_but_zeros_has_a_grid_too():
-    assert np.all(np.isfinite(grid(0.0, 5)))
-    assert np.all(grid(0.0, 5) > 0)
+    assert np.all(np.isfinite(grids_of(0.0, 1.0, 5, D)))
+    assert np.all(grids_of(0.0, 1.0, 5, D) > 0)
 
 
 @pytest.mark.parametrize("before", [-1, 0, 2])
@@ -75,8 +95,8 @@ def test_a_whole_tile_moves_as_its_rows_do(rng, dtype, in_tiles, guarded, before
     R = tile_rows(dtype)
     X, weight = rng.normal(size=(R, 3)).astype(dtype), rng.uniform(size=R)
     tile = guarded(in_tiles(X)[0])
-    grids = np.array([grid(np.abs(X).max(), R), grid(1.0, R)])
-    found, expected = (guarded(np.zeros((3, 2, 4))) for _ in range(2))
+    grids = grids_of(np.abs(X).max(), 1.0, R, 3)
+    found, expected = (guarded(np.zeros((3, 2, columns(3)))) for _ in range(2))
     move_tile(tile, guarded(weight), before, 2, grids, found, guarded(np.ones((3, R))))
     if before != 2:
         for r in range(R):
@@ -101,9 +121,9 @@ def test_relabelled_rows_go_along_and_the_others_stay(terms, rng, guarded):
 
 def test_changes_are_added_and_taken_away_where_there_are_any(rng, guarded):
     """Integers: every sum is exact."""
-    changes = rng.randint(-99, 100, (4, K, 2, D + 1)).astype(np.float64)
+    changes = rng.randint(-99, 100, (4, K, 2, columns(D))).astype(np.float64)
     changed = np.array([3, 0, 1, 0])
-    before = rng.randint(-99, 100, (K, 2, D + 1)).astype(np.float64)
+    before = rng.randint(-99, 100, (K, 2, columns(D))).astype(np.float64)
     slots, total = guarded(changes), guarded(before)
     fold.block(0, 1, 3, guarded(changed), slots, total)
     assert_array_equal(total[1:3], (before + changes[0] + changes[2])[1:3])
@@ -116,10 +136,10 @@ def test_changes_are_added_and_taken_away_where_there_are_any(rng, guarded):
 @pytest.mark.compiled
 @pytest.mark.parametrize("n_threads", [2, 3])
 def test_more_threads_fold_the_same_bits(rng, n_threads, assert_same_bits):
-    changes, bounds = rng.normal(size=(5, 9, 2, D + 1)), np.arange(10)
+    changes, bounds = rng.normal(size=(5, 9, 2, columns(D))), np.arange(10)
 
     def folded(n_threads):
-        slots, total = changes.copy(), np.ones((9, 2, D + 1))
+        slots, total = changes.copy(), np.ones((9, 2, columns(D)))
         fold(n_threads, bounds, np.array([1, 0, 2, 3, 4]), slots, total)
         return slots, total
 

@@ -10,7 +10,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from fastmix._numba import kernel
-from fastmix.kernels.exact import grid
+from fastmix.kernels.exact import columns, grids_of
 from fastmix.kernels.lloyd import (
     add_rows,
     assign,
@@ -109,7 +109,7 @@ def test_a_row_that_is_no_number_is_infinitely_far_from_center_0(dtype, in_tiles
 
 def exact_grids(weight, X):
     heaviest = float(weight.max())
-    return np.array([grid(heaviest * float(np.abs(X).max()), len(X)), grid(heaviest, len(X))])
+    return grids_of(heaviest * float(np.abs(X).max()), heaviest, *X.shape)
 
 
 def test_assign_labels_every_row_and_takes_changes_along(
@@ -124,7 +124,7 @@ def test_assign_labels_every_row_and_takes_changes_along(
     old = rng.randint(-1, k, size=n).astype(np.int32)
     labels = guarded(in_lanes(old, tiles, padding=-7))
     sq_dist = guarded(np.full(lanes.size, np.nan, rows.dtype))
-    slots = np.zeros((3, k, 2, d + 1)), np.zeros(3), np.zeros(3, np.int64)
+    slots = np.zeros((3, k, 2, columns(d))), np.zeros(3), np.zeros(3, np.int64)
     changes, objective, changed = (guarded(slot) for slot in slots)
     given = tiles, n, lanes, guarded(centers), exact_grids(weight, rows)
     assign.block(1, 0, len(tiles), *given, labels, sq_dist, changes, objective, changed)
@@ -148,7 +148,7 @@ def test_assign_of_one_shard_leaves_the_other_tiles_alone(dtype, in_tiles):
     R = tile_rows(dtype)
     tiles, centers = in_tiles(np.ones((3 * R, 1), dtype)), np.ones((1, 1), dtype)
     labels, sq_dist = np.full(3 * R, -1, np.int32), np.full(3 * R, np.nan, dtype)
-    changes, objective, changed = np.zeros((1, 1, 2, 2)), np.zeros(1), np.zeros(1, np.int64)
+    changes, objective, changed = np.zeros((1, 1, 2, columns(1))), np.zeros(1), np.zeros(1, np.int64)
     weight = np.ones(3 * R)
     given = tiles, 3 * R, weight, centers, exact_grids(weight, np.ones((3 * R, 1)))
     assign.block(0, 1, 2, *given, labels, sq_dist, changes, objective, changed)
@@ -227,7 +227,7 @@ def test_three_threads_assign_the_same_bits_as_one(rng, in_tiles, in_lanes, asse
 
     def totals(n_threads):
         found = [np.full(weight.size, -1, np.int32), np.zeros(weight.size, np.float32)]
-        found += [np.zeros((7, k, 2, d + 1)), np.zeros(7), np.zeros(7, int)]
+        found += [np.zeros((7, k, 2, columns(d))), np.zeros(7), np.zeros(7, int)]
         assign(n_threads, bounds, tiles, n, weight, centers, exact_grids(weight, X), *found)
         return found
 
