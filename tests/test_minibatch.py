@@ -10,7 +10,6 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.cluster import MiniBatchKMeans as SklearnMiniBatch
 
 from fastmix import MiniBatchKMeans
-from fastmix.engine import minibatch
 
 
 def data(seed, n, d, weighted):
@@ -123,15 +122,6 @@ def test_a_callable_sees_the_rows_as_they_are():
 
     MiniBatchKMeans(3, init=init, batch_size=20, n_init=1, random_state=0).fit(X + 1000)
     assert seen[0].mean() > 900
-
-
-@pytest.mark.parametrize("weighted", [False, True])
-def test_rows_are_drawn_as_by_choice(weighted):
-    weight = np.random.RandomState(0).uniform(0, 2, 50) if weighted else np.ones(50)
-    mine, his = np.random.RandomState(3), np.random.RandomState(3)
-    draw = minibatch.drawer(weight, 20, mine)
-    for _ in range(3):
-        assert_array_equal(draw(), his.choice(50, 20, p=weight / weight.sum(), replace=True))
 
 
 # --- by hand ---------------------------------------------------------------------------------

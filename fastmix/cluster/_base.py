@@ -1,5 +1,7 @@
 """What all k-means share: where they start, prediction, distances."""
 
+import math
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -34,6 +36,10 @@ from fastmix.engine.results import (
 from fastmix.engine.rows import from_frame, power_of_two, take, to_frame
 from fastmix.engine.seeds import SEEDINGS
 from fastmix.engine.sparse import LLOYD as SPARSE_LLOYD
+
+Start = tuple[
+    Array, NDArray[np.int64] | None
+]  # centers (k, d), and the rows (k,) they sit on, if any
 
 
 class KMeansFamily(
@@ -99,23 +105,28 @@ class KMeansFamily(
     def _best_run(
         self,
         rows: AnyRows,
-        start: Callable[[], tuple[Array, NDArray[np.int64] | None]],
+        starts: list[Start],
         algorithm: Algorithm,
         tolerance: float,
         better: Callable[[KMeansResult, KMeansResult], bool],
         task: Task,
         ready: Callable[[Array], dict[str, Any]],
+        again: Callable[[KMeansResult], Array | None] = lambda best: None,
     ) -> tuple[KMeansResult, list[KMeansInit]]:
-        """The best of n_init runs, and a record of each.
+        """The best of the runs from all starts, and a record of each.
 
-        `start()` gives centers and the rows they sit on, `better(found, best)` decides, and
-        `ready(centers)` is what callbacks are shown.
+        `better(found, best)` decides, `ready(centers)` is what callbacks are shown, and `again(best)` gives
+        centers of one more run, if there is to be one. Runs may put the rows in another order.
         """
         records: list[KMeansInit] = []
         best: KMeansResult | None = None
-        for run in range(self._n_init):
+        state, searching = None, False
+        waiting = deque(starts)
+        while waiting:
+            centers, seeds = waiting.popleft()
             part = task.part("start", self.max_iter)
-            centers, seeds = start()
+            if self.verbose:
+                print("Initialization complete")
             found = kmeans.run(
                 rows,
                 centers,
@@ -124,13 +135,20 @@ class KMeansFamily(
                 tolerance,
                 bool(self.verbose),
                 part.iterations(ready),
+                state,
+                best.objective if best and searching else math.inf,
             )
+            state = found.state
             records.append(kmeans.record(found, rows, seeds))
             if best is None or better(found, best):
-                best, place = found, run
+                best, place = found, len(records) - 1
             if part.end(partial(ready, found.centers)):
                 break
-        assert best is not None  # n_init >= 1
+            more = None if waiting else again(best)
+            if more is not None:
+                waiting.append((more, None))
+                searching = True
+        assert best is not None  # there is a start
         records[place] = records[place]._replace(best=True)
         return best, records
 
@@ -146,33 +164,36 @@ class KMeansFamily(
         """Number of starts."""
         if self._init_is_given:
             return 1
+        if self.n_init == "breathing":
+            return 1
         if self.n_init != "auto":
             return int(self.n_init)
         return 1 if self.init == "k-means++" else self._runs_by_chance
 
     def _warn_of_one_run(self) -> None:
-        if self._init_is_given and self.n_init not in ("auto", 1):
+        if self._init_is_given and self.n_init not in ("auto", "breathing", 1):
             validation.warn(
                 "Explicit initial center position passed: performing only one init in "
                 f"{type(self).__name__} instead of n_init={self.n_init}.",
                 RuntimeWarning,
             )
 
-    def _start(
-        self, X: Any, packed: AnyRows, k: int, random: RandomState, centred: bool
-    ) -> tuple[NDArray[Any], NDArray[np.int64] | None]:
-        """k centers in the frame of the rows, and the rows they sit on, if any; init is not an array.
+    def _starts(
+        self, X: Any, packed: AnyRows, k: int, n_starts: int, random: RandomState, centred: bool
+    ) -> list[Start]:
+        """Several times k centers in the frame of the rows, and the rows they sit on; init is not an array.
 
         A callable is shown X (n, d), `centred` or as it is, as scikit-learn does.
         """
         if isinstance(self.init, str):
-            seeds = SEEDINGS[self.init](packed, k, random)
-            return take(packed, seeds), seeds.astype(np.int64)
+            seeding = SEEDINGS[self.init](packed)
+            drawn = [seeding.draw(k, random) for _ in range(n_starts)]
+            return [(take(packed, seeds), seeds.astype(np.int64)) for seeds in drawn]
         frame = packed.frame
         if centred and not sparse.issparse(X):
             X, frame = X - frame.origin, frame._replace(origin=np.zeros_like(frame.origin))
-        answer = self.init(X, k, random_state=random)
-        return to_frame(validation.initial(answer, X, k), frame), None
+        answers = (self.init(X, k, random_state=random) for _ in range(n_starts))
+        return [(to_frame(validation.initial(answer, X, k), frame), None) for answer in answers]
 
     def _algorithm(self, rows: AnyRows) -> Algorithm:
         if isinstance(rows, SparseRows):

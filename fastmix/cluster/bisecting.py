@@ -277,16 +277,17 @@ class BisectingKMeans(KMeansFamily):
             )
         shown = X[leaf.numbers] if callable(self.init) else None
 
-        def start() -> tuple[Array, NDArray[np.int64] | None]:
-            centers, seeds = self._start(shown, rows, 2, random, centred=True)
-            return centers, None if seeds is None else leaf.numbers[seeds]
+        starts = [
+            (centers, None if seeds is None else leaf.numbers[seeds])
+            for centers, seeds in self._starts(shown, rows, 2, self._n_init, random, centred=True)
+        ]
 
         def better(found: KMeansResult, best: KMeansResult) -> bool:
             return found.objective < BETTER * best.objective
 
         algorithm = bisecting.HALVES if isinstance(rows, Rows) else self._algorithm(rows)
         tolerance = math.ldexp(self.tol, -2 * rows.frame.exponent)
-        return self._best_run(rows, start, algorithm, tolerance, better, task, ready)
+        return self._best_run(rows, starts, algorithm, tolerance, better, task, ready)
 
     # --- after the fit -------------------------------------------------------------------------
 

@@ -11,7 +11,7 @@ from scipy import sparse
 from fastmix import _validation as validation
 from fastmix.cluster.kmeans import KMeans
 from fastmix.engine.rows import frame_of, measure, pack
-from fastmix.engine.seeds import plusplus
+from fastmix.engine.seeds import PlusPlus
 
 ROWS = ["array-like", "sparse matrix"]
 
@@ -198,7 +198,7 @@ def kmeans_plusplus(
     frame = frame_of(array, measure(array, n_threads), normalise=True)
     packed = pack(array, frame, weight, n_threads)
     random = validation.random_state(random_state)
-    indices = plusplus(packed, n_clusters, random, n_local_trials).astype(np.int64)
+    indices = PlusPlus(packed, n_local_trials).draw(n_clusters, random).astype(np.int64)
     if sparse.issparse(X):
         return X.tocsr()[indices].toarray(), indices
     return np.asarray(X)[indices], indices

@@ -1,5 +1,6 @@
 """k-means behind scikit-learn's API."""
 
+from numbers import Integral
 from typing import Any, Self
 
 import numpy as np
@@ -12,8 +13,11 @@ from fastmix.cluster._base import KMeansFamily
 from fastmix.cluster._callbacks import Task, with_callbacks
 from fastmix.engine import kmeans
 from fastmix.engine.algorithms import ALGORITHMS, SYNONYMS
+from fastmix.engine.breathing import Breathing
 from fastmix.engine.results import AnyRows, Array, KMeansInit, KMeansResult
 from fastmix.engine.rows import frame_of, mean_variance, measure, pack, to_frame
+
+BREATHING = "breathing"
 
 
 class KMeans(KMeansFamily):
@@ -31,9 +35,10 @@ class KMeans(KMeansFamily):
 default='k-means++'
         Where the centers start: at rows spread out by greedy k-means++ [1]_, at random rows, at the
         answer of ``init(X, n_clusters, random_state=...)`` for centred rows, or as given.
-    n_init : 'auto' or int, default='auto'
+    n_init : {'auto', 'breathing'} or int, default='auto'
         Number of starts, of which the best run is kept. 'auto' is 1 for 'k-means++' and arrays,
-        10 for 'random' and callables.
+        10 for 'random' and callables. 'breathing' [5]_ is one start and a search for better centers
+        from where it ends: better than ten starts in about the time of a few.
     max_iter : int, default=300
         Most iterations of one run.
     tol : float, default=1e-4
@@ -67,8 +72,8 @@ default='k-means++'
     inertia_history_ : ndarray of shape (n_iter_,)
         Inertia before every iteration of the best run moved the centers.
     init_results_ : list
-        One record for every start: n_iter, converged, inertia, history, best, and seeds, the numbers
-        of the rows it started from (None where centers were given).
+        One record for every start, and every run of a search: n_iter, converged, inertia, history,
+        best, and seeds, the numbers of the rows it started from (None where centers were given).
     cluster_sizes_ : ndarray of shape (n_clusters,), int64
         Number of rows in every cluster.
     n_features_in_ : int
@@ -97,6 +102,8 @@ default='k-means++'
     .. [4] Kanungo, T. et al. (2002). An efficient k-means clustering algorithm: analysis and implementation.
        IEEE Transactions on Pattern Analysis and Machine Intelligence 24(7), 881-892.
        doi:10.1109/TPAMI.2002.1017616
+    .. [5] Fritzke, B. (2020). The breathing k-means algorithm. arXiv:2006.15666. The centers that a
+       breath adds are drawn here, as k-means++ draws.
 
     Examples
     --------
@@ -116,6 +123,10 @@ default='k-means++'
     _counterpart = "sklearn.cluster.KMeans"
     _parameter_constraints = {
         **KMeansFamily._parameter_constraints,
+        "n_init": [
+            validation.StrOptions({"auto", BREATHING}),
+            validation.Interval(Integral, 1, None, closed="left"),
+        ],
         "copy_x": ["boolean"],
         "algorithm": [validation.StrOptions({*ALGORITHMS, *SYNONYMS})],
     }
@@ -171,7 +182,8 @@ default='k-means++'
         ValueError
             If X or a parameter is not as described; the estimator is then as it was before.
         """
-        with self._fitting(X, sample_weight, self._runs()) as (task, array, weight):
+        n_parts = None if self.n_init == BREATHING else self._runs()
+        with self._fitting(X, sample_weight, n_parts) as (task, array, weight):
             given = self._given(array)
             self._n_init = self._runs()
             self._warn_of_one_run()
@@ -195,25 +207,26 @@ default='k-means++'
         random = validation.random_state(self.random_state)
         tolerance = self.tol * mean_variance(packed) if self.tol > 0 else 0.0
 
-        def start() -> tuple[Array, NDArray[np.int64] | None]:
-            if given is not None:
-                found: tuple[Array, NDArray[np.int64] | None] = to_frame(given, packed.frame), None
-            else:
-                found = self._start(X, packed, self.n_clusters, random, centred=True)
-            if self.verbose:
-                print("Initialization complete")
-            return found
+        k = self.n_clusters
+        if given is None:
+            starts = self._starts(X, packed, k, self._n_init, random, centred=True)
+        else:
+            starts = [(to_frame(given, packed.frame), None)]
 
         def better(found: KMeansResult, best: KMeansResult) -> bool:
             return found.objective < best.objective and not kmeans.same_partition(
-                found.labels, best.labels, self.n_clusters
+                found.labels, best.labels, k
             )
 
         def ready(centers: Array) -> dict[str, Any]:
             return self._ready(centers, packed.frame)
 
         algorithm = self._algorithm(packed)
-        return self._best_run(packed, start, algorithm, tolerance, better, task, ready)
+        runs = packed, starts, algorithm, tolerance
+        if self.n_init == BREATHING:
+            search = Breathing(packed, k, algorithm, random)
+            return self._best_run(*runs, search.better, task, ready, search.centers)
+        return self._best_run(*runs, better, task, ready)
 
     def _keep(self, packed: AnyRows, best: KMeansResult, records: list[KMeansInit]) -> None:
         """Set the fitted attributes."""

@@ -16,6 +16,7 @@ from fastmix.engine import kmeans, minibatch
 from fastmix.engine.predictions import nearest
 from fastmix.engine.results import AnyRows, Array, Frame, KMeansInit
 from fastmix.engine.rows import frame_of, mean_variance, measure, pack, to_frame
+from fastmix.engine.seeds import Urn
 
 
 class MiniBatchKMeans(KMeansFamily):
@@ -251,11 +252,11 @@ default='k-means++'
         n_steps = self.max_iter * n // self._batch_size
         stop = minibatch.Stop(n, n_steps, tolerance, self.max_no_improvement)
         chances = np.ones(n) if weight is None else weight
-        numbers = minibatch.drawer(chances, self._batch_size, random)
+        urn = Urn(chances)
         part = task.part("steps", n_steps)
         course = minibatch.run(
             self._centers,
-            lambda: pack(X[numbers()], frame, None, self.n_threads),
+            lambda: pack(X[urn.draw(self._batch_size, random)], frame, None, self.n_threads),
             self._algorithm(pack(X[:1], frame, None, 1)),
             random,
             stop,
@@ -366,7 +367,7 @@ default='k-means++'
                 "or give init as an array."
             )
         packed = pack(few, frame, its_weight, self.n_threads)
-        points, seeds = self._start(few, packed, self.n_clusters, random, centred=False)
+        [(points, seeds)] = self._starts(few, packed, self.n_clusters, 1, random, centred=False)
         return points, None if seeds is None else np.arange(X.shape[0])[some][seeds]
 
     def _best_start(

@@ -2,14 +2,15 @@
 
 An algorithm is four verbs over a state of its own:
 
-    start(rows, centers) -> state
+    start(rows, centers, earlier) -> state          of an earlier run on these rows; it was None at first
     assign(rows, centers, state) -> KMeansTotals    labels every row and adds it up
     move(state, centers, shift) -> None             centers have moved by shift (k,) to centers (k, d)
     inspect(rows, centers, state, each) -> Inspection    distances from the centers of the last assign, or
                                                          with each=False only their sum
 
 `state` offers labels (n_tiles * R,), and order (n,): the numbers of the rows of X in the order in which
-`start` has left the tiles, or None where they stay. All algorithms give Lloyd's labels, centers and
+`start` has left the tiles, or None where they stay. A later run finds them there: what a state knows of
+the rows alone is not asked for twice. All algorithms give Lloyd's labels, centers and
 n_iter_, bit for bit.
 """
 
@@ -23,7 +24,7 @@ from fastmix.engine.results import AnyRows, Array, Floats, Inspection, KMeansTot
 class Algorithm(NamedTuple):
     """The four verbs."""
 
-    start: Callable[[AnyRows, Array], Any]
+    start: Callable[..., Any]
     assign: Callable[[AnyRows, Array, Any], KMeansTotals]
     move: Callable[[Any, Array, Floats], None]
     inspect: Callable[..., Inspection]

@@ -41,14 +41,16 @@ class AutoState(NamedTuple):
         return order
 
 
-def start(rows: Rows, centers: Array) -> AutoState:
-    """Choose."""
+def start(rows: Rows, centers: Array, earlier: AutoState | None = None) -> AutoState:
+    """Choose, at first."""
+    if earlier:
+        return earlier._replace(state=earlier.algorithm.start(rows, centers, earlier.state))
     (k, d), n = centers.shape, rows.n
     many = n >= max(FEWEST_ROWS, ROWS_A_CENTER * k) and k >= FEWEST_CENTERS
     if many and (d <= ALWAYS_FEATURES or (d <= MOST_FEATURES and k * d >= FEWEST_VALUES)):
         order = filtering.order_of_rows(rows)
         if d <= ALWAYS_FEATURES or filtering.share(rows, centers, order) < WORTH:
-            return AutoState(filtering, filtering.start(rows, centers, order))
+            return AutoState(filtering, filtering.start(rows, centers, order=order))
     chosen: ModuleType = lloyd
     enough = d >= FEWEST_FEATURES and k * d >= PAYING_VALUES[rows.tiles.dtype]
     if enough and quantized.pays(rows):

@@ -40,11 +40,19 @@ class FilteringState(NamedTuple):
     sums: Sums
 
 
-def start(rows: Rows, centers: Array, order: Indices | None = None) -> FilteringState:
-    """Put the rows in order, if it is not known yet."""
+def start(
+    rows: Rows,
+    centers: Array,
+    earlier: FilteringState | None = None,
+    order: Indices | None = None,
+) -> FilteringState:
+    """Put the rows in order, which may be known already."""
     n_tiles, d, _ = rows.tiles.shape
     n_groups = -(-n_tiles // BOXES)
-    sums = no_sums(rows, centers, n_groups)
+    sums = no_sums(rows, centers, earlier, n_groups)
+    nobody, only = np.full(rows.weight.size, -1, np.int32), np.full(n_tiles, -1, np.int32)
+    if earlier:
+        return earlier._replace(labels=nobody, only=only, measured=[], sums=sums)
     if not sums.grids.any():  # then sums are those of Lloyd's algorithm in the order of X only
         order = np.arange(rows.n)
     order = order_of_rows(rows) if order is None else order
@@ -52,7 +60,6 @@ def start(rows: Rows, centers: Array, order: Indices | None = None) -> Filtering
     boxes, hulls = np.empty((n_groups, 2, d, BOXES)), np.empty((n_groups, 2, d))
     n_threads = threads(rows.n_threads, rows_work(rows, 2))
     kernels.box_tiles(n_threads, shard_bounds(n_groups), rows.tiles, rows.n, boxes, hulls)
-    nobody, only = np.full(rows.weight.size, -1, np.int32), np.full(n_tiles, -1, np.int32)
     return FilteringState(order, nobody, boxes, hulls, only, squares_of(rows), [], sums)
 
 

@@ -43,7 +43,7 @@ class HamerlyState(NamedTuple):
         return self.bounds.labels
 
 
-def start(rows: Rows, centers: Array) -> HamerlyState:
+def start(rows: Rows, centers: Array, earlier: HamerlyState | None = None) -> HamerlyState:
     """Nothing is known of any row."""
     n, n_tiles, k = rows.weight.size, len(rows.tiles), len(centers)
     bounds = Bounds(
@@ -54,7 +54,8 @@ def start(rows: Rows, centers: Array) -> HamerlyState:
         np.full(n_tiles, -1, np.int32),
     )
     k_zeros = np.zeros(k), np.zeros(k), np.zeros(1)
-    return HamerlyState(bounds, *k_zeros, squares_of(rows), [], [], no_sums(rows, centers))
+    squares = earlier.squares if earlier else squares_of(rows)
+    return HamerlyState(bounds, *k_zeros, squares, [], [], no_sums(rows, centers, earlier))
 
 
 def assign(rows: Rows, centers: Array, state: HamerlyState) -> KMeansTotals:

@@ -1,8 +1,9 @@
 """The k-means loop: whatever the algorithm, rows become totals and totals become centers."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,8 +18,34 @@ from fastmix.engine.results import (
     KMeansResult,
     KMeansTotals,
 )
-from fastmix.engine.rows import in_place, put_back, take
+from fastmix.engine.rows import in_place, take
 from fastmix.engine.watch import Watcher
+
+MANY = 10  # passes
+
+
+class Step(NamedTuple):
+    """What one pass has found, and where it has moved the centers."""
+
+    centers: Array  # (k, d)
+    objective: float  # before they moved
+    at_rest: bool  # no label has changed
+    moved_by: float  # sum of their squared shifts
+    refilled: bool  # clusters were empty
+
+
+def steps(rows: AnyRows, centers: Array, algorithm: Algorithm, state: Any) -> Iterator[Step]:
+    """The k-means loop, without an end."""
+    while True:
+        totals = algorithm.assign(rows, centers, state)
+        inspect = partial(algorithm.inspect, rows, centers, state)
+        totals, refilled = refill(rows, totals, state.labels, state.order, inspect)
+        moved = means(totals, centers)
+        shift = np.sqrt(np.square(moved.astype(np.float64) - centers).sum(1))
+        centers = moved
+        algorithm.move(state, centers, shift)
+        at_rest, moved_by = totals.changed == 0, float(np.square(shift).sum())
+        yield Step(centers, totals.objective, at_rest, moved_by, refilled)
 
 
 def run(
@@ -29,53 +56,54 @@ def run(
     tolerance: float,
     verbose: bool = False,
     watcher: Watcher | None = None,
+    earlier: Any = None,
+    to_beat: float = math.inf,
 ) -> KMeansResult:
     """Move centers (k, d) until no label changes, or Σ|shift|² <= tolerance, or max_iter passes are done.
 
-    The watcher may end the run after any pass.
+    The watcher may end the run after any pass; it also ends when its objective hardly falls and is far
+    above the one to beat. `earlier` is the state of an earlier run on these rows.
+    The algorithm may have put them in another order, its `state.order`; the labels are in that of X.
     """
     watcher = watcher or Watcher()
-    state = algorithm.start(rows, centers)
-    history: list[float] = []
-    at_rest = settled = refilled = False
+    state = algorithm.start(rows, centers, earlier)
+    loop, history = steps(rows, centers, algorithm, state), list[float]()
     for iteration in range(max_iter):
         watcher.begin()
-        totals = algorithm.assign(rows, centers, state)
-        history.append(totals.objective)
-        inspect = partial(algorithm.inspect, rows, centers, state)
-        totals, refilled = refill(rows, totals, state.labels, state.order, inspect)
-        moved = means(totals, centers)
-        shift = np.sqrt(np.square(moved.astype(np.float64) - centers).sum(1))
-        centers = moved
-        algorithm.move(state, centers, shift)
+        step = next(loop)
+        history.append(step.objective)
+        settled = step.moved_by <= tolerance
         if verbose:
-            print(f"Iteration {iteration}, inertia {scaled(totals.objective, rows)}.")
-        at_rest = totals.changed == 0
-        moved_by = float(np.square(shift).sum())
-        settled = moved_by <= tolerance
-        if verbose and at_rest:
+            print(f"Iteration {iteration}, inertia {scaled(step.objective, rows)}.")
+        if verbose and step.at_rest:
             print(f"Converged at iteration {iteration}: strict convergence.")
         elif verbose and settled:
-            total, limit = (math.ldexp(v, 2 * rows.frame.exponent) for v in (moved_by, tolerance))
+            total, limit = (
+                math.ldexp(v, 2 * rows.frame.exponent) for v in (step.moved_by, tolerance)
+            )
             print(
                 f"Converged at iteration {iteration}: center shift {total} "
                 f"within tolerance {limit}."
             )
-        stopped = watcher.end(centers)
-        if at_rest or settled or stopped:
+        stopped = watcher.end(step.centers) or hopeless(history, to_beat)
+        if step.at_rest or settled or stopped:
             break
-    objective = history[-1]
-    if not at_rest or refilled:
+    centers, objective = step.centers, step.objective
+    if not step.at_rest or step.refilled:
         objective = algorithm.assign(rows, centers, state).objective
     labels, order = state.labels[: rows.n], state.order
     sq_dist, exactly = algorithm.inspect(rows, centers, state, order is None)
     objective = objective if exactly is None else exactly
     own = sq_dist[: rows.n] if order is None else None
     if order is not None:
-        put_back(rows, order)
         labels = in_place(labels, order, rows.n_threads)
-    converged = at_rest or settled
-    return KMeansResult(centers, labels, objective, len(history), converged, history, own)
+    converged = step.at_rest or settled
+    return KMeansResult(centers, labels, objective, len(history), converged, history, own, state)
+
+
+def hopeless(history: list[float], to_beat: float) -> bool:
+    """Would many more passes like the last one not reach this objective?"""
+    return len(history) > 1 and history[-1] - to_beat > MANY * (history[-2] - history[-1])
 
 
 def refill(

@@ -22,11 +22,11 @@ class LloydState(NamedTuple):
     order: NDArray[np.int64] | None = None  # rows stay where they are
 
 
-def start(rows: Rows, centers: Array) -> LloydState:
+def start(rows: Rows, centers: Array, earlier: LloydState | None = None) -> LloydState:
     """Memory: 4 bytes and one number a row."""
     labels = np.full(rows.weight.size, -1, np.int32)
     sq_dist = np.empty(rows.weight.size, rows.tiles.dtype)
-    return LloydState(labels, sq_dist, no_sums(rows, centers))
+    return LloydState(labels, sq_dist, no_sums(rows, centers, earlier))
 
 
 def assign(rows: Rows, centers: Array, state: LloydState) -> KMeansTotals:

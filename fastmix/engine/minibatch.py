@@ -129,22 +129,3 @@ def run(
         if watcher.end(centers.points) or converged:
             break
     return Course(history, smoothed if len(history) > 1 else history[-1], converged)
-
-
-def drawer(weight: Floats, batch_size: int, random: RandomState) -> Callable[[], Array]:
-    """Draws the numbers of `batch_size` rows in proportion to weight (n,), with replacement.
-
-    The stream and the numbers are those of ``random.choice(n, batch_size, p=weight / weight.sum())``,
-    without its pass over all n rows for every batch.
-    """
-    running = np.cumsum(weight / weight.sum())
-    running /= running[-1]
-
-    def draw() -> Array:
-        shares = random.random_sample(batch_size)
-        order = shares.argsort()  # ascending, the searches walk through memory in one direction
-        numbers = np.empty(batch_size, np.intp)
-        numbers[order] = running.searchsorted(shares[order], side="right")
-        return numbers
-
-    return draw

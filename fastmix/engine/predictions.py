@@ -36,8 +36,17 @@ def nearest(rows: AnyRows, centers: Array) -> tuple[float, NDArray[np.int32]]:
     kernels.label(n_threads, bounds, *_given(rows), weight, centers, labels, objective)
     far = np.flatnonzero(labels < 0)
     if len(far):
-        labels[far] = _far_distances(_some(rows, far), centers).argmin(1)
+        labels[far] = _far_distances(some(rows, far), centers).argmin(1)
     return float(objective.sum()), labels
+
+
+@singledispatch
+def two_nearest(rows: AnyRows, centers: Array) -> tuple[NDArray[np.int32], Array, Array]:
+    """Number of the nearest center of every row (n,), and squared distances to it and to the second nearest."""
+    labels, (best, second) = np.empty(rows.n, np.int32), np.empty((2, rows.n), rows.X.dtype)
+    bounds = shard_bounds(n_tiles(rows.n, rows.X.dtype))
+    kernels.label_two(_threads(rows, centers), bounds, *_given(rows), centers, labels, best, second)
+    return labels, best, second
 
 
 @singledispatch
@@ -51,7 +60,7 @@ def distances(rows: AnyRows, centers: Array) -> Array:
     if infinite.any():
         far = np.flatnonzero(~np.isfinite(dist).all(1))
         with np.errstate(over="ignore"):
-            dist[far] = np.ldexp(_far_distances(_some(rows, far), centers), rows.frame.exponent)
+            dist[far] = np.ldexp(_far_distances(some(rows, far), centers), rows.frame.exponent)
     return dist
 
 
@@ -63,8 +72,8 @@ def _threads(rows: Rows | View, centers: Array) -> int:
     return threads(rows.n_threads, 3.0 * rows.n * centers.size)
 
 
-def _some(rows: Rows | View, numbers: NDArray[np.int64]) -> Array:
-    """Rows of the frame by number; they may be infinite."""
+def some(rows: Rows | View, numbers: NDArray[np.int64]) -> Array:
+    """Rows of the frame by their numbers in X, (m, d); they may be infinite."""
     with np.errstate(over="ignore"):
         return np.asarray((rows.X[numbers] - rows.frame.origin) * rows.scale)
 

@@ -35,11 +35,13 @@ class QuantizedState(NamedTuple):
     order: Indices | None = None  # rows stay where they are
 
 
-def start(rows: Rows, centers: Array) -> QuantizedState:
+def start(rows: Rows, centers: Array, earlier: QuantizedState | None = None) -> QuantizedState:
     """Round the rows."""
     n_tiles = -(-rows.n // ROWS)
     nobody = np.full(rows.weight.size, -1, np.int32)
-    sums = no_sums(rows, centers, n_tiles)
+    sums = no_sums(rows, centers, earlier, n_tiles)
+    if earlier:
+        return earlier._replace(labels=nobody, measured=[], sums=sums)
     return QuantizedState(nobody, rounded_rows(rows), squares_of(rows), [], sums)
 
 

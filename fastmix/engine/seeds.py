@@ -22,27 +22,39 @@ from fastmix.kernels.simd_bytes import ROWS
 FEWEST_FEATURES = 24  # from which on bytes pay
 
 
+class Urn:
+    """Numbers of rows, drawn by chance in proportion to weights (n,)."""
+
+    def __init__(self, weight: Floats) -> None:
+        self.running = np.cumsum(weight / weight.sum())
+        self.running /= self.running[-1]
+
+    def draw(self, size: int, random: RandomState) -> Array:
+        """Draw so many, with replacement.
+
+        The stream and the numbers are those of ``random.choice(n, size, p=weight / weight.sum())``,
+        without its pass over all n rows every time.
+        """
+        shares = random.random_sample(size)
+        order = shares.argsort()  # ascending, the searches walk through memory in one direction
+        numbers = np.empty(size, np.intp)
+        numbers[order] = self.running.searchsorted(shares[order], side="right")
+        return numbers
+
+
 class Drawing:
     """Draws rows by chance from weighted squared distances to the nearest seed, block by block."""
 
     rows: Rows
     closest: Array  # (>= n,)
-    tile_potential: Floats  # (n_blocks,) sums over blocks of `width` rows
-    width: int
+    tile_potential: Floats  # (n_blocks,) sums over blocks of equally many rows
 
     def draw(self, shares: Floats) -> Array:
         """The first rows whose running sums of weight * closest reach these shares of the total."""
-        cumulative = np.cumsum(self.tile_potential)
-        return np.array([self._draw(cumulative, u) for u in shares * cumulative[-1]])
-
-    def _draw(self, cumulative: Floats, u: float) -> int:
-        """First its tile, then its lane."""
-        rows, R = self.rows, self.width
-        tile = min(int(np.searchsorted(cumulative, u)), len(cumulative) - 1)
-        before = cumulative[tile - 1] if tile else 0.0
-        lanes = slice(tile * R, min((tile + 1) * R, rows.n))
-        running = before + np.cumsum(rows.weight[lanes] * self.closest[lanes])
-        return allowed(rows, min(tile * R + int(np.searchsorted(running, u)), rows.n - 1))
+        rows, found = self.rows, np.empty(len(shares), np.int64)
+        width = len(self.closest) // len(self.tile_potential)
+        seeding.draw(self.tile_potential, rows.weight, self.closest, rows.n, width, shares, found)
+        return np.array([allowed(rows, int(row)) for row in found])
 
 
 class TileSeeding(Drawing):
@@ -50,19 +62,36 @@ class TileSeeding(Drawing):
 
     def __init__(self, rows: Rows) -> None:
         self.rows, self.bounds = rows, shard_bounds(len(rows.tiles))
-        self.closest = np.full(rows.weight.size, np.inf, rows.tiles.dtype)
-        self.tile_potential, self.width = np.empty(len(rows.tiles)), rows.tiles.shape[2]
+        self.closest = np.empty(rows.weight.size, rows.tiles.dtype)
+        self.tile_potential = np.empty(len(rows.tiles))
+        self.closer = np.empty(len(rows.tiles), np.uint64)
+        self.restart()
+
+    def restart(self) -> None:
+        """No seeds yet."""
+        self.closest[:] = np.inf
+        self.asked: Array = np.empty(0, np.int64)
 
     def add(self, row: int) -> None:
         """One more seed."""
         rows, seed = self.rows, take(self.rows, np.array([row]))[0]
-        n_threads = threads(rows.n_threads, rows_work(rows, 3))
-        given = rows.tiles, rows.weight, seed
-        seeding.add_seed(n_threads, self.bounds, *given, self.closest, self.tile_potential)
+        at = np.flatnonzero(self.asked[: seeding.MOST_NOTED] == row)[:1]
+        seeding.add_seed(
+            threads(rows.n_threads, rows_work(rows, 3)),
+            self.bounds,
+            rows.tiles,
+            rows.weight,
+            seed,
+            self.closer,
+            np.uint64(1 << int(at[0]) if len(at) else 0),
+            self.closest,
+            self.tile_potential,
+        )
 
     def potentials(self, candidates: Array) -> Floats:
         """What would be left of the total with each candidate as one more seed, (len(candidates),)."""
         rows, left = self.rows, np.zeros((len(self.bounds) - 1, len(candidates)))
+        self.asked = candidates
         seeding.potential(
             threads(rows.n_threads, rows_work(rows, 3 * len(candidates))),
             self.bounds,
@@ -70,6 +99,7 @@ class TileSeeding(Drawing):
             rows.weight,
             take(rows, candidates),
             self.closest,
+            self.closer,
             left,
         )
         return left.sum(0)
@@ -82,13 +112,17 @@ class ByteSeeding(Drawing):
     """
 
     def __init__(self, rows: Rows) -> None:
-        self.rows, self.width = rows, ROWS
+        self.rows = rows
         self.bytes = rounded_rows(rows)
         n_tiles = len(self.bytes.tiles)
         self.bounds = shard_bounds(n_tiles)
-        self.closest = np.zeros(n_tiles * ROWS)
-        self.closest[: rows.n] = np.inf
-        self.tile_potential = np.zeros(n_tiles)
+        self.closest, self.tile_potential = np.zeros(n_tiles * ROWS), np.empty(n_tiles)
+        self.restart()
+
+    def restart(self) -> None:
+        """No seeds yet."""
+        self.closest[: self.rows.n] = np.inf
+        self.tile_potential[:] = 0.0
         self._ask(np.array([0]))
 
     def add(self, row: int) -> None:
@@ -140,24 +174,31 @@ def begin(rows: AnyRows) -> Any:
     return ByteSeeding(rows) if enough and pays(rows) else TileSeeding(rows)
 
 
-def plusplus(rows: AnyRows, k: int, random: RandomState, n_trials: int | None = None) -> Array:
-    """Greedy k-means++: numbers of the rows that become centers, (k,).
+class PlusPlus:
+    """Greedy k-means++, for one start or several on the same rows.
 
     Each further seed is the best of `n_trials` (2 + floor(ln k)) rows drawn in proportion to weight
     times squared distance to the nearest seed (Arthur & Vassilvitskii, SODA 2007,
     doi 10.5555/1283383.1283494, section 5). No row of weight 0 becomes a seed.
-    Cost 2 k n_trials n d operations; memory one number a row.
+    Cost 2 k n_trials n d operations; memory two numbers a row.
     """
-    n_trials = n_trials or 2 + int(np.log(k))
-    chosen = np.empty(k, np.int64)
-    chosen[0] = random.choice(rows.n, p=_probabilities(rows))
-    state = begin(rows)
-    state.add(int(chosen[0]))
-    for position in range(1, k):
-        candidates = state.draw(random.uniform(size=n_trials))
-        chosen[position] = candidates[state.potentials(candidates).argmin()]
-        state.add(int(chosen[position]))
-    return chosen
+
+    def __init__(self, rows: AnyRows, n_trials: int | None = None) -> None:
+        self.rows, self.n_trials = rows, n_trials
+        self.urn, self.state = Urn(rows.weight[: rows.n]), begin(rows)
+
+    def draw(self, k: int, random: RandomState) -> Array:
+        """Numbers of the rows that become centers, (k,)."""
+        n_trials, state = self.n_trials or 2 + int(np.log(k)), self.state
+        state.restart()
+        chosen = np.empty(k, np.int64)
+        chosen[0] = self.urn.draw(1, random)[0]
+        state.add(int(chosen[0]))
+        for position in range(1, k):
+            candidates = state.draw(random.uniform(size=n_trials))
+            chosen[position] = candidates[state.potentials(candidates).argmin()]
+            state.add(int(chosen[position]))
+        return chosen
 
 
 def allowed(rows: AnyRows, row: int) -> int:
@@ -171,29 +212,31 @@ def allowed(rows: AnyRows, row: int) -> int:
     return int(weighted[min(int(np.searchsorted(weighted, row)), len(weighted) - 1)])
 
 
-def uniform(rows: AnyRows, k: int, random: RandomState) -> Array:
-    """k distinct rows in proportion to their weights, (k,).
+class Uniform:
+    """Distinct rows in proportion to their weights."""
 
-    Raises
-    ------
-    ValueError
-        If fewer than k rows have a weight.
-    """
-    weighted = np.count_nonzero(rows.weight)
-    if weighted < k:
-        raise ValueError(
-            f"init='random' draws {k} distinct rows, but only {weighted} rows have a positive "
-            "sample_weight. Lower the number of clusters or use init='k-means++'."
-        )
-    return random.choice(rows.n, size=k, replace=False, p=_probabilities(rows))
+    def __init__(self, rows: AnyRows) -> None:
+        self.rows = rows
+
+    def draw(self, k: int, random: RandomState) -> Array:
+        """Numbers of the rows that become centers, (k,).
+
+        Raises
+        ------
+        ValueError
+            If fewer than k rows have a weight.
+        """
+        weight = self.rows.weight[: self.rows.n]
+        weighted = np.count_nonzero(weight)
+        if weighted < k:
+            raise ValueError(
+                f"init='random' draws {k} distinct rows, but only {weighted} rows have a positive "
+                "sample_weight. Lower the number of clusters or use init='k-means++'."
+            )
+        return random.choice(len(weight), size=k, replace=False, p=weight / weight.sum())
 
 
-def _probabilities(rows: AnyRows) -> Floats:
-    weight = rows.weight[: rows.n]
-    return weight / weight.sum()
-
-
-SEEDINGS: dict[str, Callable[[AnyRows, int, RandomState], Array]] = {
-    "k-means++": plusplus,
-    "random": uniform,
+SEEDINGS: dict[str, Callable[[AnyRows], PlusPlus | Uniform]] = {
+    "k-means++": PlusPlus,
+    "random": Uniform,
 }

@@ -51,7 +51,7 @@ def take(rows: SparseRows, indices: Array) -> Array:
     return _csr(rows)[indices].toarray()
 
 
-def some(rows: SparseRows, wanted: NDArray[np.bool_]) -> SparseRows:
+def chosen(rows: SparseRows, wanted: NDArray[np.bool_]) -> SparseRows:
     """The wanted rows (n,)."""
     few = _csr(rows)[np.flatnonzero(wanted)]
     weight = rows.weight[wanted]
@@ -79,7 +79,7 @@ class Labelled(NamedTuple):
     order: NDArray[np.int64] | None = None  # rows stay where they are
 
 
-def start(rows: SparseRows, centers: Array) -> Labelled:
+def start(rows: SparseRows, centers: Array, earlier: Labelled | None = None) -> Labelled:
     """Memory: 12 bytes a row."""
     return Labelled(np.full(rows.n, -1, np.int32), np.empty(rows.n))
 
@@ -116,6 +116,16 @@ def nearest(rows: SparseRows, centers: Array) -> tuple[float, NDArray[np.int32]]
     return _label(rows, centers, state), state.labels
 
 
+@predictions.two_nearest.register
+def two_nearest(rows: SparseRows, centers: Array) -> tuple[NDArray[np.int32], Floats, Floats]:
+    """Number of the nearest center of every row (n,), and squared distances to it and to the second nearest."""
+    sq_dist = _sq_distances(rows, centers)
+    labels = sq_dist.argmin(1).astype(np.int32)
+    best = np.take_along_axis(sq_dist, labels[:, None], 1)[:, 0]
+    np.put_along_axis(sq_dist, labels[:, None], np.inf, 1)
+    return labels, best, sq_dist.min(1)
+
+
 @predictions.distances.register
 def distances(rows: SparseRows, centers: Array) -> Array:
     """Distances of all rows to all centers in the units of X, (n, k)."""
@@ -128,7 +138,12 @@ class SparseSeeding:
     """Squared distances of sparse rows to their nearest seed. Memory: one number a row and candidate."""
 
     def __init__(self, rows: SparseRows) -> None:
-        self.rows, self.closest = rows, np.full(rows.n, np.inf)
+        self.rows, self.closest = rows, np.empty(rows.n)
+        self.restart()
+
+    def restart(self) -> None:
+        """No seeds yet."""
+        self.closest[:] = np.inf
 
     def add(self, row: int) -> None:
         """One more seed."""

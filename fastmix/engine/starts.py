@@ -20,8 +20,8 @@ from fastmix.engine.results import (
     Parameters,
     Rows,
 )
-from fastmix.engine.rows import mean_variance, pack, take
-from fastmix.engine.seeds import plusplus
+from fastmix.engine.rows import mean_variance, pack, put_back, take
+from fastmix.engine.seeds import PlusPlus
 from fastmix.engine.shares import blocks, constant_features, overall, share_out
 
 ALGORITHM, KMEANS_ITERATIONS, KMEANS_TOL = "auto", 300, 1e-4  # the defaults of KMeans
@@ -70,7 +70,7 @@ def by_chance(rows: Rows, k: int, covariance: Covariance, random: RandomState) -
 
 def by_plusplus(rows: Rows, k: int, covariance: Covariance, random: RandomState) -> MixtureTotals:
     """Every component holds one row, a seed of k-means++."""
-    return _one_row_each(rows, plusplus(rows, k, random), covariance)
+    return _one_row_each(rows, PlusPlus(rows).draw(k, random), covariance)
 
 
 def by_rows(rows: Rows, k: int, covariance: Covariance, random: RandomState) -> MixtureTotals:
@@ -113,9 +113,12 @@ def whitened(rows: Rows) -> Rows:
 
 
 def _clusters(rows: Rows, k: int, random: RandomState) -> KMeansResult:
-    seeds = take(rows, plusplus(rows, k, random))
+    seeds = take(rows, PlusPlus(rows).draw(k, random))
     tolerance = KMEANS_TOL * mean_variance(rows)
-    return kmeans.run(rows, seeds, named(ALGORITHM), KMEANS_ITERATIONS, tolerance)
+    found = kmeans.run(rows, seeds, named(ALGORITHM), KMEANS_ITERATIONS, tolerance)
+    if found.state.order is not None:
+        put_back(rows, found.state.order)
+    return found
 
 
 def _one_row_each(rows: Rows, indices: Array, covariance: Covariance) -> MixtureTotals:

@@ -1,6 +1,6 @@
 """Sums of the rows of every cluster, exact, so that they follow the rows that change cluster."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,18 +50,25 @@ class Sums(NamedTuple):
         return np.asarray(total.sum(0))
 
 
-def no_sums(rows: Rows, centers: Array, n_parts: int | None = None) -> Sums:
-    """Sums of empty clusters, for passes whose shards are ranges of so many parts; None: of tiles."""
-    weight = rows.weight[: rows.n]
-    lightest, heaviest = float(weight.min()), float(weight.max())
-    if lightest == 0:
-        lightest = float(weight[weight > 0].min())
-    k, d = centers.shape
-    grids = exact.grids_of(heaviest * largest(rows), heaviest, rows.n, d)
-    if lightest * WIDEST < heaviest:
-        grids[:] = 0.0
-    one = np.zeros((k, *grids.shape))
+def no_sums(rows: Rows, centers: Array, earlier: Any = None, n_parts: int | None = None) -> Sums:
+    """Sums of empty clusters, for passes whose shards are ranges of so many parts; None: of tiles.
+
+    `earlier` is the state of an earlier run.
+    """
+    grids = _grids(rows) if earlier is None else earlier.sums.grids
+    one = np.zeros((len(centers), *grids.shape))
     slot = 8 * one.size
     slot = max(slot, min(FOLDS * slot, SLOT_BYTES // ENOUGH_SHARDS))
     bounds = shard_bounds(n_parts or len(rows.tiles), slot)
     return Sums(bounds, grids, np.zeros((len(bounds) - 1, *one.shape)), one)
+
+
+def _grids(rows: Rows) -> Floats:
+    weight = rows.weight[: rows.n]
+    lightest, heaviest = float(weight.min()), float(weight.max())
+    if lightest == 0:
+        lightest = float(weight[weight > 0].min())
+    grids = exact.grids_of(heaviest * largest(rows), heaviest, rows.n, rows.tiles.shape[1])
+    if lightest * WIDEST < heaviest:
+        grids[:] = 0.0
+    return grids

@@ -4,7 +4,7 @@ import numpy as np
 
 from fastmix._numba import kernel, parallel_kernel
 from fastmix.kernels.lloyd import weighted_sum
-from fastmix.kernels.simd_kmeans import nearest, remaining
+from fastmix.kernels.simd_kmeans import nearest, remaining, two_nearest
 from fastmix.kernels.tiles import TILE_BYTES, pack_rows
 
 AT_ONCE = 64  # centers whose distances to a tile stay in the core's first cache
@@ -34,6 +34,32 @@ def label(
             labels[first + r] = new[r] if best[r] < np.inf else -1
         here = best[: last - first]
         objective[shard] += weighted_sum(here, weight[first:last]) if weight.size else total(here)
+
+
+@parallel_kernel
+def label_two(
+    shard,
+    start,
+    stop,  # in   tiles of this shard
+    X,  # in   (n, d)
+    origin,  # in   (d,) of X's dtype
+    scale,  # in   of X's dtype, a power of two
+    centers,  # in   (k, d)
+    labels,  # out  (n,) int32
+    sq_dist,  # out  (n,) to the nearest center
+    second,  # out  (n,) to the second nearest; infinite if there is none
+):
+    """Label every row, and measure it against the second nearest center too."""
+    (n, d), R = X.shape, TILE_BYTES // X.itemsize
+    tile, new = np.empty((1, d, R), X.dtype), np.empty(R, np.int32)
+    best, other = np.empty(R, X.dtype), np.empty(R, X.dtype)
+    for t in range(start, stop):
+        first, last = t * R, min((t + 1) * R, n)
+        pack_rows(X[first:last], origin, scale, tile)
+        two_nearest(tile[0], centers, new, best, other)
+        for r in range(last - first):
+            labels[first + r], sq_dist[first + r] = new[r], best[r]
+            second[first + r] = other[r]
 
 
 @kernel(sums=True)

@@ -2,12 +2,42 @@
 
 import numpy as np
 
-from fastmix._numba import parallel_kernel
+from fastmix._numba import kernel, parallel_kernel
 from fastmix.kernels.hamerly import sq_distance
 from fastmix.kernels.lloyd import weighted_sum
 from fastmix.kernels.quantized import ROUNDING, TINY, Bytes, Points, bound_tile, notes_for
 from fastmix.kernels.simd_bytes import ROWS, at_most, lowest_bit
 from fastmix.kernels.simd_kmeans import remaining
+
+MOST_NOTED = 64  # candidates of which a tile remembers whether they come closer
+
+
+@kernel
+def draw(
+    tile_potential,  # in   (n_tiles,) float64, weight * closest, summed over tiles
+    weight,  # in   (>= n,) float64
+    closest,  # in   (>= n,) squared distance to the nearest seed
+    n,
+    width,  # in   rows of a tile
+    shares,  # in   (m,) float64, of the total
+    found,  # out  (m,) int64
+):
+    """The first rows whose running sums of weight * closest reach their shares: first the tile, then the row."""
+    running, total = np.empty(tile_potential.size), 0.0
+    for t in range(tile_potential.size):
+        total += tile_potential[t]
+        running[t] = total
+    for i in range(shares.size):
+        wanted = shares[i] * total
+        t = min(np.searchsorted(running, wanted), running.size - 1)
+        before, inside, row = running[t - 1] if t > 0 else 0.0, 0.0, t * width
+        stop = min(row + width, n)
+        while row < stop:
+            inside += weight[row] * closest[row]
+            if before + inside >= wanted:
+                break
+            row += 1
+        found[i] = min(row, n - 1)
 
 
 @parallel_kernel
@@ -19,6 +49,7 @@ def potential(
     weight,  # in      (n_tiles * R,) float64, zero where padded
     candidates,  # in      (L, d)
     closest,  # in      (n_tiles * R,) squared distance to the nearest seed
+    closer,  # out     (n_tiles,) uint64, a bit for each of the first candidates: does it come closer?
     totals,  # in/out  (n_shards, L) float64
 ):
     """Add the weighted squared distances that would be left with each candidate as one more seed."""
@@ -27,10 +58,15 @@ def potential(
     for t in range(start, stop):
         here = slice(t * R, (t + 1) * R)
         share = weight[here]
-        remaining(tiles[t], candidates, closest[here], left)
+        near, mask = closest[here], np.uint64(0)
+        remaining(tiles[t], candidates, near, left)
         for c in range(L):
+            less = 0
             for r in range(R):
                 lanes[c, r] += share[r] * left[c, r]
+                less |= left[c, r] < near[r]
+            mask |= np.uint64(less) << np.uint64(c) if c < MOST_NOTED else np.uint64(0)
+        closer[t] = mask
     for c in range(L):
         for r in range(R):
             totals[shard, c] += lanes[c, r]
@@ -44,6 +80,8 @@ def add_seed(
     tiles,  # in      (n_tiles, d, R)
     weight,  # in      (n_tiles * R,) float64, zero where padded
     seed,  # in      (d,)
+    closer,  # in      (n_tiles,) uint64, as `potential` leaves it
+    bit,  # in      uint64, the seed's bit in these; 0 where it is not known
     closest,  # in/out  (n_tiles * R,) squared distance to the nearest seed
     tile_potential,  # out     (n_tiles,) float64
 ):
@@ -51,6 +89,8 @@ def add_seed(
     R = tiles.shape[2]
     left, point = np.empty((1, R), tiles.dtype), seed.reshape((1, seed.size))
     for t in range(start, stop):
+        if bit != 0 and (closer[t] & bit) == 0:
+            continue
         here = slice(t * R, (t + 1) * R)
         remaining(tiles[t], point, closest[here], left)
         closest[here] = left[0]

@@ -7,6 +7,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from fastmix.engine.algorithms import ALGORITHMS, SYNONYMS, named
 from fastmix.engine.kmeans import means, run
+from fastmix.engine.rows import put_back
 
 SHAPES = [(1, 1, 1), (4, 1, 3), (33, 2, 5), (64, 3, 1), (65, 5, 4), (200, 4, 2), (130, 9, 11)]
 
@@ -139,7 +140,10 @@ def test_every_run_gives_lloyds_bits(chosen, lloyds, packed, dtype, name, kind, 
     runs = []
     for n_threads in (1, 2, 3):
         rows = packed(X, weight, n_threads)
-        runs.append(run(rows, start, chosen, 12, 0.0))
+        found = run(rows, start, chosen, 12, 0.0)
+        runs.append(found._replace(state=None))
+        if found.state.order is not None:
+            put_back(rows, found.state.order)
         assert_same_bits(rows, packed(X, weight, n_threads))  # back in their places
     for got in runs[1:]:
         assert_same_bits(got, runs[0])
@@ -147,6 +151,20 @@ def test_every_run_gives_lloyds_bits(chosen, lloyds, packed, dtype, name, kind, 
     assert_same_bits(*whole)
     assert got.history == pytest.approx(expected.history, rel=1e-6)
     assert got.objective == pytest.approx(expected.objective, rel=1e-6)
+
+
+@pytest.mark.compiled
+@pytest.mark.parametrize("name", LARGE)
+def test_a_run_after_another_is_the_same_as_alone(chosen, lloyds, packed, dtype, name):
+    X, weight, start, expected = lloyds(name, KINDS["weighted"], dtype)
+    rows = packed(X, weight)
+    fewer = run(rows, start[1:] + 1, chosen, 3, 0.0)
+    found = run(rows, start, chosen, 12, 0.0, earlier=fewer.state)
+    assert_array_equal(found.centers, expected.centers)
+    assert_array_equal(found.labels, expected.labels)
+    again = run(rows, start[1:] + 1, chosen, 3, 0.0, earlier=found.state)
+    assert_array_equal(again.labels, fewer.labels)  # which nobody has touched since
+    assert_array_equal(again.centers, fewer.centers)
 
 
 @pytest.mark.compiled

@@ -112,7 +112,7 @@ def test_the_share_is_about_what_is_measured(rng, packed, make, d):
     rows, centers = packed(X), X[:k].copy()
     order = order_of_rows(rows)
     expected = share(rows, centers, order)
-    state = filtering.start(rows, centers, order)
+    state = filtering.start(rows, centers, order=order)
     filtering.assign(rows, centers, state)
     assert state.measured[0] / (n * k) == pytest.approx(expected, rel=0.2, abs=0.02)
 

@@ -11,7 +11,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from fastmix.engine import seeds
 from fastmix.engine.results import Frame
 from fastmix.engine.rows import pack
-from fastmix.engine.seeds import SEEDINGS, ByteSeeding, TileSeeding, plusplus, uniform
+from fastmix.engine.seeds import SEEDINGS, ByteSeeding, PlusPlus, TileSeeding, Uniform, Urn
 
 
 @pytest.fixture(params=SEEDINGS)
@@ -39,7 +39,7 @@ def test_seeds_are_distinct_rows_with_weight(seeding, rng, packed, dtype, n, k):
     weight = rng.uniform(size=n)
     weight[rng.permutation(n)[: (n - k) // 2]] = 0.0
     for seed in range(10):
-        got = seeding(packed(X, weight), k, RandomState(seed))
+        got = seeding(packed(X, weight)).draw(k, RandomState(seed))
         assert got.shape == (k,)
         assert got.dtype.kind == "i"
         assert len(set(got)) == k
@@ -48,8 +48,8 @@ def test_seeds_are_distinct_rows_with_weight(seeding, rng, packed, dtype, n, k):
 
 def test_the_same_seed_gives_the_same_rows(seeding, rng, packed, dtype):
     rows = packed(rng.normal(size=(50, 2)).astype(dtype))
-    assert_array_equal(seeding(rows, 4, RandomState(3)), seeding(rows, 4, RandomState(3)))
-    draws = {tuple(seeding(rows, 4, RandomState(seed))) for seed in range(9)}
+    assert_array_equal(seeding(rows).draw(4, RandomState(3)), seeding(rows).draw(4, RandomState(3)))
+    draws = {tuple(seeding(rows).draw(4, RandomState(seed))) for seed in range(9)}
     assert len(draws) > 1
 
 
@@ -58,7 +58,7 @@ def test_the_first_seed_is_drawn_in_proportion_to_its_weight(seeding, packed):
     rows, random = packed(np.arange(4.0)[:, None], weight), RandomState(0)
     counts = np.zeros(4)
     for _ in range(draws):
-        counts[seeding(rows, 1, random)[0]] += 1
+        counts[seeding(rows).draw(1, random)[0]] += 1
     share = weight / weight.sum()
     # four standard deviations of a binomial
     assert np.all(np.abs(counts - draws * share) <= 4 * np.sqrt(draws * share * (1 - share)))
@@ -68,8 +68,8 @@ def test_the_first_seed_is_drawn_in_proportion_to_its_weight(seeding, packed):
 def test_a_power_of_two_of_all_weights_changes_nothing(seeding, rng, packed):
     X, weight = rng.normal(size=(60, 3)), rng.uniform(size=60)
     for scale in (2.0**-700, 2.0**700):
-        got = seeding(packed(X, scale * weight), 5, RandomState(1))
-        assert_array_equal(got, seeding(packed(X, weight), 5, RandomState(1)))
+        got = seeding(packed(X, scale * weight)).draw(5, RandomState(1))
+        assert_array_equal(got, seeding(packed(X, weight)).draw(5, RandomState(1)))
 
 
 # --- k-means++ -------------------------------------------------------------------------------
@@ -86,7 +86,7 @@ def test_plusplus_draws_what_the_definition_draws(rng, packed, dtype, n, d, k, w
     for seed in range(5):
         mine, naives = RandomState(seed), RandomState(seed)
         expected = naive.kmeans_plusplus(X, k, weight, naives)[1]
-        assert_array_equal(plusplus(rows, k, mine), expected)
+        assert_array_equal(PlusPlus(rows).draw(k, mine), expected)
         assert mine.uniform() == naives.uniform()  # both have drawn as much
 
 
@@ -94,7 +94,7 @@ def test_plusplus_draws_what_the_definition_draws(rng, packed, dtype, n, d, k, w
 def test_plusplus_tries_as_often_as_it_is_told(rng, packed, n_trials):
     X = rng.randint(-50, 51, (90, 2)).astype(np.float64)
     expected = naive.kmeans_plusplus(X, 6, None, RandomState(4), n_trials)[1]
-    assert_array_equal(plusplus(packed(X), 6, RandomState(4), n_trials), expected)
+    assert_array_equal(PlusPlus(packed(X), n_trials).draw(6, RandomState(4)), expected)
 
 
 @pytest.mark.parametrize("value", [0.0, np.nextafter(1.0, 0.0)])
@@ -104,7 +104,7 @@ def test_plusplus_tries_as_often_as_it_is_told(rng, packed, n_trials):
 def test_the_ends_of_the_unit_interval_draw_no_row_of_weight_zero(rng, packed, dtype, value, zeros):
     X, weight = rng.normal(size=(100, 2)).astype(dtype), rng.uniform(size=100)
     weight[zeros] = 0.0
-    got = plusplus(packed(X, weight), 5, Extreme(value))
+    got = PlusPlus(packed(X, weight)).draw(5, Extreme(value))
     assert np.all(weight[got] > 0)
     assert np.all(got < 100)
 
@@ -117,13 +117,13 @@ def test_the_ends_of_the_unit_interval_draw_no_row_of_weight_zero(rng, packed, d
 def test_plusplus_never_takes_a_row_of_weight_zero(packed, weights, k, seed):
     weight = np.array([*weights, 0.7])
     X = (np.arange(len(weight)) % 5.0)[:, None]  # few distinct rows: seeds run out of new ones
-    got = plusplus(packed(X, weight), k, RandomState(seed))
+    got = PlusPlus(packed(X, weight)).draw(k, RandomState(seed))
     assert np.all(weight[got] > 0)
 
 
 def test_plusplus_repeats_rows_where_there_are_too_few(packed, dtype):
     weight = np.array([0.0, 1.0, 0.0, 2.0])
-    got = plusplus(packed(np.arange(4, dtype=dtype)[:, None], weight), 4, RandomState(0))
+    got = PlusPlus(packed(np.arange(4, dtype=dtype)[:, None], weight)).draw(4, RandomState(0))
     assert set(got) == {1, 3}
 
 
@@ -131,8 +131,20 @@ def test_plusplus_takes_the_far_group_next(packed):
     """Hand-worked: after one seed of the pair at 0, all distance lies in the pair at 100."""
     X = np.array([[0.0], [0.0], [100.0], [100.0]])
     for seed in range(8):
-        got = plusplus(packed(X), 2, RandomState(seed))
+        got = PlusPlus(packed(X)).draw(2, RandomState(seed))
         assert sorted(X[got, 0]) == [0, 100]
+
+
+# --- an urn ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("size", [1, 20])
+def test_rows_are_drawn_as_by_choice(weighted, size):
+    weight = RandomState(0).uniform(0, 2, 50) if weighted else np.ones(50)
+    mine, his, urn = RandomState(3), RandomState(3), Urn(weight)
+    for _ in range(3):
+        assert_array_equal(urn.draw(size, mine), his.choice(50, size, p=weight / weight.sum()))
 
 
 # --- random ----------------------------------------------------------------------------------
@@ -141,14 +153,14 @@ def test_plusplus_takes_the_far_group_next(packed):
 def test_uniform_draws_as_numpy_does(rng, packed):
     X, weight = rng.normal(size=(40, 1)), rng.randint(1, 4, 40).astype(np.float64)
     expected = RandomState(2).choice(40, size=6, replace=False, p=weight / weight.sum())
-    assert_array_equal(uniform(packed(X, weight), 6, RandomState(2)), expected)
+    assert_array_equal(Uniform(packed(X, weight)).draw(6, RandomState(2)), expected)
 
 
 def test_too_few_rows_with_weight_are_refused_by_number(packed):
     rows = packed(np.zeros((5, 1)), np.array([0.0, 1.0, 0.0, 2.0, 0.0]))
-    assert set(uniform(rows, 2, RandomState(0))) == {1, 3}
+    assert set(Uniform(rows).draw(2, RandomState(0))) == {1, 3}
     with pytest.raises(ValueError, match=r"draws 3 distinct rows, but only 2 rows .*k-means\+\+"):
-        uniform(rows, 3, RandomState(0))
+        Uniform(rows).draw(3, RandomState(0))
 
 
 # --- by bytes ----------------------------------------------------------------------------------
@@ -175,16 +187,16 @@ def test_bytes_leave_what_tiles_leave(rng, packed, dtype, n, threads):
 def test_bytes_choose_the_same_rows_whatever_the_threads(rng, packed, monkeypatch):
     monkeypatch.setattr(seeds, "pays", lambda rows: True)
     X = rng.normal(size=(900, 30))
-    chosen = [plusplus(packed(X, n_threads=m), 40, RandomState(1)) for m in (1, 2, 3)]
+    chosen = [PlusPlus(packed(X, n_threads=m)).draw(40, RandomState(1)) for m in (1, 2, 3)]
     assert_array_equal(chosen[0], chosen[1])
     assert_array_equal(chosen[0], chosen[2])
     monkeypatch.setattr(seeds, "pays", lambda rows: False)
-    assert_array_equal(plusplus(packed(X), 40, RandomState(1)), chosen[0])
+    assert_array_equal(PlusPlus(packed(X)).draw(40, RandomState(1)), chosen[0])
 
 
 @pytest.mark.parametrize("size", [1e-25, 1.0, 1e19, 1e30])
 def test_rows_of_any_size_have_the_same_seeds(rng, size):
     X = rng.normal(size=(150, 24))
     zero = Frame(np.zeros(24), 0)
-    expected = plusplus(pack(X, zero, None, 1), 6, RandomState(0))
-    assert_array_equal(plusplus(pack(size * X, zero, None, 1), 6, RandomState(0)), expected)
+    expected = PlusPlus(pack(X, zero, None, 1)).draw(6, RandomState(0))
+    assert_array_equal(PlusPlus(pack(size * X, zero, None, 1)).draw(6, RandomState(0)), expected)

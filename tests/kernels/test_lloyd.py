@@ -148,7 +148,11 @@ def test_assign_of_one_shard_leaves_the_other_tiles_alone(dtype, in_tiles):
     R = tile_rows(dtype)
     tiles, centers = in_tiles(np.ones((3 * R, 1), dtype)), np.ones((1, 1), dtype)
     labels, sq_dist = np.full(3 * R, -1, np.int32), np.full(3 * R, np.nan, dtype)
-    changes, objective, changed = np.zeros((1, 1, 2, columns(1))), np.zeros(1), np.zeros(1, np.int64)
+    changes, objective, changed = (
+        np.zeros((1, 1, 2, columns(1))),
+        np.zeros(1),
+        np.zeros(1, np.int64),
+    )
     weight = np.ones(3 * R)
     given = tiles, 3 * R, weight, centers, exact_grids(weight, np.ones((3 * R, 1)))
     assign.block(0, 1, 2, *given, labels, sq_dist, changes, objective, changed)
