@@ -154,13 +154,42 @@ def test_sums_in_lanes_are_those_of_lloyd(blobs, dtype):
         first = algorithm.assign(rows, centers, state)
         assert first.changed == 333
         assert algorithm.assign(rows, centers, state).changed == 0
-        answers.append((state.labels[:333], state.sq_dist[:333], first))
-    (labels, sq_dist, ours), (their_labels, their_sq_dist, theirs) = answers
+        answers.append((state.labels[:333], first))
+    (labels, ours), (their_labels, theirs) = answers
     assert_array_equal(labels, their_labels)
-    assert_array_equal(sq_dist, their_sq_dist)
     assert_allclose(ours.counts, theirs.counts)
     assert_allclose(ours.sums, theirs.sums, atol=1e-9)
     assert ours.objective == pytest.approx(theirs.objective)
+
+
+@pytest.mark.parametrize("n_left", [0, 1, 64, 99, 300, 333])
+@pytest.mark.parametrize("n_threads", [1, 3])
+def test_the_halves_keep_rows_weights_numbers_and_order(dtype, n_left, n_threads, monkeypatch):
+    from fastmix import _numba
+    from fastmix.engine import bisecting, kmeans
+    from fastmix.engine.results import Frame
+    from fastmix.engine.rows import pack, take
+
+    monkeypatch.setattr(_numba, "DEFAULT_THREAD_WORK", 0)
+    monkeypatch.setattr(bisecting, "TILES_A_SHARD", 2)
+    random = np.random.RandomState(0)
+    X = random.normal(size=(333, 3)).astype(dtype)
+    weight = random.choice([0.0, 0.5, 2.0], 333)
+    rows = pack(X, Frame(np.zeros(3, dtype), 0), weight, n_threads)
+    labels = np.ones(333, np.int32)
+    labels[random.permutation(333)[:n_left]] = 0
+    centers, numbers = X[:2].copy(), 1000 + np.arange(333)
+    found = kmeans.KMeansResult(centers, labels, 0.0, 1, True, [], None)
+    for side, (half, its, objective) in enumerate(bisecting.parts(rows, numbers, found)):
+        mine = labels == side
+        assert half.n == mine.sum()
+        assert_array_equal(take(half, np.arange(half.n)), X[mine])
+        unit = 2.0**rows.weight_exponent
+        assert_array_equal(half.weight[: half.n] * unit, weight[mine])
+        assert_array_equal(half.weight[half.n :], 0)
+        assert_array_equal(its, numbers[mine])
+        expected = weight[mine] @ np.square(X[mine] - centers[side]).sum(1)
+        assert objective * unit == pytest.approx(expected, rel=1e-5, abs=1e-9)
 
 
 # --- messages --------------------------------------------------------------------------------

@@ -16,24 +16,24 @@ from fastmix.engine.sparse import chosen
 from fastmix.kernels import halves
 from fastmix.kernels.shards import shard_bounds
 
+TILES_A_SHARD = 64  # at least
+
 
 class HalvesState(NamedTuple):
     """What a pass of 2-means finds."""
 
     labels: NDArray[np.int32]  # (n_tiles * R,) -1 before the first pass
-    sq_dist: Array  # (n_tiles * R,)
     order: None = None  # rows stay where they are
 
 
 def start(rows: Rows, centers: Array, earlier: HalvesState | None = None) -> HalvesState:
-    """Memory: 4 bytes and one number a row."""
-    labels = np.full(rows.weight.size, -1, np.int32)
-    return HalvesState(labels, np.empty(rows.weight.size, rows.tiles.dtype))
+    """Memory: 4 bytes a row."""
+    return HalvesState(np.full(rows.weight.size, -1, np.int32))
 
 
 def assign(rows: Rows, centers: Array, state: HalvesState) -> KMeansTotals:
     """One pass of 2-means, the labels of Lloyd's algorithm with the sums taken in lanes."""
-    bounds = shard_bounds(len(rows.tiles))
+    bounds = _bounds(rows)
     S, d = len(bounds) - 1, centers.shape[1]
     counts, sums = np.zeros((S, 2)), np.zeros((S, 2, d))
     objective, changed = np.zeros(S), np.zeros(S, np.int64)
@@ -41,9 +41,16 @@ def assign(rows: Rows, centers: Array, state: HalvesState) -> KMeansTotals:
         threads(rows.n_threads, rows_work(rows, 8)),
         bounds,
         *(rows.tiles, rows.n, rows.weight, centers),
-        *(state.labels, state.sq_dist, counts, sums, objective, changed),
+        *(state.labels, counts, sums, objective, changed),
     )
     return KMeansTotals(counts.sum(0), sums.sum(0), float(objective.sum()), int(changed.sum()))
+
+
+def _bounds(rows: Rows) -> NDArray[np.int64]:
+    """Shards of some size: to add up the lanes of one costs as much as a few tiles."""
+    n_tiles = len(rows.tiles)
+    n_shards = len(shard_bounds(-(-n_tiles // TILES_A_SHARD))) - 1
+    return np.arange(n_shards + 1) * n_tiles // n_shards
 
 
 HALVES = Algorithm(start, assign, lloyd.move, lloyd.inspect)
@@ -73,14 +80,11 @@ class Node:
 
     def split(self, found: KMeansResult) -> None:
         """Two children in place of the rows."""
-        assert found.sq_dist is not None  # rows stay where they are
-        weight = self.rows.weight[: len(self.numbers)]
-        far = np.zeros(len(weight))
-        np.multiply(weight, found.sq_dist, out=far, where=weight > 0)  # it may be infinite
-        objectives = np.bincount(found.labels, far, 2)
-        halves = (half(self.rows, self.numbers, found.labels, c) for c in range(2))
         left, right = (
-            Node(found.centers[c], *its, float(objectives[c])) for c, its in enumerate(halves)
+            Node(center, *half)
+            for center, half in zip(
+                found.centers, parts(self.rows, self.numbers, found), strict=True
+            )
         )
         self.children = left, right
         self.forget()
@@ -90,35 +94,48 @@ class Node:
         self.rows, self.numbers = None, self.numbers[:0]
 
 
+Half = tuple[AnyRows, NDArray[np.int64], float]  # its rows, their numbers, and its objective
+
+
 @singledispatch
-def half(
-    rows: AnyRows, numbers: NDArray[np.int64], labels: NDArray[np.int32], side: int
-) -> tuple[AnyRows, NDArray[np.int64]]:
-    """The rows of one label, as tiles alone, and their numbers."""
-    bounds = shard_bounds(len(rows.tiles))
-    wanted = np.concatenate([[0], np.cumsum(labels == side)])
+def parts(rows: AnyRows, numbers: NDArray[np.int64], found: KMeansResult) -> list[Half]:
+    """The rows of either label, as tiles alone, their numbers, and their distances' weighted sum."""
+    bounds = _bounds(rows)
     _, d, R = rows.tiles.shape
-    begin = wanted[np.minimum(bounds * R, rows.n)]
-    m = int(wanted[-1])
-    tiles = np.empty((-(-m // R), d, R), rows.tiles.dtype)
-    if m % R:
-        tiles[-1, :, m % R :] = 0
-    weight, its = np.zeros(len(tiles) * R), np.empty(m, np.int64)
-    halves.gather(
-        threads(rows.n_threads, rows_work(rows, 4)),
+    ends = np.minimum(bounds * R, rows.n)
+    in_right = np.add.reduceat(found.labels, ends[:-1], dtype=np.int64)
+    sizes = np.stack([np.diff(ends) - in_right, in_right])
+    begin = np.zeros((2, len(bounds)), np.int64)
+    sizes.cumsum(1, out=begin[:, 1:])
+    halves_of, objective = [], np.zeros((len(bounds) - 1, 2))
+    for m in begin[:, -1]:
+        tiles = np.empty((-(-int(m) // R), d, R), rows.tiles.dtype)
+        if m % R:
+            tiles[-1, :, m % R :] = 0
+        halves_of += [tiles, np.zeros(len(tiles) * R), np.empty(m, np.int64)]
+    halves.part(
+        threads(rows.n_threads, rows_work(rows, 8)),
         bounds,
-        *(rows.tiles, rows.weight, numbers, labels, side, begin, tiles, weight, its),
+        *(rows.tiles, rows.weight, numbers, found.labels, found.centers, begin),
+        *(*halves_of, objective),
     )
-    return rows._replace(X=rows.X[:0], tiles=tiles, weight=weight, n=m), its
+    return [
+        (
+            rows._replace(X=rows.X[:0], tiles=tiles, weight=weight, n=len(its)),
+            its,
+            float(objective[:, side].sum()),
+        )
+        for side, (tiles, weight, its) in enumerate([halves_of[:3], halves_of[3:]])
+    ]
 
 
-@half.register
-def sparse_half(
-    rows: SparseRows, numbers: NDArray[np.int64], labels: NDArray[np.int32], side: int
-) -> tuple[SparseRows, NDArray[np.int64]]:
+@parts.register
+def sparse_parts(rows: SparseRows, numbers: NDArray[np.int64], found: KMeansResult) -> list[Half]:
     """The same of sparse rows."""
-    wanted = labels == side
-    return chosen(rows, wanted), numbers[wanted]
+    far = np.zeros(rows.n)
+    np.multiply(rows.weight, found.state.sq_dist, out=far, where=rows.weight > 0)
+    sides = (found.labels == side for side in range(2))
+    return [(chosen(rows, here), numbers[here], float(far[here].sum())) for here in sides]
 
 
 STRATEGIES: dict[str, Callable[[Node], float]] = {

@@ -92,13 +92,12 @@ def run(
     if not step.at_rest or step.refilled:
         objective = algorithm.assign(rows, centers, state).objective
     labels, order = state.labels[: rows.n], state.order
-    sq_dist, exactly = algorithm.inspect(rows, centers, state, order is None)
+    _, exactly = algorithm.inspect(rows, centers, state, False)
     objective = objective if exactly is None else exactly
-    own = sq_dist[: rows.n] if order is None else None
     if order is not None:
         labels = in_place(labels, order, rows.n_threads)
     converged = step.at_rest or settled
-    return KMeansResult(centers, labels, objective, len(history), converged, history, own, state)
+    return KMeansResult(centers, labels, objective, len(history), converged, history, state)
 
 
 def hopeless(history: list[float], to_beat: float) -> bool:

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastmix._numba import threads
-from fastmix.engine.results import AnyRows, Array, Floats, Inspection, KMeansTotals, Rows
+from fastmix.engine.results import Array, Floats, Inspection, KMeansTotals, Rows
 from fastmix.engine.rows import rows_work
 from fastmix.engine.sums import Sums, no_sums
 from fastmix.kernels import lloyd as kernels
@@ -17,16 +17,14 @@ class LloydState(NamedTuple):
     """Dense Lloyd remembers its answer, and the sums from which changes are counted."""
 
     labels: NDArray[np.int32]  # (n_tiles * R,) -1 before the first pass
-    sq_dist: Array  # (n_tiles * R,)
     sums: Sums
     order: NDArray[np.int64] | None = None  # rows stay where they are
 
 
 def start(rows: Rows, centers: Array, earlier: LloydState | None = None) -> LloydState:
-    """Memory: 4 bytes and one number a row."""
+    """Memory: 4 bytes a row."""
     labels = np.full(rows.weight.size, -1, np.int32)
-    sq_dist = np.empty(rows.weight.size, rows.tiles.dtype)
-    return LloydState(labels, sq_dist, no_sums(rows, centers, earlier))
+    return LloydState(labels, no_sums(rows, centers, earlier))
 
 
 def assign(rows: Rows, centers: Array, state: LloydState) -> KMeansTotals:
@@ -42,7 +40,6 @@ def assign(rows: Rows, centers: Array, state: LloydState) -> KMeansTotals:
         centers,
         sums.grids,
         state.labels,
-        state.sq_dist,
         sums.changes,
         objective,
         changed,
@@ -54,9 +51,9 @@ def move(state: Any, centers: Array, shift: Floats) -> None:
     """There are no bounds to move."""
 
 
-def inspect(rows: AnyRows, centers: Array, state: Any, each: bool = True) -> Inspection:
-    """What the last pass has found."""
-    return Inspection(state.sq_dist, None)
+def inspect(rows: Rows, centers: Array, state: Any, each: bool = True) -> Inspection:
+    """Distances where they are asked for: their sum is in the totals."""
+    return measure_own(rows, centers, state) if each else Inspection(np.empty(0), None)
 
 
 def followed(

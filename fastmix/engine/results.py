@@ -105,7 +105,6 @@ class KMeansResult(NamedTuple):
     n_iter: int  # passes that moved centers
     converged: bool  # labels or centers came to rest before max_iter
     history: list[float]  # objective of every pass
-    sq_dist: Array | None  # (n,) to the centers of the labels; None if rows came in another order
     state: Any  # of the algorithm: a later run on the same rows begins with it
 
 

@@ -23,23 +23,44 @@ FEWEST_FEATURES = 24  # from which on bytes pay
 
 
 class Urn:
-    """Numbers of rows, drawn by chance in proportion to weights (n,)."""
+    """Numbers of rows, drawn by chance in proportion to weights (n,).
+
+    The stream and the numbers are those of ``random.choice(n, size, p=weight / weight.sum())``, without
+    its passes over all n rows every time.
+    """
 
     def __init__(self, weight: Floats) -> None:
-        self.running = np.cumsum(weight / weight.sum())
-        self.running /= self.running[-1]
+        self.chances = weight / weight.sum()
+        self.running = _shares(self.chances)
 
     def draw(self, size: int, random: RandomState) -> Array:
-        """Draw so many, with replacement.
-
-        The stream and the numbers are those of ``random.choice(n, size, p=weight / weight.sum())``,
-        without its pass over all n rows every time.
-        """
+        """Draw so many, with replacement."""
         shares = random.random_sample(size)
         order = shares.argsort()  # ascending, the searches walk through memory in one direction
         numbers = np.empty(size, np.intp)
         numbers[order] = self.running.searchsorted(shares[order], side="right")
         return numbers
+
+    def draw_distinct(self, size: int, random: RandomState) -> Array:
+        """Draw so many, without replacement."""
+        found = np.empty(0, np.intp)
+        while len(found) < size:
+            shares, running = random.random_sample(size - len(found)), self.running
+            if len(found):
+                left = self.chances.copy()
+                left[found] = 0.0
+                running = _shares(left)
+            new = running.searchsorted(shares, side="right")
+            _, first = np.unique(new, return_index=True)
+            found = np.concatenate([found, new[np.sort(first)]])
+        return found
+
+
+def _shares(chances: Floats) -> Floats:
+    """Running sums (n,), of which the last is 1."""
+    running = np.cumsum(chances)
+    running /= running[-1]
+    return running
 
 
 class Drawing:
@@ -233,7 +254,7 @@ class Uniform:
                 f"init='random' draws {k} distinct rows, but only {weighted} rows have a positive "
                 "sample_weight. Lower the number of clusters or use init='k-means++'."
             )
-        return random.choice(len(weight), size=k, replace=False, p=weight / weight.sum())
+        return Urn(weight).draw_distinct(k, random)
 
 
 SEEDINGS: dict[str, Callable[[AnyRows], PlusPlus | Uniform]] = {

@@ -14,7 +14,7 @@ from fastmix._numba import threads
 from fastmix.engine import lloyd, predictions, seeds
 from fastmix.engine import rows as dense
 from fastmix.engine.algorithms import Algorithm
-from fastmix.engine.results import Array, Floats, Frame, KMeansTotals, SparseRows
+from fastmix.engine.results import Array, Floats, Frame, Inspection, KMeansTotals, SparseRows
 from fastmix.kernels import sparse as kernels
 from fastmix.kernels.shards import MOST_SHARDS, SLOT_BYTES, shard_bounds
 
@@ -102,7 +102,12 @@ def assign(rows: SparseRows, centers: Array, state: Labelled) -> KMeansTotals:
     return KMeansTotals(counts.sum(0), sums.sum(0), objective, changed)
 
 
-LLOYD = Algorithm(start, assign, lloyd.move, lloyd.inspect)
+def inspect(rows: SparseRows, centers: Array, state: Labelled, each: bool = True) -> Inspection:
+    """What the last pass has found."""
+    return Inspection(state.sq_dist, None)
+
+
+LLOYD = Algorithm(start, assign, lloyd.move, inspect)
 
 
 predictions.view.register(sparse.csr_matrix, pack)

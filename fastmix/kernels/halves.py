@@ -1,9 +1,10 @@
-"""Rows to the nearer of two centers, with totals in lanes: one pass of 2-means."""
+"""2-means: rows to the nearer of two centers, with totals in lanes, and at last apart."""
 
 import numpy as np
 
-from fastmix._numba import parallel_kernel
+from fastmix._numba import kernel, parallel_kernel
 from fastmix.kernels.simd_kmeans import nearest
+from fastmix.kernels.tiles import TILE_BYTES
 
 
 @parallel_kernel
@@ -16,7 +17,6 @@ def assign(
     weight,  # in      (n_tiles * R,) float64, zero where padded
     centers,  # in      (2, d)
     labels,  # in/out  (n_tiles * R,) int32
-    sq_dist,  # out     (n_tiles * R,) to the nearest center
     counts,  # in/out  (n_shards, 2) float64
     sums,  # in/out  (n_shards, 2, d) float64
     objective,  # in/out  (n_shards,) float64
@@ -24,12 +24,12 @@ def assign(
 ):
     """Label every row and add it to the totals of its half, each row of a tile in a lane of its own."""
     d, R = tiles.shape[1], tiles.shape[2]
-    new, share = np.empty(R, np.int32), np.empty((2, R))
+    new, best, share = np.empty(R, np.int32), np.empty(R, tiles.dtype), np.empty((2, R))
     count, total, far = np.zeros((2, R)), np.zeros((2 * d, R)), np.zeros(R)
     moved = 0
     for t in range(start, stop):
         tile, first = tiles[t], t * R
-        here, best, w = labels[first : first + R], sq_dist[first : first + R], weight[first:]
+        here, w = labels[first : first + R], weight[first:]
         nearest(tile, centers, new, best)
         for r in range(R):
             far[r] += w[r] * best[r] if w[r] > 0.0 else 0.0  # the distance may be infinite
@@ -55,32 +55,86 @@ def assign(
 
 
 @parallel_kernel
-def gather(
+def part(
     shard,
     start,
-    stop,  # in   tiles of this shard
-    tiles,  # in   (n_tiles, d, R)
-    weight,  # in   (n_tiles * R,) float64
-    numbers,  # in   (n,) int64, of the rows
-    labels,  # in   (n,) int32
-    side,  # in   the label of the rows that are wanted
-    begin,  # in   (n_shards,) int64, wanted rows before this shard
-    half,  # out  (m_tiles, d, R)
-    its_weight,  # out  (m_tiles * R,) float64
-    its_numbers,  # out  (m,) int64
+    stop,  # in      tiles of this shard
+    tiles,  # in      (n_tiles, d, R)
+    weight,  # in      (n_tiles * R,) float64
+    numbers,  # in      (n,) int64, of the rows
+    labels,  # in      (n,) int32, 0 or 1
+    centers,  # in      (2, d)
+    begin,  # in      (2, n_shards + 1) int64, rows of either label before every shard
+    left,  # out     (m_tiles, d, R) of label 0
+    left_weight,  # out     (m_tiles * R,) float64
+    left_numbers,  # out     (m,) int64
+    right,  # out     (l_tiles, d, R) of label 1
+    right_weight,  # out     (l_tiles * R,) float64
+    right_numbers,  # out     (l,) int64
+    objective,  # in/out  (n_shards, 2) float64, weighted squared distances to their centers
 ):
-    """Copy the rows of one half to tiles of their own, in their order."""
-    d, R = tiles.shape[1], tiles.shape[2]
-    to = begin[shard]
-    t_to, lane = to // R, to % R
+    """Copy the rows of either label to tiles of their own, in their order."""
+    R, n = tiles.shape[2], numbers.size
+    to_left, to_right = left.reshape(left.size), right.reshape(right.size)
+    far, sq_dist, lanes = np.zeros((2, R)), np.empty(R, tiles.dtype), np.empty((2, R), np.int64)
+    m, m_right = begin[0, shard], begin[1, shard]
     for t in range(start, stop):
-        first = t * R
-        for r in range(min(R, numbers.size - first)):
-            if labels[first + r] == side:
-                for j in range(d):
-                    half[t_to, j, lane] = tiles[t, j, r]
-                its_weight[to], its_numbers[to] = weight[first + r], numbers[first + r]
-                to += 1
-                lane += 1
-                if lane == R:
-                    t_to, lane = t_to + 1, 0
+        tile, before = tiles[t], t * R
+        here, w, its = labels[before : min(before + R, n)], weight[before:], numbers[before:]
+        some = some_right = 0
+        for r in range(here.size):  # written to both lists, counted in its own
+            lanes[0, some] = lanes[1, some_right] = r
+            some += 1 - here[r]
+            some_right += here[r]
+        copy_rows(tile, w, its, lanes[0, :some], m, to_left, left_weight, left_numbers)
+        copy_rows(
+            tile, w, its, lanes[1, :some_right], m_right, to_right, right_weight, right_numbers
+        )
+        m += some
+        m_right += some_right
+        for side in range(2):
+            add_far(tile, here, w, side, centers[side], sq_dist, far[side])
+    for side in range(2):
+        for r in range(R):
+            objective[shard, side] += far[side, r]
+
+
+@kernel
+def copy_rows(
+    tile,  # in   (d, R)
+    weight,  # in   (R,) float64
+    numbers,  # in   (R,) int64
+    lanes,  # in   (m,) int64, of the rows to copy
+    first,  # in   the place of the first of them
+    values,  # out  (n_tiles * d * R,) of other tiles
+    its_weight,  # out  (n_tiles * R,) float64
+    its_numbers,  # out  (>= first + m,) int64
+):
+    """Copy some rows of a tile to their places in others."""
+    R, d = np.uint64(TILE_BYTES // values.itemsize), np.uint64(tile.shape[0])
+    for i in range(lanes.size):
+        lane, to = np.uint64(lanes[i]), np.uint64(first + i)
+        at = to // R * d * R + to % R
+        for j in range(d):
+            values[at + j * R] = tile[j, lane]
+        its_weight[to], its_numbers[to] = weight[lane], numbers[lane]
+
+
+@kernel
+def add_far(
+    tile,  # in      (d, R)
+    labels,  # in      (m,) int32
+    weight,  # in      (>= m,) float64
+    side,  # in      the label whose rows count
+    center,  # in      (d,)
+    sq_dist,  # scratch (R,)
+    far,  # in/out  (R,) float64
+):
+    """Add weighted squared distances of rows to their center, by lanes."""
+    sq_dist[:] = 0
+    for j in range(tile.shape[0]):
+        x, c = tile[j], center[j]
+        for r in range(sq_dist.size):
+            sq_dist[r] += (x[r] - c) * (x[r] - c)
+    for r in range(labels.size):  # the distance of what weighs nothing may be infinite
+        far[r] += weight[r] * sq_dist[r] if labels[r] == side and weight[r] > 0.0 else 0.0

@@ -18,17 +18,16 @@ def assign(
     centers,  # in      (k, d)
     grids,  # in      (2, columns) float64, of exact.py
     labels,  # in/out  (n_tiles * R,) int32
-    sq_dist,  # out     (n_tiles * R,) to the nearest center
     changes,  # in/out  (n_shards, k, 2, columns) float64, what the sums of exact.py change by
     objective,  # in/out  (n_shards,) float64
     changed,  # in/out  (n_shards,) int64, rows that changed label
 ):
     """Label every row; one that changes cluster takes its part of the sums along."""
     R = tiles.shape[2]
-    new = np.empty(R, np.int32)
+    new, best = np.empty(R, np.int32), np.empty(R, tiles.dtype)
     for t in range(start, stop):
         tile, first = tiles[t], t * R
-        best, here = sq_dist[first : first + R], labels[first : first + R]
+        here = labels[first : first + R]
         nearest(tile, centers, new, best)
         objective[shard] += weighted_sum(best, weight[first : first + R])
         here = here[: n - first]

@@ -89,13 +89,13 @@ def distances(
     """Distance of every row to every center, in the units of X."""
     (n, d), k, R = X.shape, len(centers), TILE_BYTES // X.itemsize
     tile, nothing = np.empty((1, d, R), X.dtype), np.full(R, np.inf, X.dtype)
-    sq_dist = np.empty((min(k, AT_ONCE), R), X.dtype)
+    sq_dist, closer = np.empty((min(k, AT_ONCE), R), X.dtype), np.zeros(min(k, AT_ONCE), np.uint8)
     for t in range(start, stop):
         first, last = t * R, min((t + 1) * R, n)
         pack_rows(X[first:last], origin, scale, tile)
         for begin in range(0, k, AT_ONCE):
             end = min(begin + AT_ONCE, k)
-            remaining(tile[0], centers[begin:end], nothing, sq_dist[: end - begin])
+            remaining(tile[0], centers[begin:end], nothing, sq_dist[: end - begin], closer)
             root(sq_dist[: end - begin].reshape((end - begin) * R), unit)
             infinite[shard] += write_out(sq_dist, dist[first:last, begin:end])
 

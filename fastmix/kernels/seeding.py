@@ -55,18 +55,19 @@ def potential(
     """Add the weighted squared distances that would be left with each candidate as one more seed."""
     L, R = candidates.shape[0], tiles.shape[2]
     left, lanes = np.empty((L, R), tiles.dtype), np.zeros((L, R))
+    comes_closer = np.empty(L, np.uint8)
     for t in range(start, stop):
         here = slice(t * R, (t + 1) * R)
         share = weight[here]
-        near, mask = closest[here], np.uint64(0)
-        remaining(tiles[t], candidates, near, left)
+        comes_closer[:] = 0
+        remaining(tiles[t], candidates, closest[here], left, comes_closer)
+        mask = np.uint64(0)
+        for c in range(min(L, MOST_NOTED)):
+            mask |= np.uint64(comes_closer[c]) << np.uint64(c)
+        closer[t] = mask
         for c in range(L):
-            less = 0
             for r in range(R):
                 lanes[c, r] += share[r] * left[c, r]
-                less |= left[c, r] < near[r]
-            mask |= np.uint64(less) << np.uint64(c) if c < MOST_NOTED else np.uint64(0)
-        closer[t] = mask
     for c in range(L):
         for r in range(R):
             totals[shard, c] += lanes[c, r]
@@ -88,11 +89,12 @@ def add_seed(
     """Bring closest up to date for one more seed; also its weighted sum over every tile."""
     R = tiles.shape[2]
     left, point = np.empty((1, R), tiles.dtype), seed.reshape((1, seed.size))
+    comes_closer = np.zeros(1, np.uint8)
     for t in range(start, stop):
         if bit != 0 and (closer[t] & bit) == 0:
             continue
         here = slice(t * R, (t + 1) * R)
-        remaining(tiles[t], point, closest[here], left)
+        remaining(tiles[t], point, closest[here], left, comes_closer)
         closest[here] = left[0]
         tile_potential[t] = weighted_sum(left[0], weight[here])
 

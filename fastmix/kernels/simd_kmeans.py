@@ -113,9 +113,10 @@ def _two_nearest_plainly(tile, centers, labels, best, second):
 
 def _emit_remaining(context, builder, sig, args):
     lanes = Lanes(builder, sig.args[0].dtype)
-    (tile, (d, _)), (points, (L, _)), (closest, _), (left, _) = (
-        array(context, builder, sig.args[i], args[i]) for i in range(4)
+    (tile, (d, _)), (points, (L, _)), (closest, _), (left, _), (closer_points, _) = (
+        array(context, builder, sig.args[i], args[i]) for i in range(5)
     )
+    bits = ir.IntType(lanes.width)
     mul, add = builder.mul, builder.add
     with lanes.loop(lanes.groups) as g:
         lane = mul(g, I64(SIDE * lanes.width))
@@ -125,25 +126,32 @@ def _emit_remaining(context, builder, sig, args):
         def some(c, count, lane=lane, rows=rows, before=before):
             sq = _distances(lanes, rows, d, points, c, count)
             for a in range(count):
-                to = lanes.at(left, add(mul(add(c, I64(a)), I64(lanes.rows)), lane))
+                point = add(c, I64(a))
+                to, some = lanes.at(left, add(mul(point, I64(lanes.rows)), lane)), bits(0)
                 for v in range(SIDE):
                     new = lanes.get(sq[a][v])
                     closer = builder.fcmp_ordered("<", new, before[v])
                     lanes.store(builder.select(closer, new, before[v]), to, v * lanes.width)
+                    some = builder.or_(some, builder.bitcast(closer, bits))
+                note = lanes.at(closer_points, point)
+                found = builder.zext(builder.icmp_unsigned("!=", some, bits(0)), ir.IntType(8))
+                builder.store(builder.or_(builder.load(note), found), note)
 
         lanes.each(L, some)
     return context.get_dummy_value()
 
 
 @intrinsic
-def _remaining(typing, tile, points, closest, left):
+def _remaining(typing, tile, points, closest, left, closer):
     refuse(tile.dtype, tile=tile, points=points, closest=closest, left=left)
-    return types.void(tile, points, closest, left), _emit_remaining
+    refuse(types.uint8, closer=closer)
+    return types.void(tile, points, closest, left, closer), _emit_remaining
 
 
-def _remaining_plainly(tile, points, closest, left):
+def _remaining_plainly(tile, points, closest, left, closer):
     for c, point in enumerate(points):
         left[c] = np.minimum(closest, ((tile - point[:, None]) ** 2).sum(0))
+        closer[c] |= (left[c] < closest).any()
 
 
 if JIT:

@@ -139,12 +139,15 @@ def test_plusplus_takes_the_far_group_next(packed):
 
 
 @pytest.mark.parametrize("weighted", [False, True])
-@pytest.mark.parametrize("size", [1, 20])
+@pytest.mark.parametrize("size", [1, 20, 50])
 def test_rows_are_drawn_as_by_choice(weighted, size):
     weight = RandomState(0).uniform(0, 2, 50) if weighted else np.ones(50)
     mine, his, urn = RandomState(3), RandomState(3), Urn(weight)
     for _ in range(3):
-        assert_array_equal(urn.draw(size, mine), his.choice(50, size, p=weight / weight.sum()))
+        p = weight / weight.sum()
+        assert_array_equal(urn.draw(size, mine), his.choice(50, size, p=p))
+        expected = his.choice(50, size, replace=False, p=p)
+        assert_array_equal(urn.draw_distinct(size, mine), expected)
 
 
 # --- random ----------------------------------------------------------------------------------

@@ -123,15 +123,13 @@ def test_assign_labels_every_row_and_takes_changes_along(
     lanes = guarded(in_lanes(weight, tiles))
     old = rng.randint(-1, k, size=n).astype(np.int32)
     labels = guarded(in_lanes(old, tiles, padding=-7))
-    sq_dist = guarded(np.full(lanes.size, np.nan, rows.dtype))
     slots = np.zeros((3, k, 2, columns(d))), np.zeros(3), np.zeros(3, np.int64)
     changes, objective, changed = (guarded(slot) for slot in slots)
     given = tiles, n, lanes, guarded(centers), exact_grids(weight, rows)
-    assign.block(1, 0, len(tiles), *given, labels, sq_dist, changes, objective, changed)
-    expected, best, _ = naive.nearest(rows, centers)
+    assign.block(1, 0, len(tiles), *given, labels, changes, objective, changed)
+    expected, _, _ = naive.nearest(rows, centers)
     assert_array_equal(labels[:n], expected)
     assert_array_equal(labels[n:], -7)
-    assert_array_equal(sq_dist[:n], best)
     counts, sums = naive.cluster_totals(rows, weight, expected, k)
     held = old >= 0
     before = naive.cluster_totals(rows[held], weight[held], old[held], k)
@@ -147,7 +145,7 @@ def test_assign_labels_every_row_and_takes_changes_along(
 def test_assign_of_one_shard_leaves_the_other_tiles_alone(dtype, in_tiles):
     R = tile_rows(dtype)
     tiles, centers = in_tiles(np.ones((3 * R, 1), dtype)), np.ones((1, 1), dtype)
-    labels, sq_dist = np.full(3 * R, -1, np.int32), np.full(3 * R, np.nan, dtype)
+    labels = np.full(3 * R, -1, np.int32)
     changes, objective, changed = (
         np.zeros((1, 1, 2, columns(1))),
         np.zeros(1),
@@ -155,9 +153,8 @@ def test_assign_of_one_shard_leaves_the_other_tiles_alone(dtype, in_tiles):
     )
     weight = np.ones(3 * R)
     given = tiles, 3 * R, weight, centers, exact_grids(weight, np.ones((3 * R, 1)))
-    assign.block(0, 1, 2, *given, labels, sq_dist, changes, objective, changed)
+    assign.block(0, 1, 2, *given, labels, changes, objective, changed)
     assert_array_equal(np.flatnonzero(labels == 0), np.arange(R, 2 * R))
-    assert_array_equal(np.flatnonzero(sq_dist == 0), np.arange(R, 2 * R))
     assert (changes[0, 0, :, 1].sum(), changed[0]) == (R, R)
 
 
@@ -230,11 +227,11 @@ def test_three_threads_assign_the_same_bits_as_one(rng, in_tiles, in_lanes, asse
     bounds = np.linspace(0, len(tiles), 8).astype(np.int64)
 
     def totals(n_threads):
-        found = [np.full(weight.size, -1, np.int32), np.zeros(weight.size, np.float32)]
+        found = [np.full(weight.size, -1, np.int32)]
         found += [np.zeros((7, k, 2, columns(d))), np.zeros(7), np.zeros(7, int)]
         assign(n_threads, bounds, tiles, n, weight, centers, exact_grids(weight, X), *found)
         return found
 
     one = totals(1)
-    assert one[2][..., d].sum() == pytest.approx(weight.sum())
+    assert one[1][..., d].sum() == pytest.approx(weight.sum())
     assert_same_bits(totals(3), one)

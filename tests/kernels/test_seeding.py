@@ -8,6 +8,7 @@ from numpy.testing import assert_array_equal
 from fastmix.kernels.seeding import add_seed, potential
 from fastmix.kernels.tiles import tile_rows
 
+NOBODY = np.uint64(0)
 GARBAGE = 3  # where tiles are padded: whoever counts it is found out
 
 
@@ -29,9 +30,12 @@ def test_add_seed_keeps_the_distance_to_the_nearest_seed(
     lanes = guarded(in_lanes(weight, tiles))
     closest = guarded(np.full(lanes.size, np.inf, rows.dtype))
     seeds = rng.randint(-5, 6, (4, rows.shape[1])).astype(rows.dtype)
+    nothing = np.zeros(len(tiles), np.uint64)
     for m, seed in enumerate(guarded(seeds), 1):
         tile_potential = guarded(np.full(len(tiles), np.nan))
-        add_seed.block(0, 0, len(tiles), tiles, lanes, seed, closest, tile_potential)
+        add_seed.block(
+            0, 0, len(tiles), tiles, lanes, seed, nothing, NOBODY, closest, tile_potential
+        )
         expected = naive.sq_distances(rows, seeds[:m]).min(axis=1)
         assert_array_equal(closest[:n], expected)
         weighted = in_lanes((weight * expected).astype(np.float64), tiles)
@@ -42,7 +46,9 @@ def test_add_seed_looks_at_its_own_tiles_only(dtype, in_tiles):
     R = tile_rows(dtype)
     tiles, closest = in_tiles(np.ones((3 * R, 1), dtype)), np.full(3 * R, np.inf, dtype)
     tile_potential = np.full(3, np.nan)
-    add_seed.block(1, 1, 2, tiles, np.ones(3 * R), np.zeros(1, dtype), closest, tile_potential)
+    nothing = np.zeros(3, np.uint64)
+    given = tiles, np.ones(3 * R), np.zeros(1, dtype), nothing, NOBODY
+    add_seed.block(1, 1, 2, *given, closest, tile_potential)
     assert_array_equal(tile_potential, [np.nan, R, np.nan])
     assert_array_equal(closest, np.repeat([np.inf, 1, np.inf], R))
 
@@ -58,11 +64,30 @@ def test_potential_is_what_every_candidate_would_leave(
     lanes = guarded(in_lanes(weight, tiles))
     totals = guarded(np.full((3, 5), 7.0))
     near = guarded(in_lanes(closest.astype(rows.dtype), tiles, padding=99))
-    potential.block(1, 0, len(tiles), tiles, lanes, candidates, near, totals)
+    closer = guarded(np.zeros(len(tiles), np.uint64))
+    potential.block(1, 0, len(tiles), tiles, lanes, candidates, near, closer, totals)
     left = np.minimum(closest[:, None], naive.sq_distances(rows, candidates))
     assert_array_equal(totals[1], 7 + weight @ left)
     assert_array_equal(totals[[0, 2]], 7)
     assert_array_equal(near[: len(rows)], closest)  # nothing is decided yet
+    for c in range(5):
+        improves = naive.sq_distances(rows, candidates[c : c + 1])[:, 0] < closest
+        some = in_lanes(improves.astype(float), tiles).reshape(len(tiles), -1).any(1)
+        noted = (closer >> np.uint64(c)) & np.uint64(1) == 1
+        assert np.all(noted[some])  # padded lanes may be noted too
+        whole = np.arange(len(tiles)) < len(rows) // tiles.shape[2]
+        assert_array_equal(noted[whole], some[whole])
+
+
+def test_tiles_that_a_seed_does_not_come_closer_to_are_left_alone(rng, dtype, in_tiles):
+    R = tile_rows(dtype)
+    tiles = in_tiles(rng.normal(size=(4 * R, 2)).astype(dtype))
+    closest, tile_potential = np.full(4 * R, 99, dtype), np.full(4, -1.0)
+    closer = np.array([1, 2, 3, 4], np.uint64)
+    given = tiles, np.ones(4 * R), np.zeros(2, dtype), closer, np.uint64(2)
+    add_seed.block(0, 0, 4, *given, closest, tile_potential)
+    assert_array_equal(tile_potential >= 0, [False, True, True, False])
+    assert_array_equal((closest < 99).reshape(4, R).all(1), [False, True, True, False])
 
 
 @pytest.mark.compiled
@@ -76,7 +101,8 @@ def test_three_threads_add_a_seed_with_the_same_bits_as_one(
 
     def run(n_threads):
         closest, tile_potential = np.full(weight.size, np.inf), np.full(len(tiles), np.nan)
-        add_seed(n_threads, bounds, tiles, weight, X[7].copy(), closest, tile_potential)
+        given = tiles, weight, X[7].copy(), np.zeros(len(tiles), np.uint64), NOBODY
+        add_seed(n_threads, bounds, *given, closest, tile_potential)
         return closest, tile_potential
 
     one = run(1)
