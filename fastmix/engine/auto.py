@@ -52,7 +52,7 @@ def start(rows: Rows, centers: Array, earlier: AutoState | None = None) -> AutoS
         if d <= ALWAYS_FEATURES or filtering.share(rows, centers, order) < WORTH:
             return AutoState(filtering, filtering.start(rows, centers, order=order))
     chosen: ModuleType = lloyd
-    enough = d >= FEWEST_FEATURES and k * d >= PAYING_VALUES[rows.tiles.dtype]
+    enough = d >= FEWEST_FEATURES and k * d >= PAYING_VALUES[rows.dtype]
     if enough and quantized.pays(rows):
         chosen = quantized
     elif k >= PAYING_CENTERS and d >= PAYING_FEATURES:

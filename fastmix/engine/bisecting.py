@@ -11,7 +11,7 @@ from fastmix._numba import threads
 from fastmix.engine import lloyd
 from fastmix.engine.algorithms import Algorithm
 from fastmix.engine.results import AnyRows, Array, KMeansResult, KMeansTotals, Rows, SparseRows
-from fastmix.engine.rows import rows_work
+from fastmix.engine.rows import in_tiles, rows_work
 from fastmix.engine.sparse import chosen
 from fastmix.kernels import halves
 from fastmix.kernels.shards import shard_bounds
@@ -121,7 +121,7 @@ def parts(rows: AnyRows, numbers: NDArray[np.int64], found: KMeansResult) -> lis
     )
     return [
         (
-            rows._replace(X=rows.X[:0], tiles=tiles, weight=weight, n=len(its)),
+            in_tiles(rows, tiles, weight, len(its)),
             its,
             float(objective[:, side].sum()),
         )

@@ -22,6 +22,7 @@ from fastmix.engine.rows import in_place, take
 from fastmix.engine.watch import Watcher
 
 MANY = 10  # passes
+LABELS_AT_ONCE = 1 << 16
 
 
 class Step(NamedTuple):
@@ -186,6 +187,14 @@ def finite(inertia: float) -> float:
             "float64. Rescale the data or the weights."
         )
     return inertia
+
+
+def sizes(labels: NDArray[np.int32], k: int) -> NDArray[np.int64]:
+    """Number of rows in every cluster, (k,); np.bincount alone would copy all labels."""
+    blocks = range(0, len(labels), LABELS_AT_ONCE)
+    return np.sum(
+        [np.bincount(labels[i : i + LABELS_AT_ONCE], minlength=k) for i in blocks], axis=0
+    )
 
 
 def same_partition(labels: NDArray[np.int32], others: NDArray[np.int32], k: int) -> bool:

@@ -11,15 +11,17 @@ from numpy.typing import NDArray
 
 from fastmix._numba import threads
 from fastmix.engine import lloyd
-from fastmix.engine.lloyd import followed, measure_own, squares_of
-from fastmix.engine.results import Array, Indices, KMeansTotals, Rows
+from fastmix.engine.lloyd import followed
+from fastmix.engine.results import Array, Indices, Inspection, KMeansTotals, Rows
 from fastmix.engine.rows import largest, rows_work, writeable
 from fastmix.engine.sums import Sums, no_sums
 from fastmix.kernels import quantized as kernels
 from fastmix.kernels.hamerly import assign_unbounded
+from fastmix.kernels.predictions import own_distances
 from fastmix.kernels.quantized import MOST_BYTE, Bytes, Points
 from fastmix.kernels.shards import shard_bounds
 from fastmix.kernels.simd_bytes import FAST, MOST_FEATURES, ROWS, TOGETHER, ZERO
+from fastmix.kernels.tiles import n_tiles
 
 LARGEST = 2.0**30  # of values whose squares and products float32 holds, and above 1 / LARGEST keeps
 
@@ -37,22 +39,24 @@ class QuantizedState(NamedTuple):
 
 def start(rows: Rows, centers: Array, earlier: QuantizedState | None = None) -> QuantizedState:
     """Round the rows."""
-    n_tiles = -(-rows.n // ROWS)
     nobody = np.full(rows.weight.size, -1, np.int32)
-    sums = no_sums(rows, centers, earlier, n_tiles)
+    sums = no_sums(rows, centers, earlier, -(-rows.n // ROWS))
     if earlier:
         return earlier._replace(labels=nobody, measured=[], sums=sums)
-    return QuantizedState(nobody, rounded_rows(rows), squares_of(rows), [], sums)
+    return QuantizedState(nobody, *rounded_rows(rows), [], sums)
 
 
-def rounded_rows(rows: Rows) -> Bytes:
-    """Rows as bytes."""
-    d, n_tiles = rows.tiles.shape[1], -(-rows.n // ROWS)
-    tiles = np.empty((n_tiles, -(-d // TOGETHER), ROWS, TOGETHER), np.uint8)
-    found = Bytes(tiles, *np.empty((4, n_tiles * ROWS), np.float32))
+def rounded_rows(rows: Rows) -> tuple[Bytes, float]:
+    """Rows as bytes, and the weighted sum of their squares."""
+    d, n_blocks = rows.d, -(-rows.n // ROWS)
+    tiles = np.empty((n_blocks, -(-d // TOGETHER), ROWS, TOGETHER), np.uint8)
+    found = Bytes(tiles, *np.empty((4, n_blocks * ROWS), np.float32))
     n_threads = threads(rows.n_threads, rows_work(rows, 8))
-    kernels.round_rows(n_threads, shard_bounds(n_tiles), rows.tiles, *found)
-    return found
+    bounds = shard_bounds(n_blocks)
+    squares = np.zeros(len(bounds) - 1)
+    given = writeable(rows.X), rows.frame.origin, rows.scale, rows.weight
+    kernels.round_rows(n_threads, bounds, *given, *found, squares)
+    return found, float(squares.sum())
 
 
 def assign(rows: Rows, centers: Array, state: QuantizedState) -> KMeansTotals:
@@ -70,14 +74,13 @@ def assign(rows: Rows, centers: Array, state: QuantizedState) -> KMeansTotals:
     kernels.assign(
         threads(rows.n_threads, rows_work(rows, k)),
         sums.bounds,
-        rows.tiles,
         writeable(rows.X),
         rows.frame.origin,
         rows.scale,
         rows.weight,
         centers,
         sums.grids,
-        (d + 8) * float(np.finfo(rows.tiles.dtype).eps),
+        (d + 8) * float(np.finfo(rows.dtype).eps),
         *state.rows_as_bytes,
         *points,
         float(points.length.max()),
@@ -91,9 +94,7 @@ def assign(rows: Rows, centers: Array, state: QuantizedState) -> KMeansTotals:
 
 def pays(rows: Rows) -> bool:
     """Can bytes be multiplied at once, and does float32 hold what is said of them?"""
-    return bool(
-        FAST and rows.tiles.shape[1] <= MOST_FEATURES and 1 / LARGEST < largest(rows) < LARGEST
-    )
+    return bool(FAST and rows.d <= MOST_FEATURES and 1 / LARGEST < largest(rows) < LARGEST)
 
 
 def rounded_points(centers: Array) -> Points:
@@ -112,4 +113,18 @@ def rounded_points(centers: Array) -> Points:
         return Points(values, begin, *(each.astype(np.float32) for each in kept))
 
 
-move, inspect = lloyd.move, measure_own  # bytes of rows know nothing of centers
+move = lloyd.move  # bytes of rows know nothing of centers
+
+
+def inspect(rows: Rows, centers: Array, state: QuantizedState, each: bool = True) -> Inspection:
+    """Measure every row against its own center; without `each` only the sum is kept."""
+    sq_dist = np.empty(rows.n if each else 0, rows.dtype)
+    bounds = shard_bounds(n_tiles(rows.n, rows.dtype))
+    objective = np.zeros(len(bounds) - 1)
+    own_distances(
+        threads(rows.n_threads, rows_work(rows, 3)),
+        bounds,
+        *(writeable(rows.X), rows.frame.origin, rows.scale, rows.weight),
+        *(centers, state.labels, sq_dist, objective),
+    )
+    return Inspection(sq_dist, float(objective.sum()))

@@ -1,6 +1,9 @@
 """What the parts of the engine hand to each other."""
 
 import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -30,17 +33,38 @@ def scale(X: Array, frame: Frame) -> Any:
     return X.dtype.type(math.ldexp(1.0, -frame.exponent))
 
 
-class Rows(NamedTuple):
-    """Rows packed for the kernels."""
+@dataclass(frozen=True, eq=False)
+class Rows:
+    """Rows, packed for the kernels as soon as somebody asks for their tiles."""
 
     X: Array  # (n, d) as the caller holds them; (0, d) of rows that are in tiles alone
-    tiles: Array  # (n_tiles, d, R), zero where padded
     weight: Floats  # (n_tiles * R,) row weights / 2**weight_exponent, zero where padded
     total: float  # of the weights
     n: int  # number of rows
     frame: Frame  # of the tiles
     weight_exponent: int  # of the weights
     n_threads: int | None  # as asked for by the caller
+    pack: "Callable[[Rows], Array]"  # makes the tiles
+
+    @cached_property
+    def tiles(self) -> Array:
+        """(n_tiles, d, R), zero where padded."""
+        return self.pack(self)
+
+    @property
+    def packed(self) -> bool:
+        """Are there tiles already?"""
+        return "tiles" in vars(self) or len(self.X) < self.n
+
+    @property
+    def d(self) -> int:
+        """Number of features."""
+        return self.X.shape[1]
+
+    @property
+    def dtype(self) -> Any:
+        """That of X and of the tiles."""
+        return self.X.dtype
 
     @property
     def scale(self) -> Any:

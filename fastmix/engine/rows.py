@@ -1,6 +1,7 @@
 """Rows of an array, measured and packed into tiles."""
 
 import math
+from dataclasses import replace
 from functools import singledispatch
 from typing import NamedTuple
 
@@ -71,23 +72,33 @@ def power_of_two(largest: float, dtype: DTypeLike = np.float64) -> int:
 
 @singledispatch
 def pack(X: Array, frame: Frame, weight: Floats | None, n_threads: int | None) -> Rows:
-    """Pack X (n, d) in a frame; weight (n,) is None for weight 1 everywhere."""
-    n, d = X.shape
-    n_tiles, R = kernels.n_tiles(n, X.dtype), kernels.tile_rows(X.dtype)
-    tiles = np.empty((n_tiles, d, R), X.dtype)
+    """Rows X (n, d) in a frame; weight (n,) is None for weight 1 everywhere. Their tiles are made when asked for."""
+    n = X.shape[0]
     frame = frame._replace(origin=frame.origin.astype(X.dtype))
-    padded = np.zeros(n_tiles * R)
+    padded = np.zeros(kernels.n_tiles(n, X.dtype) * kernels.tile_rows(X.dtype))
     exponent = 0 if weight is None else weight_exponent(weight)
     padded[:n] = 1.0 if weight is None else np.ldexp(weight, -exponent)
     total = float(n) if weight is None else float(padded.sum())
-    rows = Rows(X, tiles, padded, total, n, frame, exponent, n_threads)
-    _pack(rows)
-    return rows
+    return Rows(X, padded, total, n, frame, exponent, n_threads, _new_tiles)
 
 
-def _pack(rows: Rows) -> None:
-    bounds, n_threads = shard_bounds(len(rows.tiles)), threads(rows.n_threads, rows_work(rows, 4))
-    kernels.pack(n_threads, bounds, writeable(rows.X), rows.frame.origin, rows.scale, rows.tiles)
+def _new_tiles(rows: Rows) -> Array:
+    R = kernels.tile_rows(rows.dtype)
+    tiles = np.empty((len(rows.weight) // R, rows.d, R), rows.dtype)
+    _pack(rows, tiles)
+    return tiles
+
+
+def _pack(rows: Rows, tiles: Array) -> None:
+    bounds, n_threads = shard_bounds(len(tiles)), threads(rows.n_threads, rows_work(rows, 4))
+    kernels.pack(n_threads, bounds, writeable(rows.X), rows.frame.origin, rows.scale, tiles)
+
+
+def in_tiles(rows: Rows, tiles: Array, weight: Floats, n: int) -> Rows:
+    """Other rows than `rows`, in their frame, that are held in tiles alone."""
+    return replace(
+        rows, X=np.empty((0, tiles.shape[1]), tiles.dtype), weight=weight, n=n, pack=lambda _: tiles
+    )
 
 
 def arrange(rows: Rows, order: NDArray[np.int64]) -> None:
@@ -114,7 +125,7 @@ def put_back(rows: Rows, order: NDArray[np.int64]) -> None:
     weight = rows.weight[: rows.n]
     if weight.min() < weight.max():
         weight[order] = weight.copy()
-    _pack(rows)
+    _pack(rows, rows.tiles)
 
 
 def in_place(found: Array, order: NDArray[np.int64], n_threads: int | None) -> Array:
@@ -184,11 +195,12 @@ def weight_exponent(weight: Floats) -> int:
 
 
 def largest(rows: Rows) -> float:
-    """Largest absolute value of the packed rows."""
-    bounds = shard_bounds(len(rows.tiles))
+    """Largest absolute value of the rows."""
+    bounds = shard_bounds(rows.n)
     found = np.zeros(len(bounds) - 1)
-    kernels.reach(threads(rows.n_threads, rows_work(rows, 1)), bounds, rows.tiles, found)
-    return float(found.max())
+    given = writeable(rows.X), rows.frame.origin
+    kernels.reach(threads(rows.n_threads, rows_work(rows, 1)), bounds, *given, found)
+    return float(found.max()) * float(rows.scale)
 
 
 def to_frame(points: Array, frame: Frame) -> Array:
@@ -205,19 +217,22 @@ def from_frame(points: Array, frame: Frame) -> Array:
 
 def rows_work(rows: Rows, per_value: float) -> float:
     """Floating-point operations of a pass that does `per_value` of them a row and feature."""
-    return per_value * rows.n * rows.tiles.shape[1]
+    return per_value * rows.n * rows.d
 
 
 @singledispatch
 def mean_variance(rows: AnyRows) -> float:
     """Unweighted variance of the rows, averaged over features, in the frame."""
-    bounds = shard_bounds(len(rows.tiles))
-    squares = np.zeros((len(bounds) - 1, rows.tiles.shape[1]))
-    kernels.square(threads(rows.n_threads, rows_work(rows, 2)), bounds, rows.tiles, squares)
+    bounds = shard_bounds(rows.n)
+    squares = np.zeros((len(bounds) - 1, rows.d))
+    given = writeable(rows.X), rows.frame.origin, rows.scale
+    kernels.square(threads(rows.n_threads, rows_work(rows, 2)), bounds, *given, squares)
     return float(squares.sum(0).mean()) / rows.n
 
 
 @singledispatch
 def take(rows: AnyRows, indices: Array) -> Array:
     """Rows of the frame by number, (len(indices), d)."""
-    return np.ascontiguousarray(kernels.take_rows(rows.tiles, np.asarray(indices)))
+    if rows.packed:
+        return np.ascontiguousarray(kernels.take_rows(rows.tiles, np.asarray(indices)))
+    return np.asarray((rows.X[indices] - rows.frame.origin) * rows.scale)

@@ -134,7 +134,7 @@ class ByteSeeding(Drawing):
 
     def __init__(self, rows: Rows) -> None:
         self.rows = rows
-        self.bytes = rounded_rows(rows)
+        self.bytes, _ = rounded_rows(rows)
         n_tiles = len(self.bytes.tiles)
         self.bounds = shard_bounds(n_tiles)
         self.closest, self.tile_potential = np.zeros(n_tiles * ROWS), np.empty(n_tiles)
@@ -191,7 +191,7 @@ class ByteSeeding(Drawing):
 @singledispatch
 def begin(rows: AnyRows) -> Any:
     """No seeds yet."""
-    enough = rows.tiles.shape[1] >= FEWEST_FEATURES and len(rows.X) == rows.n
+    enough = rows.d >= FEWEST_FEATURES and len(rows.X) == rows.n
     return ByteSeeding(rows) if enough and pays(rows) else TileSeeding(rows)
 
 

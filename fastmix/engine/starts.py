@@ -1,6 +1,7 @@
 """Starts of a mixture, by name or as given: how rows are shared out before the first M-step."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 from numpy.random import RandomState
@@ -102,14 +103,15 @@ def whitened(rows: Rows) -> Rows:
     varying = ~constant_features(rows, means[0], variances)
     inverse_std = 1.0 / np.sqrt(np.where(varying, variances, np.inf))
     values, vectors = np.linalg.eigh(matrix * np.outer(inverse_std, inverse_std))
-    held = values > 10 * len(values) * np.finfo(rows.tiles.dtype).eps * values[-1]
+    held = values > 10 * len(values) * np.finfo(rows.dtype).eps * values[-1]
     axes = (vectors[:, held] / np.sqrt(values[held])).T * inverse_std
     if not len(axes):
         axes = np.zeros((1, len(matrix)))  # all rows are equal, and shall be so here
     # no row is moved: padding stays zero
     tiles = np.matmul(axes.astype(rows.tiles.dtype), rows.tiles)
     X = np.ascontiguousarray(tiles.transpose(0, 2, 1)).reshape(-1, len(axes))[: rows.n]
-    return rows._replace(X=X, tiles=tiles, frame=Frame(np.zeros(len(axes), tiles.dtype), 0))
+    frame = Frame(np.zeros(len(axes), tiles.dtype), 0)
+    return replace(rows, X=X, frame=frame, pack=lambda _: tiles)
 
 
 def _clusters(rows: Rows, k: int, random: RandomState) -> KMeansResult:
@@ -127,5 +129,5 @@ def _one_row_each(rows: Rows, indices: Array, covariance: Covariance) -> Mixture
     own = pack(points, frame, None, n_threads=1)
     # a seed counts as much as rows do on average, whatever its weight
     mean = rows.total / np.count_nonzero(rows.weight)
-    own = own._replace(weight=own.weight * mean, total=own.total * mean)
+    own = replace(own, weight=own.weight * mean, total=own.total * mean)
     return accumulate(own, [np.eye(len(points))], points.astype(np.float64), covariance)

@@ -34,7 +34,7 @@ class Sums(NamedTuple):
         changed: NDArray[np.int64],
     ) -> KMeansTotals:
         """Totals after a pass in which every shard has written its changes, and `changed` (n_shards,) rows."""
-        k, d = len(self.exact), rows.tiles.shape[1]
+        k, d = len(self.exact), rows.d
         n_threads = threads(rows.n_threads, np.count_nonzero(changed) * self.exact.size)
         exact.fold(n_threads, shard_bounds(k), changed, self.changes, self.exact)
         total = self.exact.sum(1) if self.grids.any() else self._anew(rows, labels)
@@ -42,7 +42,7 @@ class Sums(NamedTuple):
 
     def _anew(self, rows: Rows, labels: NDArray[np.int32]) -> Floats:
         """Sums of all rows by their labels, (k, d + 1)."""
-        k, d = len(self.exact), rows.tiles.shape[1]
+        k, d = len(self.exact), rows.d
         bounds = shard_bounds(len(rows.tiles), 8 * k * (d + 1))
         total = np.zeros((len(bounds) - 1, k, d + 1))
         n_threads = threads(rows.n_threads, rows_work(rows, 4))
@@ -68,7 +68,7 @@ def _grids(rows: Rows) -> Floats:
     lightest, heaviest = float(weight.min()), float(weight.max())
     if lightest == 0:
         lightest = float(weight[weight > 0].min())
-    grids = exact.grids_of(heaviest * largest(rows), heaviest, rows.n, rows.tiles.shape[1])
+    grids = exact.grids_of(heaviest * largest(rows), heaviest, rows.n, rows.d)
     if lightest * WIDEST < heaviest:
         grids[:] = 0.0
     return grids

@@ -66,6 +66,34 @@ def relabel(
 
 
 @kernel
+def relabel_rows(
+    X,  # in      (n, d)
+    origin,  # in      (d,) of X's dtype
+    scale,  # in      of X's dtype, a power of two
+    first,  # in      row
+    m,  # in      how many, from the first on
+    weight,  # in      (n,) float64
+    new,  # in      (>= m,) int32
+    labels,  # in/out  (n,) int32
+    grids,  # in      (2, columns(d)) float64
+    sums,  # in/out  (k, 2, columns(d)) float64, as `exchange` has them
+):
+    """The same for rows (x - origin) * scale that are nowhere in tiles."""
+    d, changed = X.shape[1], 0
+    x = np.empty(d, X.dtype)
+    for r in range(m):
+        i = np.uint64(first + r)
+        if new[r] != labels[i]:
+            row = X[i]
+            for j in range(d):
+                x[j] = (row[j] - origin[j]) * scale
+            exchange(x.reshape((d, 1)), 0, weight[i], labels[i], new[r], grids, sums)
+            labels[i] = new[r]
+            changed += 1
+    return changed
+
+
+@kernel
 def relabel_gathered(
     panel,  # in      (d, R) the rows, from anywhere
     rows,  # in      (m,) int64, their numbers

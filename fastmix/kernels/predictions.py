@@ -3,7 +3,7 @@
 import numpy as np
 
 from fastmix._numba import kernel, parallel_kernel
-from fastmix.kernels.lloyd import weighted_sum
+from fastmix.kernels.lloyd import own_distances_of, weighted_sum
 from fastmix.kernels.simd_kmeans import nearest, remaining, two_nearest
 from fastmix.kernels.tiles import TILE_BYTES, pack_rows
 
@@ -60,6 +60,31 @@ def label_two(
         for r in range(last - first):
             labels[first + r], sq_dist[first + r] = new[r], best[r]
             second[first + r] = other[r]
+
+
+@parallel_kernel
+def own_distances(
+    shard,
+    start,
+    stop,  # in   tiles of this shard
+    X,  # in   (n, d)
+    origin,  # in   (d,) of X's dtype
+    scale,  # in   of X's dtype, a power of two
+    weight,  # in   (>= n,) float64
+    centers,  # in   (k, d)
+    labels,  # in   (>= n,) int32
+    sq_dist,  # out  (n,), or (0,) where it is of no interest
+    objective,  # in/out  (n_shards,) float64
+):
+    """Squared distance of every row to its own center, and their weighted sum."""
+    (n, d), R = X.shape, TILE_BYTES // X.itemsize
+    tile, scratch = np.empty((1, d, R), X.dtype), np.empty(R, X.dtype)
+    for t in range(start, stop):
+        first, last = t * R, min((t + 1) * R, n)
+        pack_rows(X[first:last], origin, scale, tile)
+        here = sq_dist[first:last] if sq_dist.size else scratch[: last - first]
+        own_distances_of(tile[0], labels[first:last], centers, here)
+        objective[shard] += weighted_sum(here, weight[first:last])
 
 
 @kernel(sums=True)

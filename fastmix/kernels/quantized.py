@@ -15,10 +15,11 @@ from typing import NamedTuple
 import numpy as np
 
 from fastmix._numba import kernel, parallel_kernel
-from fastmix.kernels.exact import relabel, relabel_gathered
+from fastmix.kernels.exact import relabel_gathered, relabel_rows
 from fastmix.kernels.hamerly import gather, sq_distance
 from fastmix.kernels.simd_bytes import ROWS, TOGETHER, ZERO, at_most, bounds, lowest_bit
 from fastmix.kernels.simd_kmeans import nearest
+from fastmix.kernels.tiles import TILE_BYTES, pack_rows
 
 MOST_BYTE = 127
 MOST_LEFT = 12  # centers of a row that are measured one by one
@@ -41,31 +42,38 @@ def round_rows(
     shard,
     start,
     stop,  # in   tiles of bytes of this shard
-    tiles,  # in   (n_tiles, d, R), zero where padded
+    X,  # in   (n, d)
+    origin,  # in   (d,) of the frame
+    scale,  # in   of the frame
+    weight,  # in   (>= n,) float64
     rounded,  # out  tiles of Bytes
     unit,  # out
     square,  # out
     length,  # out
     lost,  # out
+    squares,  # in/out  (n_shards,) float64, weighted sums of the rows' squares
 ):
     """Round rows to bytes, each in a unit of its own."""
-    d, R = tiles.shape[1], tiles.shape[2]
+    (n, d), R = X.shape, TILE_BYTES // X.itemsize
     sums, steps, row = np.empty((3, R)), np.empty((3, R)), np.empty(R, np.uint8)
+    tile = np.empty((1, d, R), X.dtype)
     for t in range(start, stop):
         rounded[t] = ZERO
         for part in range(ROWS // R):
-            first, which = t * ROWS + part * R, t * (ROWS // R) + part
+            first = t * ROWS + part * R
             its_unit = unit[first : first + R]
             its_unit[:], sums[:] = 0.0, 0.0
-            if which < len(tiles):
-                units_of(tiles[which], its_unit, steps)
+            if first < n:
+                pack_rows(X[first : min(first + R, n)], origin, scale, tile)
+                units_of(tile[0], its_unit, steps)
                 for j in range(d):
-                    round_feature(tiles[which, j], steps, sums, row)
+                    round_feature(tile[0, j], steps, sums, row)
                     group, byte = np.uint64(j // TOGETHER), np.uint64(j % TOGETHER)
                     for r in range(R):
                         rounded[t, group, np.uint64(part * R + r), byte] = row[r]
             for r in range(R):
                 square[first + r] = sums[0, r]
+                squares[shard] += weight[first + r] * sums[0, r] if first + r < n else 0.0
                 length[first + r] = np.sqrt(sums[1, r]) * (1.0 + ROUNDING)
                 lost[first + r] = np.sqrt(sums[2, r]) * (1.0 + ROUNDING)
 
@@ -158,8 +166,7 @@ def assign(
     shard,
     start,
     stop,  # in      tiles of bytes of this shard
-    tiles,  # in      (n_tiles, d, R)
-    X,  # in      (n, d) the same rows, before (x - origin) * scale
+    X,  # in      (n, d)
     origin,  # in      (d,) of the frame
     scale,  # in      of the frame
     weight,  # in      (n_tiles * R,) float64, zero where padded
@@ -184,7 +191,7 @@ def assign(
     measured,  # in/out  (n_shards,) int64, distances that were measured
 ):
     """Label every row; one that changes cluster takes its part of the sums along."""
-    (n, d), k, R = X.shape, len(centers), tiles.shape[2]
+    (n, d), k, R = X.shape, len(centers), TILE_BYTES // X.itemsize
     rows = Bytes(bytes_of_rows, unit_of_rows, square, length, lost)
     points = Points(
         bytes_of_points, begin, squares, unit_of_points, lost_of_points, length_of_points
@@ -215,11 +222,9 @@ def assign(
                 new[r] = labels[row]  # for now
                 waiting[some] = first + r
                 some += 1
-        for before in range(0, valid, R):
-            after = min(before + R, valid)
-            tile, here = tiles[(first + before) // R], labels[first + before : first + after]
-            share = weight[first + before : first + after]
-            changed[shard] += relabel(tile, share, new[before:after], here, grids, changes[shard])
+        changed[shard] += relabel_rows(
+            X, origin, scale, first, valid, weight, new, labels, grids, changes[shard]
+        )
         while some >= R or (some > 0 and t == stop - 1):
             m = min(some, R)
             some -= m

@@ -178,18 +178,21 @@ def place_digits(
 def reach(
     shard,
     start,
-    stop,  # in   tiles of this shard
-    tiles,  # in   (n_tiles, d, R), zero where padded
+    stop,  # in   rows of this shard
+    X,  # in   (n, d)
+    origin,  # in   (d,) of X's dtype
     largest,  # out  (n_shards,) float64
 ):
-    """Largest absolute value."""
-    d, R = tiles.shape[1], tiles.shape[2]
-    most = np.zeros(R, tiles.dtype)
-    for t in range(start, stop):
-        for j in range(d):
-            for r in range(R):
-                x = abs(tiles[t, j, r])
-                most[r] = x if x > most[r] else most[r]
+    """Largest absolute value of x - origin."""
+    d = X.shape[1]
+    at_once = max(1, LANES // d)  # rows read side by side, however narrow they are
+    values, middle = X.reshape(X.size), repeated(origin, at_once)
+    most = np.zeros(at_once * d, X.dtype)
+    for i in range(start, stop, at_once):
+        some = values[i * d : min(i + at_once, stop) * d]
+        for j in range(some.size):
+            x = abs(some[j] - middle[j])
+            most[j] = x if x > most[j] else most[j]
     largest[shard] = most.max()
 
 
@@ -197,13 +200,35 @@ def reach(
 def square(
     shard,
     start,
-    stop,  # in      tiles of this shard
-    tiles,  # in      (n_tiles, d, R), zero where padded
+    stop,  # in      rows of this shard
+    X,  # in      (n, d)
+    origin,  # in      (d,) of X's dtype
+    scale,  # in      of X's dtype, a power of two
     squares,  # in/out  (n_shards, d) float64
 ):
-    """Add the squares of every feature."""
-    for t in range(start, stop):
-        for j in range(tiles.shape[1]):
-            for r in range(tiles.shape[2]):
-                x = np.float64(tiles[t, j, r])
-                squares[shard, j] += x * x
+    """Add the squares of every feature of (x - origin) * scale."""
+    d = X.shape[1]
+    at_once = max(1, LANES // d)
+    values, middle = X.reshape(X.size), repeated(origin, at_once)
+    sums = np.zeros(at_once * d)
+    for i in range(start, stop, at_once):
+        some = values[i * d : min(i + at_once, stop) * d]
+        for j in range(some.size):
+            x = np.float64((some[j] - middle[j]) * scale)
+            sums[j] += x * x
+    for r in range(at_once):
+        for j in range(d):
+            squares[shard, j] += sums[r * d + j]
+
+
+@kernel
+def repeated(
+    values,  # in  (m,)
+    times,
+):
+    """Values, time after time."""
+    m = values.size
+    found = np.empty(times * m, values.dtype)
+    for i in range(found.size):
+        found[i] = values[i % m]
+    return found

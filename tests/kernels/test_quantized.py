@@ -115,7 +115,11 @@ def make(request):
 @pytest.mark.parametrize(("n", "d"), [(1, 1), (64, 4), (65, 7), (200, 18)])
 def test_what_rounding_rows_loses_is_known(rng, dtype, make, n, d):
     X = make(rng, n, d).astype(dtype)
-    rows = rounded_rows(in_frame_of_zero(X))
+    weight = rng.uniform(size=len(X))
+    rows, squares = rounded_rows(in_frame_of_zero(X, weight))
+    total = (weight[:, None] * X.astype(np.float64) ** 2).sum()
+    unit = 2.0 ** in_frame_of_zero(X, weight).weight_exponent
+    assert squares * unit == pytest.approx(total, rel=1e-12)
     values = rows.tiles.transpose(0, 2, 1, 3).reshape(-1, rows.tiles.shape[1] * TOGETHER)
     held = (values[:n, :d].astype(naive.WIDE) - ZERO) * rows.unit[:n, None]
     wide = X.astype(naive.WIDE)

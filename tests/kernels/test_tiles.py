@@ -19,6 +19,7 @@ from fastmix.kernels.tiles import (
     pack_rows,
     place_digits,
     put_in_place,
+    reach,
     square,
     take_rows,
     tile_rows,
@@ -181,14 +182,21 @@ def test_the_range_of_no_rows_is_empty(dtype):
     assert_array_equal(high, -np.inf)
 
 
-def test_square_adds_to_what_is_there(rng, size, dtype, in_tiles, guarded):
+def test_square_adds_to_what_is_there(rng, size, dtype, guarded):
     X = rng.randint(-9, 10, (size.n, size.d)).astype(dtype)  # integers: every sum is exact
-    tiles = guarded(in_tiles(X))
+    origin = guarded(rng.randint(-3, 4, size.d).astype(dtype))
     before = np.array([[1.0], [2.0], [3.0]]) * np.ones(size.d)
     squares = guarded(before)
-    square.block(1, 0, len(tiles), tiles, squares)
+    square.block(1, 0, size.n, guarded(X), origin, dtype.type(0.5), squares)
     assert_array_equal(squares[[0, 2]], before[[0, 2]])
-    assert_array_equal(squares[1], 2 + (X.astype(np.float64) ** 2).sum(0))
+    assert_array_equal(squares[1], 2 + ((X.astype(np.float64) - origin) ** 2).sum(0) / 4)
+
+
+def test_reach_is_the_largest_distance_from_the_origin(rng, size, dtype, guarded):
+    X = rng.normal(size=(size.n, size.d)).astype(dtype)
+    origin, found = guarded(rng.normal(size=size.d).astype(dtype)), guarded(np.zeros(3))
+    reach.block(1, 0, size.n, guarded(X), origin, found)
+    assert_array_equal(found, [0, np.abs(X - origin).max(), 0])
 
 
 @pytest.mark.compiled
