@@ -7,7 +7,7 @@ from pathlib import Path
 from .rivals import load
 from .task import task_of
 
-SMALL = 2000  # rows of the fit that loads libraries, kernels and threads beforehand
+SMALL = 25_000  # rows of the fit that loads libraries, all kernels and threads beforehand
 
 
 def peak_of_fit(case, name, threads):
