@@ -15,7 +15,7 @@ from numpy.random import RandomState
 from numpy.typing import ArrayLike, NDArray
 from scipy.sparse import issparse
 from sklearn.base import BaseEstimator, _fit_context
-from sklearn.utils import check_array, check_random_state
+from sklearn.utils import assert_all_finite, check_array, check_random_state
 from sklearn.utils._param_validation import (
     Interval,
     InvalidParameterError,
@@ -24,6 +24,8 @@ from sklearn.utils._param_validation import (
     validate_params,
 )
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+
+from fastmix.engine.rows import finite
 
 __all__ = [
     "N_THREADS",
@@ -104,18 +106,21 @@ def rows(
     """
     if not reset:
         check_is_fitted(estimator)
-    return canonical(
-        validate_data(
-            estimator,
-            X,
-            reset=reset,
-            dtype=FLOATS,
-            order="C",
-            accept_sparse="csr" if sparse else False,
-            accept_large_sparse=False,
-            ensure_min_samples=min_samples,
-        )
+    checked = validate_data(
+        estimator,
+        X,
+        reset=reset,
+        dtype=FLOATS,
+        order="C",
+        accept_sparse="csr" if sparse else False,
+        accept_large_sparse=False,
+        ensure_all_finite=False,
+        ensure_min_samples=min_samples,
     )
+    if issparse(checked) or not finite(checked, getattr(estimator, "n_threads", None)):
+        values = checked.data if issparse(checked) else checked
+        assert_all_finite(values, estimator_name=type(estimator).__name__, input_name="X")
+    return canonical(checked)
 
 
 def plain_rows(X: ArrayLike) -> Any:

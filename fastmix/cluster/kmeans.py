@@ -188,8 +188,9 @@ default='k-means++'
             self._n_init = self._runs()
             self._warn_of_one_run()
             self._warn_of_elkan()
-            frame = frame_of(array, measure(array, self.n_threads), normalise=True)
-            packed = pack(array, frame, weight, self.n_threads)
+            columns = measure(array, self.n_threads)
+            frame = frame_of(array, columns, normalise=True)
+            packed = pack(array, frame, weight, self.n_threads, columns)
             self._keep(packed, *self._best(array, packed, given, task))
         return self
 
@@ -230,7 +231,7 @@ default='k-means++'
 
     def _keep(self, packed: AnyRows, best: KMeansResult, records: list[KMeansInit]) -> None:
         """Set the fitted attributes."""
-        sizes = kmeans.sizes(best.labels, self.n_clusters)
+        sizes = kmeans.sizes(best.labels, self.n_clusters, self.n_threads)
         found = np.count_nonzero(sizes)
         if found < self.n_clusters:
             validation.warn(

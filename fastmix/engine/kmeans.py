@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from fastmix._numba import threads
 from fastmix.engine.algorithms import Algorithm
 from fastmix.engine.results import (
     AnyRows,
@@ -20,9 +21,10 @@ from fastmix.engine.results import (
 )
 from fastmix.engine.rows import in_place, take
 from fastmix.engine.watch import Watcher
+from fastmix.kernels.lloyd import count
+from fastmix.kernels.shards import shard_bounds
 
 MANY = 10  # passes
-LABELS_AT_ONCE = 1 << 16
 
 
 class Step(NamedTuple):
@@ -189,12 +191,12 @@ def finite(inertia: float) -> float:
     return inertia
 
 
-def sizes(labels: NDArray[np.int32], k: int) -> NDArray[np.int64]:
-    """Number of rows in every cluster, (k,); np.bincount alone would copy all labels."""
-    blocks = range(0, len(labels), LABELS_AT_ONCE)
-    return np.sum(
-        [np.bincount(labels[i : i + LABELS_AT_ONCE], minlength=k) for i in blocks], axis=0
-    )
+def sizes(labels: NDArray[np.int32], k: int, n_threads: int | None) -> NDArray[np.int64]:
+    """Number of rows in every cluster, (k,)."""
+    bounds = shard_bounds(len(labels), 8 * k)
+    counts = np.zeros((len(bounds) - 1, k), np.int64)
+    count(threads(n_threads, len(labels)), bounds, labels, counts)
+    return np.asarray(counts.sum(0))
 
 
 def same_partition(labels: NDArray[np.int32], others: NDArray[np.int32], k: int) -> bool:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from fastmix._numba import threads
-from fastmix.engine.results import AnyRows, Array, Floats, Frame, Rows
+from fastmix.engine.results import AnyRows, Array, Floats, Frame, Rows, scale
 from fastmix.kernels import tiles as kernels
 from fastmix.kernels.shards import shard_bounds
 
@@ -35,6 +35,15 @@ def measure(X: Array, n_threads: int | None) -> Columns:
     total, low, high = np.empty((3, len(bounds) - 1, d))
     kernels.column_range(threads(n_threads, 4 * n * d), bounds, writeable(X), total, low, high)
     return Columns(total.sum(0) / n, low.min(0), high.max(0))
+
+
+def finite(X: Array, n_threads: int | None) -> bool:
+    """Are all values of X (n, d) finite? False also where their sum is not."""
+    n, d = X.shape
+    bounds = shard_bounds(n) if n > ROWS_A_SHARD else np.array([0, n])
+    total = np.zeros(len(bounds) - 1)
+    kernels.total(threads(n_threads, n * d), bounds, writeable(X), total)
+    return bool(np.isfinite(total).all())
 
 
 def frame_of(X: Array, columns: Columns, normalise: bool) -> Frame:
@@ -71,15 +80,31 @@ def power_of_two(largest: float, dtype: DTypeLike = np.float64) -> int:
 
 
 @singledispatch
-def pack(X: Array, frame: Frame, weight: Floats | None, n_threads: int | None) -> Rows:
-    """Rows X (n, d) in a frame; weight (n,) is None for weight 1 everywhere. Their tiles are made when asked for."""
+def pack(
+    X: Array,
+    frame: Frame,
+    weight: Floats | None,
+    n_threads: int | None,
+    columns: Columns | None = None,
+) -> Rows:
+    """Rows X (n, d) in a frame; weight (n,) is None for weight 1 everywhere. Their tiles are made when asked for.
+
+    `columns` are those of X, if they are known.
+    """
     n = X.shape[0]
     frame = frame._replace(origin=frame.origin.astype(X.dtype))
     padded = np.zeros(kernels.n_tiles(n, X.dtype) * kernels.tile_rows(X.dtype))
     exponent = 0 if weight is None else weight_exponent(weight)
     padded[:n] = 1.0 if weight is None else np.ldexp(weight, -exponent)
     total = float(n) if weight is None else float(padded.sum())
-    return Rows(X, padded, total, n, frame, exponent, n_threads, _new_tiles)
+    far = None if columns is None else _reach(columns, frame.origin) * float(scale(X, frame))
+    return Rows(X, padded, total, n, frame, exponent, n_threads, _new_tiles, far)
+
+
+def _reach(columns: Columns, origin: Array) -> float:
+    """Largest distance of a value from the origin, as it is rounded in the origin's dtype."""
+    ends = (edge.astype(origin.dtype) - origin for edge in (columns.low, columns.high))
+    return max(float(np.abs(end).max(initial=0.0)) for end in ends)
 
 
 def _new_tiles(rows: Rows) -> Array:
@@ -96,9 +121,8 @@ def _pack(rows: Rows, tiles: Array) -> None:
 
 def in_tiles(rows: Rows, tiles: Array, weight: Floats, n: int) -> Rows:
     """Other rows than `rows`, in their frame, that are held in tiles alone."""
-    return replace(
-        rows, X=np.empty((0, tiles.shape[1]), tiles.dtype), weight=weight, n=n, pack=lambda _: tiles
-    )
+    nowhere = np.empty((0, tiles.shape[1]), tiles.dtype)
+    return replace(rows, X=nowhere, weight=weight, n=n, pack=lambda _: tiles, largest=None)
 
 
 def arrange(rows: Rows, order: NDArray[np.int64]) -> None:
@@ -196,6 +220,8 @@ def weight_exponent(weight: Floats) -> int:
 
 def largest(rows: Rows) -> float:
     """Largest absolute value of the rows."""
+    if rows.largest is not None:
+        return rows.largest
     bounds = shard_bounds(rows.n)
     found = np.zeros(len(bounds) - 1)
     given = writeable(rows.X), rows.frame.origin

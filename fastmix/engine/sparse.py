@@ -30,7 +30,13 @@ def measure(X: Any, n_threads: int | None) -> dense.Columns:
 
 @dense.pack.register(sparse.csr_matrix)
 @dense.pack.register(sparse.csr_array)
-def pack(X: Any, frame: Frame, weight: Floats | None, n_threads: int | None) -> SparseRows:
+def pack(
+    X: Any,
+    frame: Frame,
+    weight: Floats | None,
+    n_threads: int | None,
+    columns: dense.Columns | None = None,
+) -> SparseRows:
     """Rows X (n, d) in a frame whose origin is zero; weight (n,) is None for weight 1 everywhere."""
     n = X.shape[0]
     exponent = 0 if weight is None else dense.weight_exponent(weight)

@@ -111,7 +111,7 @@ def whitened(rows: Rows) -> Rows:
     tiles = np.matmul(axes.astype(rows.tiles.dtype), rows.tiles)
     X = np.ascontiguousarray(tiles.transpose(0, 2, 1)).reshape(-1, len(axes))[: rows.n]
     frame = Frame(np.zeros(len(axes), tiles.dtype), 0)
-    return replace(rows, X=X, frame=frame, pack=lambda _: tiles)
+    return replace(rows, X=X, frame=frame, pack=lambda _: tiles, largest=None)
 
 
 def _clusters(rows: Rows, k: int, random: RandomState) -> KMeansResult:

@@ -56,6 +56,19 @@ def add_rows(
         total[shard, c, d] += w
 
 
+@parallel_kernel
+def count(
+    shard,
+    start,
+    stop,  # in      rows of this shard
+    labels,  # in      (n,) int32
+    counts,  # in/out  (n_shards, k) int64
+):
+    """Number of rows of every label."""
+    for i in range(start, stop):
+        counts[shard, np.uint64(labels[i])] += 1
+
+
 @kernel
 def differ(
     left,  # in  (>= m,)

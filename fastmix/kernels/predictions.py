@@ -5,7 +5,7 @@ import numpy as np
 from fastmix._numba import kernel, parallel_kernel
 from fastmix.kernels.lloyd import own_distances_of, weighted_sum
 from fastmix.kernels.simd_kmeans import nearest, remaining, two_nearest
-from fastmix.kernels.tiles import TILE_BYTES, pack_rows
+from fastmix.kernels.tiles import TILE_BYTES, pack_rows, sum_of
 
 AT_ONCE = 64  # centers whose distances to a tile stay in the core's first cache
 
@@ -33,7 +33,7 @@ def label(
         for r in range(last - first):
             labels[first + r] = new[r] if best[r] < np.inf else -1
         here = best[: last - first]
-        objective[shard] += weighted_sum(here, weight[first:last]) if weight.size else total(here)
+        objective[shard] += weighted_sum(here, weight[first:last]) if weight.size else sum_of(here)
 
 
 @parallel_kernel
@@ -85,17 +85,6 @@ def own_distances(
         here = sq_dist[first:last] if sq_dist.size else scratch[: last - first]
         own_distances_of(tile[0], labels[first:last], centers, here)
         objective[shard] += weighted_sum(here, weight[first:last])
-
-
-@kernel(sums=True)
-def total(
-    values,  # in  (m,)
-):
-    """Sum of values."""
-    added = 0.0
-    for i in range(values.size):
-        added += values[i]
-    return added
 
 
 @parallel_kernel

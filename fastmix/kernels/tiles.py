@@ -26,6 +26,30 @@ def take_rows(tiles, rows):
 
 
 @parallel_kernel
+def total(
+    shard,
+    start,
+    stop,  # in      rows of this shard
+    X,  # in      (n, d) C-ordered
+    sums,  # in/out  (n_shards,) float64
+):
+    """Sum of all values."""
+    d = X.shape[1]
+    sums[shard] += sum_of(X.reshape(X.size)[start * d : stop * d])
+
+
+@kernel(sums=True)
+def sum_of(
+    values,  # in  (m,)
+):
+    """Sum of values."""
+    added = 0.0
+    for i in range(values.size):
+        added += values[i]
+    return added
+
+
+@parallel_kernel
 def column_range(
     shard,
     start,

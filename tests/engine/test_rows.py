@@ -14,6 +14,7 @@ from fastmix.engine.rows import (
     ROWS_A_SHARD,
     Columns,
     arrange,
+    finite,
     frame_of,
     from_frame,
     in_place,
@@ -318,6 +319,30 @@ def test_the_largest_value_may_be_negative_and_is_not_in_the_padding(rng, dtype,
     X = rng.uniform(-3, 1, (n, 3)).astype(dtype)
     rows = packed(X)
     assert largest(rows) == np.abs(X).max()
+
+
+@pytest.mark.parametrize("scale", [1.0, 1e-30, 7e18])
+def test_the_largest_value_is_known_from_the_columns(rng, dtype, scale):
+    X = (scale * (rng.normal(size=(500, 7)) + 3)).astype(dtype)
+    columns, frame = measure(X, 1), framed(X)
+    known, unknown = pack(X, frame, None, 1, columns), pack(X, frame, None, 1)
+    assert largest(known) == largest(unknown) == np.abs(known.tiles).max()
+
+
+# --- finite ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("place", [0, 4095, 4096, -1])
+def test_one_value_that_is_not_finite_is_seen(dtype, value, place):
+    X = np.ones((9000, 3), dtype)
+    assert finite(X, 2)
+    X[place, 1] = value
+    assert not finite(X, 2)
+
+
+def test_infinities_do_not_cancel():
+    assert not finite(np.array([[np.inf], [-np.inf]]), 1)
 
 
 # --- writeable -------------------------------------------------------------------------------

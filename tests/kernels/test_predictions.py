@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from fastmix.kernels.predictions import AT_ONCE, distances, label, root, total, write_out
-from fastmix.kernels.tiles import n_tiles, tile_rows
+from fastmix.kernels.predictions import AT_ONCE, distances, label, root, write_out
+from fastmix.kernels.tiles import n_tiles, sum_of, tile_rows
 
 
 @pytest.fixture
@@ -75,8 +75,8 @@ def test_rows_without_a_finite_distance_have_no_label(dtype, guarded):
 
 def test_total_is_that_of_all_values(rng, size, dtype, guarded):
     values = guarded(rng.randint(-9, 10, size.n).astype(dtype))
-    assert total(values) == values.sum()
-    assert total(values[:0]) == 0
+    assert sum_of(values) == values.sum()
+    assert sum_of(values[:0]) == 0
 
 
 # --- distances -------------------------------------------------------------------------------
