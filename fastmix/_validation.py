@@ -173,10 +173,14 @@ def weights(sample_weight: ArrayLike | None, X: Any) -> NDArray[np.float64] | No
 
 def initial(centers: ArrayLike, X: Any, n_clusters: int) -> NDArray[Any]:
     """Initial centers (n_clusters, d) in the dtype of X."""
+    shape = n_clusters, X.shape[1]
+    if type(centers) is np.ndarray and (centers.shape, centers.dtype) == (shape, X.dtype):
+        if np.isfinite(centers).all():  # else the check below costs a tenth of a small fit
+            return np.array(centers, order="C")
     checked = check_array(centers, dtype=X.dtype, order="C", copy=True, input_name="init")
     for size, wanted, of in zip(
         checked.shape,
-        (n_clusters, X.shape[1]),
+        shape,
         ("number of clusters", "number of features of the data"),
         strict=True,
     ):

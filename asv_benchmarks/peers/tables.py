@@ -11,7 +11,8 @@ compile. A ratio is a rival's seconds divided by fastmix's: above 1 fastmix is f
 *Must* and *goal* are what fastmix promises and hopes for against scikit-learn. A dagger (†) marks rivals that did not
 do quite the same; what they did stands below the table. From one start, *agreement* is the relative difference of the
 objectives that fastmix and scikit-learn report; with starts of their own, by how much fastmix's objective is better; of
-predictions, the error of both against plain NumPy.
+predictions, the error of both against plain NumPy. *Distances skipped* is the share of the n k distances a pass that
+fastmix's algorithm did not compute; labels and centers are those of Lloyd's algorithm all the same.
 """
 
 
@@ -75,6 +76,14 @@ def agreement(case):
     return f"{difference:.0e}" + ("" if difference <= SAME[case["dtype"]] else " (!)")
 
 
+def skipped_text(case):
+    """Share of the distances of rows to centers that fastmix did not compute, and by which algorithm."""
+    record = case["rivals"].get(OURS, {})
+    if record.get("skipped") is None:
+        return "-"
+    return f"{record['skipped']:.1%} ({record['algorithm']})"
+
+
 def _machine(run):
     loaded = f"; load before: {run['load']}" if run["load"] is not None else ""
     return f"Measured {machine_text(run)}{loaded}.\n"
@@ -83,6 +92,8 @@ def _machine(run):
 def _table(cases):
     others = [name for name in present(cases) if name != ANCHOR]
     head = ["case", "fastmix s", "scikit-learn s", "ratio", "must", "goal", "agreement", *others]
+    skips = any("skipped" in case["rivals"].get(OURS, {}) for case in cases)
+    head += ["distances skipped"] if skips else []
     rows = []
     for case in cases:
         marks = {n: "†" if case["rivals"].get(n, {}).get("note") else "" for n in others}
@@ -95,6 +106,7 @@ def _table(cases):
                 *(f"{case[name]:g}" if case[name] else "-" for name in ("must", "goal")),
                 agreement(case),
                 *(ratio_text(ratio(case, name), marks[name]) for name in others),
+                *([skipped_text(case)] if skips else []),
             ]
         )
     return grid(head, rows)

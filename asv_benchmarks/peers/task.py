@@ -31,6 +31,8 @@ class Answer(NamedTuple):
     output: Any = None  # of a method that is not fit
     reported: float | None = None  # the objective the rival itself reports
     n_iter: int | None = None
+    algorithm: str | None = None  # of fastmix's k-means, that did the passes,
+    skipped: float | None = None  # and the share of the distances that it did not compute
 
 
 class Job(NamedTuple):

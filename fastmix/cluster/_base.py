@@ -139,7 +139,7 @@ class KMeansFamily(
                 best.objective if best and searching else math.inf,
             )
             state = found.state
-            records.append(kmeans.record(found, rows, seeds))
+            records.append(kmeans.record(found, rows, seeds, self._algorithm_name(rows)))
             if best is None or better(found, best):
                 best, place = found, len(records) - 1
             if part.end(partial(ready, found.centers)):
@@ -196,9 +196,10 @@ class KMeansFamily(
         return [(to_frame(validation.initial(answer, X, k), frame), None) for answer in answers]
 
     def _algorithm(self, rows: AnyRows) -> Algorithm:
-        if isinstance(rows, SparseRows):
-            return SPARSE_LLOYD
-        return named(getattr(self, "algorithm", "lloyd"))
+        return SPARSE_LLOYD if isinstance(rows, SparseRows) else named(self._algorithm_name(rows))
+
+    def _algorithm_name(self, rows: AnyRows) -> str:
+        return "lloyd" if isinstance(rows, SparseRows) else getattr(self, "algorithm", "lloyd")
 
     def _keep_centers(self, centers: Array, frame: Frame) -> None:
         """Set the attributes that prediction needs."""

@@ -73,7 +73,9 @@ default='k-means++'
         Inertia before every iteration of the best run moved the centers.
     init_results_ : list
         One record for every start, and every run of a search: n_iter, converged, inertia, history,
-        best, and seeds, the numbers of the rows it started from (None where centers were given).
+        best, seeds, the numbers of the rows it started from (None where centers were given), algorithm,
+        which tells what 'auto' has chosen, and skipped, the share of all distances of rows to centers
+        that was not computed.
     cluster_sizes_ : ndarray of shape (n_clusters,), int64
         Number of rows in every cluster.
     n_features_in_ : int

@@ -35,6 +35,17 @@ class AutoState(NamedTuple):
         return np.asarray(self.state.labels)
 
     @property
+    def measured(self) -> list[int]:
+        """Distances of rows to centers, pass by pass."""
+        measured: list[int] = self.state.measured
+        return measured
+
+    @property
+    def name(self) -> str:
+        """That of the algorithm."""
+        return self.algorithm.__name__.rpartition(".")[2]
+
+    @property
     def order(self) -> Indices | None:
         """(n,) or None."""
         order: Indices | None = self.state.order

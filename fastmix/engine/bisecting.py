@@ -23,12 +23,13 @@ class HalvesState(NamedTuple):
     """What a pass of 2-means finds."""
 
     labels: NDArray[np.int32]  # (n_tiles * R,) -1 before the first pass
+    measured: list[int]  # distances of rows to centers, pass by pass
     order: None = None  # rows stay where they are
 
 
 def start(rows: Rows, centers: Array, earlier: HalvesState | None = None) -> HalvesState:
     """Memory: 4 bytes a row."""
-    return HalvesState(np.full(rows.weight.size, -1, np.int32))
+    return HalvesState(np.full(rows.weight.size, -1, np.int32), [])
 
 
 def assign(rows: Rows, centers: Array, state: HalvesState) -> KMeansTotals:
@@ -43,6 +44,7 @@ def assign(rows: Rows, centers: Array, state: HalvesState) -> KMeansTotals:
         *(rows.tiles, rows.n, rows.weight, centers),
         *(state.labels, counts, sums, objective, changed),
     )
+    state.measured.append(2 * rows.n)
     return KMeansTotals(counts.sum(0), sums.sum(0), float(objective.sum()), int(changed.sum()))
 
 

@@ -53,7 +53,7 @@ def start(
     nobody, only = np.full(rows.weight.size, -1, np.int32), np.full(n_tiles, -1, np.int32)
     if earlier:
         return earlier._replace(labels=nobody, only=only, measured=[], sums=sums)
-    if not sums.grids.any():  # then sums are those of Lloyd's algorithm in the order of X only
+    if sums.unequal:  # then sums are those of Lloyd's algorithm in the order of X only
         order = np.arange(rows.n)
     order = order_of_rows(rows) if order is None else order
     arrange(rows, order)

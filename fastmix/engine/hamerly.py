@@ -32,7 +32,7 @@ class HamerlyState(NamedTuple):
     loss: Floats  # (k,)
     most: Floats  # (1,)
     squares: float  # weighted sum of the squares of all rows
-    measured: list[int]  # rows measured against all centers, pass by pass
+    measured: list[int]  # distances of rows to centers, pass by pass
     changed: list[int]  # rows that changed label
     sums: Sums
     order: NDArray[np.int64] | None = None  # rows stay where they are
@@ -67,7 +67,7 @@ def assign(rows: Rows, centers: Array, state: HamerlyState) -> KMeansTotals:
         given = rows.tiles, rows.n, rows.weight, centers, sums.grids, state.labels
         kernels.assign_unbounded(n_threads, sums.bounds, *given, sums.changes, changed)
         state.changed.append(int(changed.sum()))
-        return followed(rows, centers, state, changed, rows.n)
+        return followed(rows, centers, state, changed, rows.n * k)
     margin = (d + 8) / 2 * float(np.finfo(rows.tiles.dtype).eps)
     kernels.assign(
         n_threads,

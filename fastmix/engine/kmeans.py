@@ -95,12 +95,16 @@ def run(
     if not step.at_rest or step.refilled:
         objective = algorithm.assign(rows, centers, state).objective
     labels, order = state.labels[: rows.n], state.order
+    measured = state.measured
+    skipped = 1.0 - math.fsum(measured) / (len(measured) * rows.n * len(centers))
     _, exactly = algorithm.inspect(rows, centers, state, False)
     objective = objective if exactly is None else exactly
     if order is not None:
         labels = in_place(labels, order, rows.n_threads)
     converged = step.at_rest or settled
-    return KMeansResult(centers, labels, objective, len(history), converged, history, state)
+    return KMeansResult(
+        centers, labels, objective, len(history), converged, history, state, skipped
+    )
 
 
 def hopeless(history: list[float], to_beat: float) -> bool:
@@ -121,9 +125,9 @@ def refill(
     Rows, with labels, come in an order (n,), None for that of X; among equally far ones X's first count.
     `inspect` gives the distances, where they are needed.
     """
-    empty = np.flatnonzero(totals.counts == 0)
-    if not len(empty):
+    if totals.counts.all():
         return totals, False
+    empty = np.flatnonzero(totals.counts == 0)
     labels, sq_dist, weight = labels[: rows.n], inspect().sq_dist[: rows.n], rows.weight[: rows.n]
     candidates = np.flatnonzero(weight > 0)
     near = -sq_dist[candidates]
@@ -149,6 +153,8 @@ def refill(
 
 def means(totals: KMeansTotals, centers: Array) -> Array:
     """Centers (k, d) of the totals; a cluster without weight sits on the mean of the heaviest one."""
+    if totals.counts.min() > 0:
+        return (totals.sums / totals.counts[:, None]).astype(centers.dtype)
     filled = totals.counts > 0
     divisor = np.where(filled, totals.counts, 1.0)
     moved: Floats = totals.sums / divisor[:, None]
@@ -156,10 +162,16 @@ def means(totals: KMeansTotals, centers: Array) -> Array:
     return moved.astype(centers.dtype)
 
 
-def record(found: KMeansResult, rows: AnyRows, seeds: NDArray[np.int64] | None) -> KMeansInit:
+def record(
+    found: KMeansResult, rows: AnyRows, seeds: NDArray[np.int64] | None, algorithm: str
+) -> KMeansInit:
     """A run in the units of X, for `init_results_`."""
     inertia, *history = (scaled(value, rows) for value in (found.objective, *found.history))
-    return KMeansInit(found.n_iter, found.converged, inertia, history, False, seeds)
+    algorithm = getattr(found.state, "name", algorithm)  # what 'auto' has chosen
+    skipped = found.skipped
+    return KMeansInit(
+        found.n_iter, found.converged, inertia, history, False, seeds, algorithm, skipped
+    )
 
 
 def scaled(objective: float, rows: AnyRows) -> float:

@@ -18,13 +18,14 @@ class LloydState(NamedTuple):
 
     labels: NDArray[np.int32]  # (n_tiles * R,) -1 before the first pass
     sums: Sums
+    measured: list[int]  # distances of rows to centers, pass by pass
     order: NDArray[np.int64] | None = None  # rows stay where they are
 
 
 def start(rows: Rows, centers: Array, earlier: LloydState | None = None) -> LloydState:
     """Memory: 4 bytes a row."""
     labels = np.full(rows.weight.size, -1, np.int32)
-    return LloydState(labels, no_sums(rows, centers, earlier))
+    return LloydState(labels, no_sums(rows, centers, earlier), [])
 
 
 def assign(rows: Rows, centers: Array, state: LloydState) -> KMeansTotals:
@@ -44,6 +45,7 @@ def assign(rows: Rows, centers: Array, state: LloydState) -> KMeansTotals:
         objective,
         changed,
     )
+    state.measured.append(rows.n * len(centers))
     return sums.totals(rows, state.labels, float(objective.sum()), changed)
 
 

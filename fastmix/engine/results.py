@@ -131,6 +131,7 @@ class KMeansResult(NamedTuple):
     converged: bool  # labels or centers came to rest before max_iter
     history: list[float]  # objective of every pass
     state: Any  # of the algorithm: a later run on the same rows begins with it
+    skipped: float  # share of the distances of rows to centers that was not computed
 
 
 class MixtureTotals(NamedTuple):
@@ -190,6 +191,8 @@ class KMeansInit(NamedTuple):
     seeds: NDArray[np.int64] | None = (
         None  # (k,) rows it started from; None where centers were given
     )
+    algorithm: str | None = None  # that did the passes
+    skipped: float = 0.0  # share of the distances of rows to centers that it did not compute
 
 
 class MixtureInit(NamedTuple):

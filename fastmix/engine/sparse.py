@@ -82,12 +82,13 @@ class Labelled(NamedTuple):
 
     labels: NDArray[np.int32]  # (n,) -1 before the first pass
     sq_dist: Floats  # (n,)
+    measured: list[int]  # distances of rows to centers, pass by pass
     order: NDArray[np.int64] | None = None  # rows stay where they are
 
 
 def start(rows: SparseRows, centers: Array, earlier: Labelled | None = None) -> Labelled:
     """Memory: 12 bytes a row."""
-    return Labelled(np.full(rows.n, -1, np.int32), np.empty(rows.n))
+    return Labelled(np.full(rows.n, -1, np.int32), np.empty(rows.n), [])
 
 
 def assign(rows: SparseRows, centers: Array, state: Labelled) -> KMeansTotals:
@@ -105,6 +106,7 @@ def assign(rows: SparseRows, centers: Array, state: Labelled) -> KMeansTotals:
         *(state.labels, counts, sums),
     )
     changed = int(np.count_nonzero(before != state.labels))
+    state.measured.append(rows.n * k)
     return KMeansTotals(counts.sum(0), sums.sum(0), objective, changed)
 
 

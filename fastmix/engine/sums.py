@@ -23,8 +23,11 @@ class Sums(NamedTuple):
 
     bounds: NDArray[np.int64]  # (n_shards + 1,) of the tiles, or of what a pass goes through
     grids: Floats  # (2, columns) of kernels/exact.py; 0 where weights are too unequal for these
-    changes: Floats  # (n_shards, k, 2, columns) what a pass changes, 0 between passes
+    changes: (
+        Floats  # (n_shards, k, 2, columns) what a pass changes, 0 between passes; one shard: exact
+    )
     exact: Floats  # (k, 2, columns) on both grids
+    unequal: bool  # are the weights too unequal?
 
     def totals(
         self,
@@ -35,9 +38,10 @@ class Sums(NamedTuple):
     ) -> KMeansTotals:
         """Totals after a pass in which every shard has written its changes, and `changed` (n_shards,) rows."""
         k, d = len(self.exact), rows.d
-        n_threads = threads(rows.n_threads, np.count_nonzero(changed) * self.exact.size)
-        exact.fold(n_threads, shard_bounds(k), changed, self.changes, self.exact)
-        total = self.exact.sum(1) if self.grids.any() else self._anew(rows, labels)
+        if len(self.changes) > 1:
+            n_threads = threads(rows.n_threads, np.count_nonzero(changed) * self.exact.size)
+            exact.fold(n_threads, shard_bounds(k), changed, self.changes, self.exact)
+        total = self._anew(rows, labels) if self.unequal else self.exact[:, 0] + self.exact[:, 1]
         return KMeansTotals(total[:, d], total[:, :d], objective, int(changed.sum()))
 
     def _anew(self, rows: Rows, labels: NDArray[np.int32]) -> Floats:
@@ -60,7 +64,9 @@ def no_sums(rows: Rows, centers: Array, earlier: Any = None, n_parts: int | None
     slot = 8 * one.size
     slot = max(slot, min(FOLDS * slot, SLOT_BYTES // ENOUGH_SHARDS))
     bounds = shard_bounds(n_parts or len(rows.tiles), slot)
-    return Sums(bounds, grids, np.zeros((len(bounds) - 1, *one.shape)), one)
+    n_shards = len(bounds) - 1
+    changes = np.zeros((n_shards, *one.shape)) if n_shards > 1 else one[None]
+    return Sums(bounds, grids, changes, one, not grids.any())
 
 
 def _grids(rows: Rows) -> Floats:

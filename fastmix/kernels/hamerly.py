@@ -79,10 +79,10 @@ def assign(
     home,  # in/out  (n_tiles,) int32
     changes,  # in/out  (n_shards, k, 2, columns) float64, what the sums of exact.py change by
     changed,  # in/out  (n_shards,) int64, rows that changed label
-    measured,  # in/out  (n_shards,) int64, rows measured against all centers
+    measured,  # in/out  (n_shards,) int64, distances of rows to centers
 ):
     """Label every row whose label may have changed; one that does takes its part of the sums along."""
-    (n, d), R = X.shape, tiles.shape[2]
+    (n, d), k, R = X.shape, len(centers), tiles.shape[2]
     moves = Moves(moved, loss, most, apart)
     bounds = Bounds(labels, upper, gap, least, home)
     failing, left, panel = np.empty(BLOCK * R + R, np.int64), np.empty(R), np.zeros((d, R), X.dtype)
@@ -101,6 +101,7 @@ def assign(
                 continue
             least[t] = -np.inf
             if left[0] > -np.inf:
+                measured[shard] += more
                 if more > MANY_OF * R:
                     own_distances_of(tiles[t], here, centers, second)
                     for m in range(more):
@@ -119,7 +120,7 @@ def assign(
                 settle(before + r, new[r], best[r], second[r], margin, moves, bounds)
             share = weight[before : before + R]
             changed[shard] += relabel(tiles[t], share, new, here, grids, changes[shard])
-            measured[shard] += here.size
+            measured[shard] += k * here.size
         for begin in range(0, some, R):
             rows = failing[begin : min(begin + R, some)]
             gather(X, origin, scale, rows, panel)
@@ -129,7 +130,7 @@ def assign(
             changed[shard] += relabel_gathered(
                 panel, rows, weight, new, labels, grids, changes[shard]
             )
-        measured[shard] += some
+        measured[shard] += k * some
 
 
 @parallel_kernel

@@ -109,7 +109,7 @@ def test_settled_clusters_are_hardly_measured(rng):
         moved = means(totals, centers)
         hamerly.move(state, moved, np.sqrt(np.square(moved - centers).sum(1)))
         centers = moved
-    assert state.measured == [1000, 1000, 1000, 0, 0, 0]
+    assert state.measured == [5000, 5000, 5000, 0, 0, 0]
     assert state.changed == [1000, 0, 0, 0, 0, 0]
 
 

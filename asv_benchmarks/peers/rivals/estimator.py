@@ -35,10 +35,14 @@ def prepare(task, module, **options):
 
 def _read(model):
     if hasattr(model, "cluster_centers_"):
+        kept = [record for record in getattr(model, "init_results_", []) if record.best]
+        ours = kept[0] if len(kept) == 1 else None  # who else has such records?
         return Answer(
             centers=model.cluster_centers_,
             reported=float(model.inertia_),
             n_iter=getattr(model, "n_iter_", None),
+            algorithm=getattr(ours, "algorithm", None),
+            skipped=getattr(ours, "skipped", None),
         )
     return Answer(
         mixture=(model.weights_, model.means_, model.covariances_),

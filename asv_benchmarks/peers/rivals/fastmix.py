@@ -10,4 +10,4 @@ def prepare(task):
     """A Job for fastmix's estimators."""
     import fastmix
 
-    return estimator.prepare(task, fastmix)
+    return estimator.prepare(task, fastmix, **task.case.ours)
