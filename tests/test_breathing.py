@@ -152,3 +152,30 @@ def test_the_centers_taken_away_are_those_missed_least(rng):
     three = search._missed_least(centers, 3)
     assert len(set(three)) == 3
     assert three[0] == first
+
+
+# --- what the records tell of the passes -----------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("n", "d", "k", "expected"), [(25_000, 2, 20, "filtering"), (3000, 8, 70, "hamerly"), (99, 2, 3, "lloyd")]
+)
+def test_a_record_tells_what_auto_has_chosen(blobs, n, d, k, expected):
+    X = blobs(n=n, d=d, k=k, gap=4.0).X
+    (record,) = KMeans(k, random_state=0).fit(X).init_results_
+    assert record.algorithm == expected
+    assert (record.skipped > 0.3) == (expected == "filtering") or expected == "hamerly"
+    assert 0 <= record.skipped < 1
+
+
+@pytest.mark.parametrize("algorithm", sorted(ALGORITHMS))
+def test_a_record_tells_how_many_distances_were_skipped(blobs, algorithm):
+    X = blobs(n=2000, d=3, k=30, gap=4.0).X
+    (record,) = KMeans(30, algorithm=algorithm, init=X[:30], tol=0).fit(X).init_results_
+    assert record.algorithm == (algorithm if algorithm != "auto" else "lloyd")
+    assert record.skipped == 0 if record.algorithm == "lloyd" else record.skipped > 0
+
+
+def test_sparse_rows_are_lloyds():
+    (record,) = KMeans(3, random_state=0).fit(sparse.csr_array(np.eye(9))).init_results_
+    assert (record.algorithm, record.skipped) == ("lloyd", 0.0)
