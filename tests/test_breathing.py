@@ -158,7 +158,8 @@ def test_the_centers_taken_away_are_those_missed_least(rng):
 
 
 @pytest.mark.parametrize(
-    ("n", "d", "k", "expected"), [(25_000, 2, 20, "filtering"), (3000, 8, 70, "hamerly"), (99, 2, 3, "lloyd")]
+    ("n", "d", "k", "expected"),
+    [(25_000, 2, 20, "filtering"), (3000, 8, 70, "hamerly"), (99, 2, 3, "lloyd")],
 )
 def test_a_record_tells_what_auto_has_chosen(blobs, n, d, k, expected):
     X = blobs(n=n, d=d, k=k, gap=4.0).X

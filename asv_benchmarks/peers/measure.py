@@ -72,7 +72,7 @@ def _first(name, task):
         warm = time.perf_counter() - began
     record = {"first": first, "warm": warm, "measured": what, "objective": objective}
     record |= {"reported": answer.reported, "n_iter": answer.n_iter, "note": job.note}
-    if answer.skipped is not None and task.case.method == "fit":
+    if answer.algorithm is not None and task.case.method == "fit":
         record |= {"algorithm": answer.algorithm, "skipped": answer.skipped}
     return job, record
 
