@@ -23,7 +23,7 @@ from fastmix._conversion import Convertible
 from fastmix._numba import ANY_WORK, threads
 from fastmix.cluster._callbacks import CallbackSupport, Task, first_task
 from fastmix.engine import kmeans
-from fastmix.engine.algorithms import Algorithm, named
+from fastmix.engine.algorithms import SYNONYMS, Algorithm, named
 from fastmix.engine.predictions import distances, nearest, view
 from fastmix.engine.results import (
     AnyRows,
@@ -199,7 +199,8 @@ class KMeansFamily(
         return SPARSE_LLOYD if isinstance(rows, SparseRows) else named(self._algorithm_name(rows))
 
     def _algorithm_name(self, rows: AnyRows) -> str:
-        return "lloyd" if isinstance(rows, SparseRows) else getattr(self, "algorithm", "lloyd")
+        name = "lloyd" if isinstance(rows, SparseRows) else getattr(self, "algorithm", "lloyd")
+        return SYNONYMS.get(name, name)
 
     def _keep_centers(self, centers: Array, frame: Frame) -> None:
         """Set the attributes that prediction needs."""
