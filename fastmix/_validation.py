@@ -5,6 +5,7 @@ import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from numbers import Integral
 from pathlib import Path
 from typing import Any
@@ -106,7 +107,8 @@ def rows(
     """
     if not reset:
         check_is_fitted(estimator)
-    checked = validate_data(
+    check: Any = partial(
+        validate_data,
         estimator,
         X,
         reset=reset,
@@ -114,9 +116,15 @@ def rows(
         order="C",
         accept_sparse="csr" if sparse else False,
         accept_large_sparse=False,
-        ensure_all_finite=False,
         ensure_min_samples=min_samples,
     )
+    try:
+        checked = check(ensure_all_finite=False)
+    except ValueError:
+        check()  # what comes first in scikit-learn's order
+        raise
+    if sklearn.get_config()["assume_finite"]:
+        return canonical(checked)
     if issparse(checked) or not finite(checked, getattr(estimator, "n_threads", None)):
         values = checked.data if issparse(checked) else checked
         assert_all_finite(values, estimator_name=type(estimator).__name__, input_name="X")

@@ -5,9 +5,12 @@ from functools import partial
 
 import numpy as np
 import pytest
+import sklearn.cluster
+import sklearn.mixture
 from scipy import sparse
 from sklearn.exceptions import NotFittedError
 
+import fastmix
 from fastmix import (
     BayesianGaussianMixture,
     BisectingKMeans,
@@ -222,3 +225,22 @@ def test_a_failed_fit_leaves_a_working_estimator(Estimator, blobs, assert_same_f
         estimator.fit(with_one(np.nan))
     assert_same_fit(estimator, expected)
     assert_same_fit(estimator.fit(X), expected)
+
+
+@pytest.mark.parametrize("name", ["KMeans", "GaussianMixture"])
+def test_the_first_of_several_errors_is_scikit_learns(name):
+    ours = getattr(fastmix, name)
+    theirs = getattr(sklearn.cluster if name == "KMeans" else sklearn.mixture, name)
+    X = np.random.RandomState(0).normal(size=(20, 3))
+    wrong = np.array([[np.nan, 1.0]])
+    for estimator in (ours, theirs):
+        with pytest.raises(ValueError, match="Input X contains NaN"):
+            estimator(2).fit(X).predict(wrong)
+        with pytest.raises(ValueError, match="Input X contains NaN"):
+            estimator(2).fit(wrong)
+
+
+def test_whoever_assumes_finite_rows_is_not_asked():
+    model = fastmix.KMeans(1, random_state=0).fit(np.ones((3, 2)))
+    with sklearn.config_context(assume_finite=True):
+        assert model.predict([[np.nan, 1.0]]).shape == (1,)

@@ -6,7 +6,7 @@ from numpy.testing import assert_array_equal
 from scipy import sparse
 from sklearn import cluster, datasets
 
-from fastmix import KMeans, k_means
+from fastmix import BisectingKMeans, KMeans, k_means
 from fastmix.engine import kmeans
 from fastmix.engine.algorithms import ALGORITHMS
 from fastmix.engine.breathing import Breathing
@@ -87,6 +87,18 @@ def test_every_algorithm_finds_the_same(algorithm, dtype, weighted, assert_same_
     assert len(found.init_results_) > 4
     assert_same_bits(found.cluster_centers_, plain.cluster_centers_)
     assert_same_bits(found.labels_, plain.labels_)
+
+
+@pytest.mark.parametrize("algorithm", ["hamerly", "filtering", "quantized"])
+@pytest.mark.parametrize("eps", [1e-4, 1e-6, 1e-7])
+def test_where_squares_cancel_every_algorithm_finds_the_same(algorithm, eps):
+    """Most algorithms take the inertia on the way from sums of squares; no decision may hang on that."""
+    random = np.random.RandomState(1)
+    base = random.normal(size=(8, 3))
+    X = base[random.randint(8, size=1500)] + eps * random.normal(size=(1500, 3))
+    found, plain = (breathing(24, tol=0, algorithm=name).fit(X) for name in (algorithm, "lloyd"))
+    assert_array_equal(found.labels_, plain.labels_)
+    assert len(found.init_results_) == len(plain.init_results_)
 
 
 def test_the_numbers_drawn_come_from_random_state(blobs):
@@ -175,6 +187,18 @@ def test_a_record_tells_how_many_distances_were_skipped(blobs, algorithm):
     (record,) = KMeans(30, algorithm=algorithm, init=X[:30], tol=0).fit(X).init_results_
     assert record.algorithm == (algorithm if algorithm != "auto" else "lloyd")
     assert record.skipped == 0 if record.algorithm == "lloyd" else record.skipped > 0
+
+
+def test_padding_is_not_measured(rng):
+    X = rng.normal(size=(200, 3))
+    (record,) = KMeans(2, algorithm="filtering", random_state=0).fit(X).init_results_
+    assert 0 <= record.skipped < 1
+
+
+def test_two_means_are_lloyds(rng):
+    X = rng.normal(size=(60, 2))
+    records = BisectingKMeans(3, algorithm="elkan", random_state=0).fit(X).init_results_
+    assert {record.algorithm for record in records} == {"lloyd"}
 
 
 def test_sparse_rows_are_lloyds():

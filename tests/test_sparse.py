@@ -238,3 +238,16 @@ def test_seeding_equals_the_naive_one(rng):
 
 def test_every_sparse_class_is_public():
     assert {cls.__name__ for cls in FAMILY} <= set(fastmix.__all__)
+
+
+def test_the_two_nearest_centers_are_found_block_by_block(monkeypatch, rng):
+    X = sparse.random_array((60, 9), density=0.3, random_state=0, format="csr")
+    centers = rng.normal(size=(5, 9))
+    monkeypatch.setattr(engine, "DISTANCES_AT_ONCE", 35)  # 7 rows
+    these = packed(X)
+    inside = engine.take(these, np.arange(60))
+    labels, best, second = predictions.two_nearest(these, centers)
+    apart = np.sort(naive.sq_distances(inside, centers).astype(float), axis=1)
+    assert_array_equal(labels, naive.nearest(inside, centers)[0])
+    assert_allclose(np.c_[best, second], apart[:, :2], rtol=1e-12, atol=1e-14)
+    assert np.all(np.isinf(predictions.two_nearest(packed(X), centers[:1])[2]))

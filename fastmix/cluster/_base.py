@@ -67,6 +67,7 @@ class KMeansFamily(
     _only_here = Convertible._only_here | {"cluster_sizes_", "inertia_history_"}
     max_iter: int
     _n_init: int  # starts of this fit
+    _tells_of_starts = False  # where verbose, as scikit-learn's class does
     _runs_by_chance: int  # n_init='auto' where the start is not k-means++ or an array
 
     # --- conversion ----------------------------------------------------------------------------
@@ -125,7 +126,7 @@ class KMeansFamily(
         while waiting:
             centers, seeds = waiting.popleft()
             part = task.part("start", self.max_iter)
-            if self.verbose:
+            if self.verbose and self._tells_of_starts and not searching:
                 print("Initialization complete")
             found = kmeans.run(
                 rows,
@@ -164,14 +165,12 @@ class KMeansFamily(
         """Number of starts."""
         if self._init_is_given:
             return 1
-        if self.n_init == "breathing":
-            return 1
         if self.n_init != "auto":
             return int(self.n_init)
         return 1 if self.init == "k-means++" else self._runs_by_chance
 
     def _warn_of_one_run(self) -> None:
-        if self._init_is_given and self.n_init not in ("auto", "breathing", 1):
+        if self._init_is_given and not isinstance(self.n_init, str) and self.n_init != 1:
             validation.warn(
                 "Explicit initial center position passed: performing only one init in "
                 f"{type(self).__name__} instead of n_init={self.n_init}.",

@@ -38,7 +38,8 @@ default='k-means++'
     n_init : {'auto', 'breathing'} or int, default='auto'
         Number of starts, of which the best run is kept. 'auto' is 1 for 'k-means++' and arrays,
         10 for 'random' and callables. 'breathing' [5]_ is one start and a search for better centers
-        from where it ends: better than ten starts in about the time of a few.
+        from where it ends: better than ten starts, and sooner where rows are many; small data are
+        searched for a hundred runs and more.
     max_iter : int, default=300
         Most iterations of one run.
     tol : float, default=1e-4
@@ -133,6 +134,7 @@ default='k-means++'
         "algorithm": [validation.StrOptions({*ALGORITHMS, *SYNONYMS})],
     }
     _runs_by_chance = 10
+    _tells_of_starts = True
 
     def __init__(
         self,
@@ -195,6 +197,9 @@ default='k-means++'
             packed = pack(array, frame, weight, self.n_threads, columns)
             self._keep(packed, *self._best(array, packed, given, task))
         return self
+
+    def _runs(self) -> int:
+        return 1 if self.n_init == BREATHING else super()._runs()
 
     def _warn_of_elkan(self) -> None:
         if self.algorithm == "elkan" and self.n_clusters == 1:

@@ -13,8 +13,7 @@ from numpy.typing import NDArray
 from fastmix.engine import kmeans
 from fastmix.engine.algorithms import Algorithm
 from fastmix.engine.predictions import some, two_nearest
-from fastmix.engine.results import AnyRows, Array, Floats, KMeansResult, SparseRows
-from fastmix.engine.rows import take
+from fastmix.engine.results import AnyRows, Array, Floats, KMeansResult
 
 MORE, PASSES = 5, 3  # centers that a breath adds, and passes before it takes as many away
 NEIGHBOURS = 1.1  # distance within which no two are taken, in mean distances of nearest centers
@@ -57,7 +56,7 @@ class Breathing:
         drawn = self.random.choice(
             len(self.far), n_more, replace=False, p=self.far / self.far.sum()
         )
-        wide = np.concatenate([best.centers, _rows(self.rows, drawn)])
+        wide = np.concatenate([best.centers, some(self.rows, drawn)])
         state = self.algorithm.start(self.rows, wide, best.state)
         loop = kmeans.steps(self.rows, wide, self.algorithm, state)
         for _ in range(PASSES):
@@ -81,11 +80,6 @@ class Breathing:
             if len(taken) < n_less and c not in taken:
                 taken.append(int(c))
         return np.array(taken)
-
-
-def _rows(rows: AnyRows, numbers: NDArray[np.int64]) -> Array:
-    """Rows of the frame by their numbers in X, (m, d)."""
-    return take(rows, numbers) if isinstance(rows, SparseRows) else some(rows, numbers)
 
 
 def _distances(centers: Array) -> Floats:

@@ -66,15 +66,21 @@ def run(
 
     The watcher may end the run after any pass; it also ends when its objective hardly falls and is far
     above the one to beat. `earlier` is the state of an earlier run on these rows.
-    The algorithm may have put them in another order, its `state.order`; the labels are in that of X.
+    The algorithm may have put them in another order, its `state.order`; the labels are in that of X. A
+    caller who needs the rows in their places calls `put_back`.
     """
     watcher = watcher or Watcher()
     state = algorithm.start(rows, centers, earlier)
     loop, history = steps(rows, centers, algorithm, state), list[float]()
+    measured = list[float]()  # the same for all algorithms, as what is decided by it has to be
     for iteration in range(max_iter):
         watcher.begin()
-        step = next(loop)
+        before, step = centers, next(loop)
+        centers = step.centers
         history.append(step.objective)
+        if to_beat < math.inf:
+            exactly = algorithm.inspect(rows, before, state, False).objective
+            measured.append(step.objective if exactly is None else exactly)
         settled = step.moved_by <= tolerance
         if verbose:
             print(f"Iteration {iteration}, inertia {scaled(step.objective, rows)}.")
@@ -88,15 +94,15 @@ def run(
                 f"Converged at iteration {iteration}: center shift {total} "
                 f"within tolerance {limit}."
             )
-        stopped = watcher.end(step.centers) or hopeless(history, to_beat)
+        stopped = watcher.end(step.centers) or hopeless(measured, to_beat)
         if step.at_rest or settled or stopped:
             break
-    centers, objective = step.centers, step.objective
+    objective = step.objective
     if not step.at_rest or step.refilled:
         objective = algorithm.assign(rows, centers, state).objective
     labels, order = state.labels[: rows.n], state.order
-    measured = state.measured
-    skipped = 1.0 - math.fsum(measured) / (len(measured) * rows.n * len(centers))
+    computed = state.measured
+    skipped = max(0.0, 1.0 - math.fsum(computed) / (len(computed) * rows.n * len(centers)))
     _, exactly = algorithm.inspect(rows, centers, state, False)
     objective = objective if exactly is None else exactly
     if order is not None:
@@ -107,9 +113,12 @@ def run(
     )
 
 
-def hopeless(history: list[float], to_beat: float) -> bool:
+def hopeless(objectives: list[float], to_beat: float) -> bool:
     """Would many more passes like the last one not reach this objective?"""
-    return len(history) > 1 and history[-1] - to_beat > MANY * (history[-2] - history[-1])
+    if len(objectives) < 2:
+        return False
+    before, last = objectives[-2:]
+    return last - to_beat > MANY * (before - last)
 
 
 def refill(

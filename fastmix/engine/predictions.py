@@ -72,7 +72,8 @@ def _threads(rows: Rows | View, centers: Array) -> int:
     return threads(rows.n_threads, 3.0 * rows.n * centers.size)
 
 
-def some(rows: Rows | View, numbers: NDArray[np.int64]) -> Array:
+@singledispatch
+def some(rows: AnyRows, numbers: NDArray[np.int64]) -> Array:
     """Rows of the frame by their numbers in X, (m, d); they may be infinite."""
     with np.errstate(over="ignore"):
         return np.asarray((rows.X[numbers] - rows.frame.origin) * rows.scale)

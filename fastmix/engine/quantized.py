@@ -17,7 +17,7 @@ from fastmix.engine.rows import largest, rows_work, writeable
 from fastmix.engine.sums import Sums, no_sums
 from fastmix.kernels import quantized as kernels
 from fastmix.kernels.hamerly import assign_unbounded
-from fastmix.kernels.predictions import own_distances
+from fastmix.kernels.predictions import own_distances_of_rows
 from fastmix.kernels.quantized import MOST_BYTE, Bytes, Points
 from fastmix.kernels.shards import shard_bounds
 from fastmix.kernels.simd_bytes import FAST, MOST_FEATURES, ROWS, TOGETHER, ZERO
@@ -121,7 +121,7 @@ def inspect(rows: Rows, centers: Array, state: QuantizedState, each: bool = True
     sq_dist = np.empty(rows.n if each else 0, rows.dtype)
     bounds = shard_bounds(n_tiles(rows.n, rows.dtype))
     objective = np.zeros(len(bounds) - 1)
-    own_distances(
+    own_distances_of_rows(
         threads(rows.n_threads, rows_work(rows, 3)),
         bounds,
         *(writeable(rows.X), rows.frame.origin, rows.scale, rows.weight),

@@ -45,7 +45,7 @@ class Rows:
     weight_exponent: int  # of the weights
     n_threads: int | None  # as asked for by the caller
     pack: "Callable[[Rows], Array]"  # makes the tiles
-    largest: float | None = None  # absolute value in the frame; None: not known yet
+    largest: float | None = None  # absolute value in the frame; None: whoever wants it has to look
 
     @cached_property
     def tiles(self) -> Array:

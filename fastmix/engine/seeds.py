@@ -30,8 +30,13 @@ class Urn:
     """
 
     def __init__(self, weight: Floats) -> None:
-        self.chances = weight / weight.sum()
+        self.weight = weight
         self.running = _shares(self.chances)
+
+    @property
+    def chances(self) -> Floats:
+        """(n,), of sum 1."""
+        return self.weight / self.weight.sum()
 
     def draw(self, size: int, random: RandomState) -> Array:
         """Draw so many, with replacement."""
@@ -47,7 +52,7 @@ class Urn:
         while len(found) < size:
             shares, running = random.random_sample(size - len(found)), self.running
             if len(found):
-                left = self.chances.copy()
+                left = self.chances
                 left[found] = 0.0
                 running = _shares(left)
             new = running.searchsorted(shares, side="right")
@@ -247,14 +252,14 @@ class Uniform:
         ValueError
             If fewer than k rows have a weight.
         """
-        weight = self.rows.weight[: self.rows.n]
-        weighted = np.count_nonzero(weight)
+        urn = Urn(self.rows.weight[: self.rows.n])
+        weighted = np.count_nonzero(urn.chances)
         if weighted < k:
             raise ValueError(
                 f"init='random' draws {k} distinct rows, but only {weighted} rows have a positive "
                 "sample_weight. Lower the number of clusters or use init='k-means++'."
             )
-        return Urn(weight).draw_distinct(k, random)
+        return urn.draw_distinct(k, random)
 
 
 SEEDINGS: dict[str, Callable[[AnyRows], PlusPlus | Uniform]] = {

@@ -18,6 +18,8 @@ from fastmix.engine.results import Array, Floats, Frame, Inspection, KMeansTotal
 from fastmix.kernels import sparse as kernels
 from fastmix.kernels.shards import MOST_SHARDS, SLOT_BYTES, shard_bounds
 
+DISTANCES_AT_ONCE = 1 << 20  # of rows to centers
+
 
 @dense.measure.register(sparse.csr_matrix)
 @dense.measure.register(sparse.csr_array)
@@ -118,6 +120,7 @@ def inspect(rows: SparseRows, centers: Array, state: Labelled, each: bool = True
 LLOYD = Algorithm(start, assign, lloyd.move, inspect)
 
 
+predictions.some.register(SparseRows, take)
 predictions.view.register(sparse.csr_matrix, pack)
 predictions.view.register(sparse.csr_array, pack)
 
@@ -132,11 +135,25 @@ def nearest(rows: SparseRows, centers: Array) -> tuple[float, NDArray[np.int32]]
 @predictions.two_nearest.register
 def two_nearest(rows: SparseRows, centers: Array) -> tuple[NDArray[np.int32], Floats, Floats]:
     """Number of the nearest center of every row (n,), and squared distances to it and to the second nearest."""
-    sq_dist = _sq_distances(rows, centers)
-    labels = sq_dist.argmin(1).astype(np.int32)
-    best = np.take_along_axis(sq_dist, labels[:, None], 1)[:, 0]
-    np.put_along_axis(sq_dist, labels[:, None], np.inf, 1)
-    return labels, best, sq_dist.min(1)
+    labels, (best, second) = np.empty(rows.n, np.int32), np.empty((2, rows.n))
+    at_once = max(1, DISTANCES_AT_ONCE // len(centers))
+    for first in range(0, rows.n, at_once):
+        here = slice(first, first + at_once)
+        sq_dist = _sq_distances(_between(rows, here), centers)
+        labels[here] = sq_dist.argmin(1)
+        two = np.partition(np.c_[sq_dist, np.full(len(sq_dist), np.inf)], 1, axis=1)
+        best[here], second[here] = two[:, 0], two[:, 1]
+    return labels, best, second
+
+
+def _between(rows: SparseRows, here: slice) -> SparseRows:
+    """A range of rows."""
+    weight = rows.weight[here]
+    ends = rows.indptr[here.start : here.start + len(weight) + 1]
+    data, indices = rows.data[ends[0] : ends[-1]], rows.indices[ends[0] : ends[-1]]
+    return rows._replace(
+        data=data, indices=indices, indptr=ends - ends[0], weight=weight, n=len(weight)
+    )
 
 
 @predictions.distances.register

@@ -10,8 +10,9 @@ import math
 import numpy as np
 
 from fastmix._numba import kernel, parallel_kernel
+from fastmix.kernels import simd_exact
 from fastmix.kernels.responsibilities import add_up
-from fastmix.kernels.simd_exact import PADDING, exchange
+from fastmix.kernels.simd_exact import PADDING
 
 
 def columns(d):
@@ -46,6 +47,20 @@ def halves(
     return above, ((term - above) + fine) - fine
 
 
+@kernel(strict=True)
+def exchange(
+    tile,  # in      (d, R)
+    r,  # in      lane
+    w,  # in      weight of the row
+    before,  # in      cluster that it leaves; -1: none
+    now,  # in      cluster that it joins
+    grids,  # in      (2, columns(d)) float64
+    sums,  # in/out  (k, 2, columns(d)) float64: rows, their weights, and padding, on both grids
+):
+    """Take one row from the sums of a cluster to those of another, exactly."""
+    simd_exact.exchange(tile, r, w, before, now, grids, sums)
+
+
 @kernel
 def relabel(
     tile,  # in      (d, R)
@@ -77,17 +92,17 @@ def relabel_rows(
     labels,  # in/out  (n,) int32
     grids,  # in      (2, columns(d)) float64
     sums,  # in/out  (k, 2, columns(d)) float64, as `exchange` has them
+    x,  # scratch (d, 1) of X's dtype
 ):
     """The same for rows (x - origin) * scale that are nowhere in tiles."""
-    d, changed = X.shape[1], 0
-    x = np.empty(d, X.dtype)
+    changed = 0
     for r in range(m):
         i = np.uint64(first + r)
         if new[r] != labels[i]:
             row = X[i]
-            for j in range(d):
-                x[j] = (row[j] - origin[j]) * scale
-            exchange(x.reshape((d, 1)), 0, weight[i], labels[i], new[r], grids, sums)
+            for j in range(row.size):
+                x[j, 0] = (row[j] - origin[j]) * scale
+            exchange(x, 0, weight[i], labels[i], new[r], grids, sums)
             labels[i] = new[r]
             changed += 1
     return changed

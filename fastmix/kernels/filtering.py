@@ -176,7 +176,7 @@ def assign(
                     nearest(tiles[t], points[:size], new, best)
                     for r in range(R):
                         new[r] = names[left[new[r]]]
-                    measured[shard] += size * R
+                    measured[shard] += size * min(R, n - t * R)
                 else:
                     name = names[narrow.own[b]]
                     if only[t] == name:

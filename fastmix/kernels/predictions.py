@@ -63,7 +63,7 @@ def label_two(
 
 
 @parallel_kernel
-def own_distances(
+def own_distances_of_rows(
     shard,
     start,
     stop,  # in   tiles of this shard

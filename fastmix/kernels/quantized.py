@@ -203,7 +203,7 @@ def assign(
     )
     new, waiting = np.empty(ROWS, np.int32), np.empty(R + ROWS, np.int64)
     panel, its, best = np.zeros((d, R), X.dtype), np.empty(R, np.int32), np.empty(R, X.dtype)
-    some = 0
+    x, some = np.empty((d, 1), X.dtype), 0
     for t in range(start, stop):
         first = t * ROWS
         valid = min(ROWS, n - first)
@@ -223,7 +223,7 @@ def assign(
                 waiting[some] = first + r
                 some += 1
         changed[shard] += relabel_rows(
-            X, origin, scale, first, valid, weight, new, labels, grids, changes[shard]
+            X, origin, scale, first, valid, weight, new, labels, grids, changes[shard], x
         )
         while some >= R or (some > 0 and t == stop - 1):
             m = min(some, R)

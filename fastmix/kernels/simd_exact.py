@@ -1,6 +1,6 @@
 """The inner loop of exact sums, in vectors, beside the plain loop that it equals.
 
-Raw pointers see no bounds: exact.py slices its arrays to the shapes given here.
+Raw pointers see no bounds: arrays are of the shapes that `columns` and `grids_of` of exact.py make.
 """
 
 import numpy as np
@@ -26,7 +26,7 @@ def _emit_exchange(context, builder, sig, args):
 
     def features(first, padded):
         """One vector of a row, from the lanes of its tile; where it is padded, also of 1 and zeros."""
-        scalar = row.type.pointee
+        scalar = ir.DoubleType() if sig.args[0].dtype == types.float64 else ir.FloatType()
         vector = ir.Constant(ir.VectorType(scalar, lanes.width), ir.Undefined)
         for lane in range(lanes.width):
             j = builder.add(first, I64(lane))

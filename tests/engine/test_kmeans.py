@@ -84,13 +84,6 @@ def test_a_run_is_that_of_the_definition(algorithm, blobs, rng, packed, n, d, k,
     assert to_inertia(got.objective, rows) == pytest.approx(expected.inertia, rel=n * EPS * size)
 
 
-@pytest.mark.parametrize("weight", [None, [1.0, 2.0, 3.0, 1.0]])
-def test_rows_are_as_before_when_a_run_ends(algorithm, packed, weight, assert_same_bits):
-    rows, fresh = (packed(PAIRS[::-1].copy(), weight and np.array(weight)) for _ in range(2))
-    run(rows, PAIRS[:2], algorithm, 10, 0.0)
-    assert_same_bits((rows.tiles, rows.weight), (fresh.tiles, fresh.weight))
-
-
 def test_empty_clusters_are_filled_on_the_way(algorithm, packed):
     X = np.array([[0.0], [1.0], [10.0], [11.0], [50.0]])
     start = np.array([[0.0], [500.0], [600.0]])

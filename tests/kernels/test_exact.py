@@ -6,18 +6,11 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
-from fastmix._numba import kernel
-from fastmix.kernels.exact import columns, fold, grids_of, halves, move_tile, relabel
+from fastmix.kernels.exact import columns, exchange, fold, grids_of, halves, move_tile, relabel
 from fastmix.kernels.simd_exact import _exchange_plainly
-from fastmix.kernels.simd_exact import exchange as exchange_in_vectors
 from fastmix.kernels.tiles import tile_rows
 
 N, D, K = 200, 3, 4
-
-
-@kernel
-def exchange(tile, r, w, before, now, grids, sums):
-    exchange_in_vectors(tile, r, w, before, now, grids, sums)
 
 
 @pytest.fixture
