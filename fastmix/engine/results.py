@@ -3,7 +3,6 @@
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -47,15 +46,20 @@ class Rows:
     pack: "Callable[[Rows], Array]"  # makes the tiles
     largest: float | None = None  # absolute value in the frame; None: whoever wants it has to look
 
-    @cached_property
+    @property
     def tiles(self) -> Array:
         """(n_tiles, d, R), zero where padded."""
-        return self.pack(self)
+        # not functools.cached_property: its lock (Python < 3.12) may be held when a process forks
+        kept = vars(self)
+        if "_tiles" not in kept:
+            kept["_tiles"] = self.pack(self)
+        tiles: Array = kept["_tiles"]
+        return tiles
 
     @property
     def packed(self) -> bool:
         """Are there tiles already?"""
-        return "tiles" in vars(self) or len(self.X) < self.n
+        return "_tiles" in vars(self) or len(self.X) < self.n
 
     @property
     def d(self) -> int:
