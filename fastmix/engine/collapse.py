@@ -5,7 +5,6 @@ collapses it mends the totals of the component and takes the step again. What wa
 `Parameters.events`. A policy serves one run. After an event the bound may fall, once.
 """
 
-from functools import cached_property
 
 import numpy as np
 from numpy.random import RandomState
@@ -40,11 +39,14 @@ class Raise:
     def __init__(self, model: Model, rows: Rows, random: RandomState) -> None:
         self.model, self.rows, self.random = model, rows, random
         self.last: Parameters | None = None  # what the last step gave
+        self._spread: tuple[Floats, Floats] | None = None
 
-    @cached_property
+    @property
     def spread(self) -> tuple[Floats, Floats]:
         """Mean and variance of every feature, (d,) each, over all rows."""
-        return mean_and_variances(self.rows)
+        if self._spread is None:  # no functools.cached_property: a fork may meet its lock
+            self._spread = mean_and_variances(self.rows)
+        return self._spread
 
     @property
     def covariance(self) -> Covariance:
