@@ -23,7 +23,7 @@ from fastmix._conversion import Convertible
 from fastmix._numba import ANY_WORK, threads
 from fastmix.cluster._callbacks import CallbackSupport, Task, first_task
 from fastmix.engine import kmeans
-from fastmix.engine.algorithms import SYNONYMS, Algorithm, named
+from fastmix.engine.algorithms import Algorithm, named
 from fastmix.engine.predictions import distances, nearest, view
 from fastmix.engine.results import (
     AnyRows,
@@ -37,9 +37,8 @@ from fastmix.engine.rows import from_frame, power_of_two, take, to_frame
 from fastmix.engine.seeds import SEEDINGS
 from fastmix.engine.sparse import LLOYD as SPARSE_LLOYD
 
-Start = tuple[
-    Array, NDArray[np.int64] | None
-]  # centers (k, d), and the rows (k,) they sit on, if any
+# Centers (k, d), and the rows (k,) they sit on, if any
+Start = tuple[Array, NDArray[np.int64] | None]
 
 
 class KMeansFamily(
@@ -140,7 +139,7 @@ class KMeansFamily(
                 best.objective if best and searching else math.inf,
             )
             state = found.state
-            records.append(kmeans.record(found, rows, seeds, self._algorithm_name(rows)))
+            records.append(kmeans.record(found, rows, seeds))
             if best is None or better(found, best):
                 best, place = found, len(records) - 1
             if part.end(partial(ready, found.centers)):
@@ -195,11 +194,9 @@ class KMeansFamily(
         return [(to_frame(validation.initial(answer, X, k), frame), None) for answer in answers]
 
     def _algorithm(self, rows: AnyRows) -> Algorithm:
-        return SPARSE_LLOYD if isinstance(rows, SparseRows) else named(self._algorithm_name(rows))
-
-    def _algorithm_name(self, rows: AnyRows) -> str:
-        name = "lloyd" if isinstance(rows, SparseRows) else getattr(self, "algorithm", "lloyd")
-        return SYNONYMS.get(name, name)
+        if isinstance(rows, SparseRows):
+            return SPARSE_LLOYD
+        return named(getattr(self, "algorithm", "lloyd"))
 
     def _keep_centers(self, centers: Array, frame: Frame) -> None:
         """Set the attributes that prediction needs."""

@@ -42,8 +42,8 @@ class AutoState(NamedTuple):
 
     @property
     def name(self) -> str:
-        """That of the algorithm."""
-        return self.algorithm.__name__.rpartition(".")[2]
+        """That of the chosen algorithm."""
+        return str(self.state.name)
 
     @property
     def order(self) -> Indices | None:

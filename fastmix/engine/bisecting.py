@@ -25,7 +25,7 @@ class HalvesState(NamedTuple):
     labels: NDArray[np.int32]  # (n_tiles * R,) -1 before the first pass
     measured: list[int]  # distances of rows to centers, pass by pass
     order: None = None  # rows stay where they are
-    name: str = "lloyd"  # of the algorithm
+    name: str = "lloyd"
 
 
 def start(rows: Rows, centers: Array, earlier: HalvesState | None = None) -> HalvesState:

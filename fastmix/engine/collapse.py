@@ -5,7 +5,6 @@ collapses it mends the totals of the component and takes the step again. What wa
 `Parameters.events`. A policy serves one run. After an event the bound may fall, once.
 """
 
-
 import numpy as np
 from numpy.random import RandomState
 

@@ -38,6 +38,7 @@ class FilteringState(NamedTuple):
     squares: float  # weighted sum of the squares of all rows
     measured: list[int]  # distances of rows to centers, pass by pass
     sums: Sums
+    name: str = "filtering"
 
 
 def start(

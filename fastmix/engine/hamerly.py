@@ -36,6 +36,7 @@ class HamerlyState(NamedTuple):
     changed: list[int]  # rows that changed label
     sums: Sums
     order: NDArray[np.int64] | None = None  # rows stay where they are
+    name: str = "hamerly"
 
     @property
     def labels(self) -> NDArray[np.int32]:

@@ -171,16 +171,11 @@ def means(totals: KMeansTotals, centers: Array) -> Array:
     return moved.astype(centers.dtype)
 
 
-def record(
-    found: KMeansResult, rows: AnyRows, seeds: NDArray[np.int64] | None, algorithm: str
-) -> KMeansInit:
+def record(found: KMeansResult, rows: AnyRows, seeds: NDArray[np.int64] | None) -> KMeansInit:
     """A run in the units of X, for `init_results_`."""
     inertia, *history = (scaled(value, rows) for value in (found.objective, *found.history))
-    algorithm = getattr(found.state, "name", algorithm)  # what 'auto' has chosen
-    skipped = found.skipped
-    return KMeansInit(
-        found.n_iter, found.converged, inertia, history, False, seeds, algorithm, skipped
-    )
+    passes = found.state.name, found.skipped
+    return KMeansInit(found.n_iter, found.converged, inertia, history, False, seeds, *passes)
 
 
 def scaled(objective: float, rows: AnyRows) -> float:

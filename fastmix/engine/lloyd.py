@@ -20,6 +20,7 @@ class LloydState(NamedTuple):
     sums: Sums
     measured: list[int]  # distances of rows to centers, pass by pass
     order: NDArray[np.int64] | None = None  # rows stay where they are
+    name: str = "lloyd"
 
 
 def start(rows: Rows, centers: Array, earlier: LloydState | None = None) -> LloydState:

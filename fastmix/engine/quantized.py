@@ -35,6 +35,7 @@ class QuantizedState(NamedTuple):
     measured: list[int]  # distances of rows to centers, pass by pass
     sums: Sums
     order: Indices | None = None  # rows stay where they are
+    name: str = "quantized"
 
 
 def start(rows: Rows, centers: Array, earlier: QuantizedState | None = None) -> QuantizedState:

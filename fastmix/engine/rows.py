@@ -60,7 +60,7 @@ def frame_of(X: Array, columns: Columns, normalise: bool) -> Frame:
     n, d = X.shape
     with np.errstate(over="ignore", invalid="ignore"):
         origin = columns.mean.astype(X.dtype)
-        largest = np.max(np.maximum(columns.high - origin, origin - columns.low), initial=0.0)
+        largest = _reach(columns, origin)
         # float32 rows are summed in float32 within some tiles, unless they are normalised
         narrow = X.dtype == np.float32 and not normalise
         most = np.finfo(np.float32 if narrow else np.float64).max

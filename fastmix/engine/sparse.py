@@ -86,6 +86,7 @@ class Labelled(NamedTuple):
     sq_dist: Floats  # (n,)
     measured: list[int]  # distances of rows to centers, pass by pass
     order: NDArray[np.int64] | None = None  # rows stay where they are
+    name: str = "lloyd"
 
 
 def start(rows: SparseRows, centers: Array, earlier: Labelled | None = None) -> Labelled:

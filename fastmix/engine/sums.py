@@ -23,9 +23,7 @@ class Sums(NamedTuple):
 
     bounds: NDArray[np.int64]  # (n_shards + 1,) of the tiles, or of what a pass goes through
     grids: Floats  # (2, columns) of kernels/exact.py; 0 where weights are too unequal for these
-    changes: (
-        Floats  # (n_shards, k, 2, columns) what a pass changes, 0 between passes; one shard: exact
-    )
+    changes: Floats  # (n_shards, k, 2, columns), 0 between passes; of one shard, exact itself
     exact: Floats  # (k, 2, columns) on both grids
     unequal: bool  # are the weights too unequal?
 

@@ -127,14 +127,14 @@ def _emit_remaining(context, builder, sig, args):
             sq = _distances(lanes, rows, d, points, c, count)
             for a in range(count):
                 point = add(c, I64(a))
-                to, some = lanes.at(left, add(mul(point, I64(lanes.rows)), lane)), bits(0)
+                to, nearer = lanes.at(left, add(mul(point, I64(lanes.rows)), lane)), bits(0)
                 for v in range(SIDE):
                     new = lanes.get(sq[a][v])
                     closer = builder.fcmp_ordered("<", new, before[v])
                     lanes.store(builder.select(closer, new, before[v]), to, v * lanes.width)
-                    some = builder.or_(some, builder.bitcast(closer, bits))
+                    nearer = builder.or_(nearer, builder.bitcast(closer, bits))
                 note = lanes.at(closer_points, point)
-                found = builder.zext(builder.icmp_unsigned("!=", some, bits(0)), ir.IntType(8))
+                found = builder.zext(builder.icmp_unsigned("!=", nearer, bits(0)), ir.IntType(8))
                 builder.store(builder.or_(builder.load(note), found), note)
 
         lanes.each(L, some)
