@@ -231,7 +231,7 @@ def test_a_row_is_at_distance_zero_from_itself():
 def test_seeding_equals_the_naive_one(rng):
     X, weight = counts(80, 9), rng.choice([0.0, 1.0, 3.0], 80)
     for seed in range(5):
-        got = seeds.PlusPlus(packed(X, weight)).draw(6, np.random.RandomState(seed))
+        got = seeds.PlusPlus(packed(X, weight)).draw(6, np.random.RandomState(seed))[0]
         expected = naive.kmeans_plusplus(X.toarray(), 6, weight, np.random.RandomState(seed))[1]
         assert_array_equal(got, expected)
 

@@ -184,8 +184,7 @@ class KMeansFamily(
         A callable is shown X (n, d), `centred` or as it is, as scikit-learn does.
         """
         if isinstance(self.init, str):
-            seeding = SEEDINGS[self.init](packed)
-            drawn = [seeding.draw(k, random) for _ in range(n_starts)]
+            drawn = SEEDINGS[self.init](packed).draw(k, random, n_starts)
             return [(take(packed, seeds), seeds.astype(np.int64)) for seeds in drawn]
         frame = packed.frame
         if centred and not sparse.issparse(X):

@@ -198,7 +198,7 @@ def kmeans_plusplus(
     frame = frame_of(array, measure(array, n_threads), normalise=True)
     packed = pack(array, frame, weight, n_threads)
     random = validation.random_state(random_state)
-    indices = PlusPlus(packed, n_local_trials).draw(n_clusters, random).astype(np.int64)
+    indices = PlusPlus(packed, n_local_trials).draw(n_clusters, random)[0].astype(np.int64)
     if sparse.issparse(X):
         return X.tocsr()[indices].toarray(), indices
     return np.asarray(X)[indices], indices

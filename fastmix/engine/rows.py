@@ -10,6 +10,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from fastmix._numba import threads
 from fastmix.engine.results import AnyRows, Array, Floats, Frame, Rows, scale
+from fastmix.kernels import memory
 from fastmix.kernels import tiles as kernels
 from fastmix.kernels.shards import shard_bounds
 
@@ -112,7 +113,7 @@ def _reach(columns: Columns, origin: Array) -> float:
 
 def _new_tiles(rows: Rows) -> Array:
     R = kernels.tile_rows(rows.dtype)
-    tiles = np.empty((len(rows.weight) // R, rows.d, R), rows.dtype)
+    tiles = memory.empty((len(rows.weight) // R, rows.d, R), rows.dtype)
     _pack(rows, tiles)
     return tiles
 

@@ -15,11 +15,11 @@ from fastmix.engine.quantized import pays, rounded_points, rounded_rows
 from fastmix.engine.results import AnyRows, Array, Floats, Rows
 from fastmix.engine.rows import rows_work, take, writeable
 from fastmix.kernels import seeding
-from fastmix.kernels.quantized import Points
 from fastmix.kernels.shards import shard_bounds
 from fastmix.kernels.simd_bytes import ROWS
 
 FEWEST_FEATURES = 24  # from which on bytes pay
+ENOUGH_ROOM = 2**21  # numbers that starts together may remember, however small X is
 
 
 class Urn:
@@ -72,58 +72,62 @@ class Drawing:
     """Draws rows by chance from weighted squared distances to the nearest seed, block by block."""
 
     rows: Rows
-    closest: Array  # (>= n,)
-    tile_potential: Floats  # (n_blocks,) sums over blocks of equally many rows
+    closest: Array  # (n_starts, >= n)
+    tile_potential: Floats  # (n_starts, n_blocks) sums over blocks of equally many rows
 
     def draw(self, shares: Floats) -> Array:
-        """The first rows whose running sums of weight * closest reach these shares of the total."""
-        rows, found = self.rows, np.empty(len(shares), np.int64)
-        width = len(self.closest) // len(self.tile_potential)
-        seeding.draw(self.tile_potential, rows.weight, self.closest, rows.n, width, shares, found)
-        return np.array([allowed(rows, int(row)) for row in found])
+        """The first rows whose running sums of weight * closest reach these shares (n_starts, m) of the total."""
+        rows, found = self.rows, np.empty(shares.shape, np.int64)
+        width = self.closest.shape[1] // self.tile_potential.shape[1]
+        for s, own in enumerate(shares):
+            given = self.tile_potential[s], rows.weight, self.closest[s], rows.n, width
+            seeding.draw(*given, own, found[s])
+        return allowed(rows, found)
 
 
 class TileSeeding(Drawing):
-    """Squared distances of packed rows to their nearest seed."""
+    """Squared distances of packed rows to their nearest seed, for several starts at once."""
 
-    def __init__(self, rows: Rows) -> None:
+    def __init__(self, rows: Rows, n_starts: int = 1) -> None:
         self.rows, self.bounds = rows, shard_bounds(len(rows.tiles))
-        self.closest = np.empty(rows.weight.size, rows.tiles.dtype)
-        self.tile_potential = np.empty(len(rows.tiles))
-        self.closer = np.empty(len(rows.tiles), np.uint64)
-        self.restart()
+        self.closest = np.empty((n_starts, rows.weight.size), rows.tiles.dtype)
+        self.tile_potential = np.empty((n_starts, len(rows.tiles)))
+        self.closer = np.empty((n_starts, len(rows.tiles)), np.uint64)
 
     def restart(self) -> None:
         """No seeds yet."""
         self.closest[:] = np.inf
-        self.asked: Array = np.empty(0, np.int64)
+        self.asked: Array = np.empty((1, 0), np.int64)
 
-    def add(self, row: int) -> None:
-        """One more seed."""
-        rows, seed = self.rows, take(self.rows, np.array([row]))[0]
-        at = np.flatnonzero(self.asked[: seeding.MOST_NOTED] == row)[:1]
+    def add(self, numbers: Array) -> None:
+        """One more seed of every start, the rows of these numbers (n_starts,)."""
+        rows, bits = self.rows, np.zeros(len(numbers), np.uint64)
+        same = self.asked[:, : seeding.MOST_NOTED] == numbers[:, None]
+        if same.size:
+            bits = same.any(1) * (np.uint64(1) << same.argmax(1).astype(np.uint64))
         seeding.add_seed(
-            threads(rows.n_threads, rows_work(rows, 3)),
+            threads(rows.n_threads, rows_work(rows, 3 * len(numbers))),
             self.bounds,
             rows.tiles,
             rows.weight,
-            seed,
+            take(rows, numbers),
             self.closer,
-            np.uint64(1 << int(at[0]) if len(at) else 0),
+            bits,
             self.closest,
             self.tile_potential,
         )
 
     def potentials(self, candidates: Array) -> Floats:
-        """What would be left of the total with each candidate as one more seed, (len(candidates),)."""
-        rows, left = self.rows, np.zeros((len(self.bounds) - 1, len(candidates)))
+        """What would be left of the total with each candidate as one more seed, (n_starts, m) of both."""
+        rows, (m, L) = self.rows, candidates.shape
+        left = np.zeros((len(self.bounds) - 1, m, L))
         self.asked = candidates
         seeding.potential(
-            threads(rows.n_threads, rows_work(rows, 3 * len(candidates))),
+            threads(rows.n_threads, rows_work(rows, 3 * candidates.size)),
             self.bounds,
             rows.tiles,
             rows.weight,
-            take(rows, candidates),
+            take(rows, candidates.ravel()).reshape(m, L, rows.d),
             self.closest,
             self.closer,
             left,
@@ -134,45 +138,35 @@ class TileSeeding(Drawing):
 class ByteSeeding(Drawing):
     """The same with bytes: only rows that a seed comes closer to are measured, and a few more.
 
-    Memory: a byte a value, and 24 bytes a row.
+    Memory: a byte a value, 16 bytes a row, and 8 bytes a row and start.
     """
 
-    def __init__(self, rows: Rows) -> None:
+    def __init__(self, rows: Rows, n_starts: int = 1) -> None:
         self.rows = rows
         self.bytes, _ = rounded_rows(rows)
         n_tiles = len(self.bytes.tiles)
         self.bounds = shard_bounds(n_tiles)
-        self.closest, self.tile_potential = np.zeros(n_tiles * ROWS), np.empty(n_tiles)
-        self.restart()
+        self.closest = np.zeros((n_starts, n_tiles * ROWS))
+        self.tile_potential = np.empty((n_starts, n_tiles))
 
     def restart(self) -> None:
         """No seeds yet."""
-        self.closest[: self.rows.n] = np.inf
+        self.closest[:, : self.rows.n] = np.inf
         self.tile_potential[:] = 0.0
-        self._ask(np.array([0]))
 
-    def add(self, row: int) -> None:
-        """One more seed."""
-        numbers, seeds, points = self._asked
-        at = np.flatnonzero(numbers == row)[:1]
-        if not len(at):
-            self._ask(np.array([row]))
-            numbers, seeds, points = self._asked
-            at = np.array([0])
-        self._gain(seeds[at], Points(*(each[at] for each in points)), accept=True)
+    def add(self, numbers: Array) -> None:
+        """One more seed of every start, the rows of these numbers (n_starts,)."""
+        for s, number in enumerate(numbers):
+            self._gain(s, np.array([number]), accept=True)
 
     def potentials(self, candidates: Array) -> Floats:
-        """What would be left of the total with each candidate as one more seed, (len(candidates),)."""
-        self._ask(candidates)
-        return self.tile_potential.sum() - self._gain(*self._asked[1:], accept=False)
+        """What would be left of the total with each candidate as one more seed, (n_starts, m) of both."""
+        gains = np.array([self._gain(s, own, accept=False) for s, own in enumerate(candidates)])
+        return self.tile_potential.sum(1)[:, None] - gains
 
-    def _ask(self, numbers: Array) -> None:
-        """Look up rows that may become seeds."""
-        seeds = take(self.rows, numbers)
-        self._asked = numbers, seeds, rounded_points(seeds)
-
-    def _gain(self, seeds: Array, points: Points, accept: bool) -> Floats:
-        rows = self.rows
+    def _gain(self, start: int, numbers: Array, accept: bool) -> Floats:
+        rows, seeds = self.rows, take(self.rows, numbers)
+        points = rounded_points(seeds)
         gains = np.zeros((len(self.bounds) - 1, len(seeds)))
         seeding.gain(
             threads(rows.n_threads, rows_work(rows, len(seeds))),
@@ -186,18 +180,18 @@ class ByteSeeding(Drawing):
             *points,
             float(points.length.max()),
             accept,
-            self.closest,
-            self.tile_potential,
+            self.closest[start],
+            self.tile_potential[start],
             gains,
         )
         return gains.sum(0)
 
 
 @singledispatch
-def begin(rows: AnyRows) -> Any:
-    """No seeds yet."""
+def begin(rows: AnyRows, n_starts: int) -> Any:
+    """No seeds yet, of so many starts at once."""
     enough = rows.d >= FEWEST_FEATURES and len(rows.X) == rows.n
-    return ByteSeeding(rows) if enough and pays(rows) else TileSeeding(rows)
+    return (ByteSeeding if enough and pays(rows) else TileSeeding)(rows, n_starts)
 
 
 class PlusPlus:
@@ -206,36 +200,45 @@ class PlusPlus:
     Each further seed is the best of `n_trials` (2 + floor(ln k)) rows drawn in proportion to weight
     times squared distance to the nearest seed (Arthur & Vassilvitskii, SODA 2007,
     doi 10.5555/1283383.1283494, section 5). No row of weight 0 becomes a seed.
-    Cost 2 k n_trials n d operations; memory two numbers a row.
+    Cost 2 k n_trials n d operations a start; memory a number a row and start, of as many starts as
+    together do not need more than X.
     """
 
     def __init__(self, rows: AnyRows, n_trials: int | None = None) -> None:
         self.rows, self.n_trials = rows, n_trials
-        self.urn, self.state = Urn(rows.weight[: rows.n]), begin(rows)
+        self.urn = Urn(rows.weight[: rows.n])
 
-    def draw(self, k: int, random: RandomState) -> Array:
-        """Numbers of the rows that become centers, (k,)."""
-        n_trials, state = self.n_trials or 2 + int(np.log(k)), self.state
-        state.restart()
-        chosen = np.empty(k, np.int64)
-        chosen[0] = self.urn.draw(1, random)[0]
-        state.add(int(chosen[0]))
-        for position in range(1, k):
-            candidates = state.draw(random.uniform(size=n_trials))
-            chosen[position] = candidates[state.potentials(candidates).argmin()]
-            state.add(int(chosen[position]))
+    def draw(self, k: int, random: RandomState, n_starts: int = 1) -> Array:
+        """Numbers of the rows that become centers, (n_starts, k); random numbers are drawn start by start."""
+        n_trials = self.n_trials or 2 + int(np.log(k))
+        chosen, shares = np.empty((n_starts, k), np.int64), np.empty((n_starts, k - 1, n_trials))
+        for s in range(n_starts):
+            chosen[s, 0] = self.urn.draw(1, random)[0]
+            shares[s] = random.uniform(size=(k - 1, n_trials))
+        together = max(1, self.rows.frame.origin.size, ENOUGH_ROOM // self.rows.n)
+        groups = np.array_split(np.arange(n_starts), -(-n_starts // together))
+        state = begin(self.rows, len(groups[0]))
+        for its in groups:
+            state.restart()
+            state.add(chosen[its, 0])
+            for position in range(1, k):
+                candidates = state.draw(shares[its, position - 1])
+                best = state.potentials(candidates).argmin(1)
+                chosen[its, position] = candidates[np.arange(len(its)), best]
+                state.add(chosen[its, position])
         return chosen
 
 
-def allowed(rows: AnyRows, row: int) -> int:
-    """The row that was drawn, or the next one that may be a seed.
+def allowed(rows: AnyRows, numbers: Array) -> Array:
+    """The rows that were drawn, or the next ones that may be seeds.
 
     At u = 0, or by rounding at a tile's end, a row without weight may be drawn.
     """
-    if rows.weight[row] > 0:
-        return row
+    if rows.weight[numbers].all():
+        return numbers
     weighted = np.flatnonzero(rows.weight)
-    return int(weighted[min(int(np.searchsorted(weighted, row)), len(weighted) - 1)])
+    following = weighted[np.searchsorted(weighted, numbers).clip(max=len(weighted) - 1)]
+    return np.asarray(np.where(rows.weight[numbers] > 0, numbers, following))
 
 
 class Uniform:
@@ -244,8 +247,8 @@ class Uniform:
     def __init__(self, rows: AnyRows) -> None:
         self.rows = rows
 
-    def draw(self, k: int, random: RandomState) -> Array:
-        """Numbers of the rows that become centers, (k,).
+    def draw(self, k: int, random: RandomState, n_starts: int = 1) -> Array:
+        """Numbers of the rows that become centers, (n_starts, k).
 
         Raises
         ------
@@ -259,7 +262,7 @@ class Uniform:
                 f"init='random' draws {k} distinct rows, but only {weighted} rows have a positive "
                 "sample_weight. Lower the number of clusters or use init='k-means++'."
             )
-        return urn.draw_distinct(k, random)
+        return np.array([urn.draw_distinct(k, random) for _ in range(n_starts)])
 
 
 SEEDINGS: dict[str, Callable[[AnyRows], PlusPlus | Uniform]] = {

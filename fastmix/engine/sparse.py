@@ -168,31 +168,34 @@ def distances(rows: SparseRows, centers: Array) -> Array:
 class SparseSeeding:
     """Squared distances of sparse rows to their nearest seed. Memory: one number a row and candidate."""
 
-    def __init__(self, rows: SparseRows) -> None:
-        self.rows, self.closest = rows, np.empty(rows.n)
-        self.restart()
+    def __init__(self, rows: SparseRows, n_starts: int) -> None:
+        self.rows, self.closest = rows, np.empty((n_starts, rows.n))
 
     def restart(self) -> None:
         """No seeds yet."""
         self.closest[:] = np.inf
 
-    def add(self, row: int) -> None:
-        """One more seed."""
-        self.closest = self._closer(np.array([row]))[:, 0]
+    def add(self, numbers: Array) -> None:
+        """One more seed of every start, the rows of these numbers (n_starts,)."""
+        for closest, number in zip(self.closest, numbers, strict=False):
+            closest[:] = self._closer(closest, np.array([number]))[:, 0]
 
     def draw(self, shares: Floats) -> Array:
-        """The first rows whose running sums of weight * closest reach these shares of the total."""
-        running = np.cumsum(self.rows.weight * self.closest)
-        drawn = np.searchsorted(running, shares * running[-1]).clip(max=self.rows.n - 1)
-        return np.array([seeds.allowed(self.rows, int(row)) for row in drawn])
+        """The first rows whose running sums of weight * closest reach these shares (n_starts, m) of the total."""
+        rows, drawn = self.rows, np.empty(shares.shape, np.int64)
+        for its, closest, wanted in zip(drawn, self.closest, shares, strict=False):
+            running = np.cumsum(rows.weight * closest)
+            its[:] = np.searchsorted(running, wanted * running[-1]).clip(max=rows.n - 1)
+        return seeds.allowed(rows, drawn)
 
     def potentials(self, candidates: Array) -> Floats:
-        """What would be left of the total with each candidate as one more seed, (len(candidates),)."""
-        return self.rows.weight @ self._closer(candidates)
+        """What would be left of the total with each candidate as one more seed, (n_starts, m) of both."""
+        each = zip(self.closest, candidates, strict=False)
+        return np.array([self.rows.weight @ self._closer(closest, its) for closest, its in each])
 
-    def _closer(self, candidates: Array) -> Floats:
+    def _closer(self, closest: Floats, candidates: Array) -> Floats:
         sq_dist = _sq_distances(self.rows, take(self.rows, candidates))
-        return np.minimum(self.closest[:, None], sq_dist)
+        return np.minimum(closest[:, None], sq_dist)
 
 
 seeds.begin.register(SparseRows, SparseSeeding)

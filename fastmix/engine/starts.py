@@ -71,7 +71,7 @@ def by_chance(rows: Rows, k: int, covariance: Covariance, random: RandomState) -
 
 def by_plusplus(rows: Rows, k: int, covariance: Covariance, random: RandomState) -> MixtureTotals:
     """Every component holds one row, a seed of k-means++."""
-    return _one_row_each(rows, PlusPlus(rows).draw(k, random), covariance)
+    return _one_row_each(rows, PlusPlus(rows).draw(k, random)[0], covariance)
 
 
 def by_rows(rows: Rows, k: int, covariance: Covariance, random: RandomState) -> MixtureTotals:
@@ -115,7 +115,7 @@ def whitened(rows: Rows) -> Rows:
 
 
 def _clusters(rows: Rows, k: int, random: RandomState) -> KMeansResult:
-    seeds = take(rows, PlusPlus(rows).draw(k, random))
+    seeds = take(rows, PlusPlus(rows).draw(k, random)[0])
     tolerance = KMEANS_TOL * mean_variance(rows)
     found = kmeans.run(rows, seeds, named(ALGORITHM), KMEANS_ITERATIONS, tolerance)
     if found.state.order is not None:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from fastmix._numba import threads
 from fastmix.engine.results import Array, Floats, KMeansTotals, Rows
 from fastmix.engine.rows import largest, rows_work
-from fastmix.kernels import exact, lloyd
+from fastmix.kernels import exact, lloyd, memory
 from fastmix.kernels.shards import SLOT_BYTES, shard_bounds
 
 # Least ratio of row weights at which sums are added up anew in every pass: what their exact form rounds
@@ -58,12 +58,12 @@ def no_sums(rows: Rows, centers: Array, earlier: Any = None, n_parts: int | None
     `earlier` is the state of an earlier run.
     """
     grids = _grids(rows) if earlier is None else earlier.sums.grids
-    one = np.zeros((len(centers), *grids.shape))
+    one = memory.zeros((len(centers), *grids.shape))
     slot = 8 * one.size
     slot = max(slot, min(FOLDS * slot, SLOT_BYTES // ENOUGH_SHARDS))
     bounds = shard_bounds(n_parts or len(rows.tiles), slot)
     n_shards = len(bounds) - 1
-    changes = np.zeros((n_shards, *one.shape)) if n_shards > 1 else one[None]
+    changes = memory.zeros((n_shards, *one.shape)) if n_shards > 1 else one[None]
     return Sums(bounds, grids, changes, one, not grids.any())
 
 

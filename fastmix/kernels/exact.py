@@ -10,9 +10,12 @@ import math
 import numpy as np
 
 from fastmix._numba import kernel, parallel_kernel
-from fastmix.kernels import simd_exact
+from fastmix.kernels import memory, simd_exact
+from fastmix.kernels.lanes import DOUBLES
 from fastmix.kernels.responsibilities import add_up
 from fastmix.kernels.simd_exact import PADDING
+
+MANY, MOST_BESIDE = 20, 64  # rows that change, and columns of a tile whose rows are then turned
 
 
 def columns(d):
@@ -25,7 +28,7 @@ def grids_of(largest, heaviest, n, d):
 
     They are for n terms of at most the size `largest`, and `heaviest` for the weight.
     """
-    grids = np.empty((2, columns(d)))
+    grids = memory.empty((2, columns(d)))
     grids[:], grids[:, d] = _grid(largest, n)[:, None], _grid(heaviest, n)
     return grids
 
@@ -62,22 +65,82 @@ def exchange(
 
 
 @kernel
+def rows_beside(
+    tile,  # in      (d, R), any
+    grids,  # in      (2, columns(d)) float64
+):
+    """Scratch for the rows of a tile one beside the other, 1 and zeros behind them; none where it is much."""
+    (d, R), width = tile.shape, grids.shape[1]
+    rows = memory.zero_rows(R if width <= MOST_BESIDE else 0, width)
+    rows[:, d] = 1.0
+    return rows
+
+
+@kernel
 def relabel(
     tile,  # in      (d, R)
     weight,  # in      (m,) float64
     new,  # in      (>= m,) int32
     labels,  # in/out  (m,) int32, -1: none yet
     grids,  # in      (2, columns(d)) float64
+    beside,  # scratch (R, columns(d)) of rows_beside
     sums,  # in/out  (k, 2, columns(d)) float64, as `exchange` has them
 ):
     """Give rows their new labels, and take them along to the sums: how many have changed."""
-    changed = 0
+    changed = differ(new, labels, labels.size)
+    if changed == 0:
+        return 0
+    many = changed >= MANY and len(beside) > 0
+    if many:
+        turn(tile, beside)
     for r in range(labels.size):
         if new[r] != labels[r]:
-            exchange(tile, r, weight[r], labels[r], new[r], grids, sums)
+            if many:
+                exchange_row(beside, r, weight[r], labels[r], new[r], grids, sums)
+            else:
+                exchange(tile, r, weight[r], labels[r], new[r], grids, sums)
             labels[r] = new[r]
-            changed += 1
     return changed
+
+
+@kernel
+def differ(
+    left,  # in  (>= m,)
+    right,  # in  (>= m,)
+    m,
+):
+    """In how many places two labellings differ."""
+    places = 0
+    for i in range(m):
+        places += left[i] != right[i]
+    return places
+
+
+@kernel
+def turn(
+    tile,  # in      (d, R)
+    rows,  # out     (R, >= d) float64
+):
+    """The rows of a tile one beside the other."""
+    d, R = tile.shape
+    simd_exact.turn(tile, rows)
+    for j in range(d // DOUBLES * DOUBLES, d):
+        for r in range(R):
+            rows[r, j] = tile[j, r]
+
+
+@kernel(strict=True)
+def exchange_row(
+    rows,  # in      (m, columns(d)) float64: features, 1, and zeros
+    r,  # in      row
+    w,  # in      its weight
+    before,  # in      cluster that it leaves; -1: none
+    now,  # in      cluster that it joins
+    grids,  # in      (2, columns(d)) float64
+    sums,  # in/out  (k, 2, columns(d)) float64, as `exchange` has them
+):
+    """Take one row from the sums of a cluster to those of another, exactly."""
+    simd_exact.exchange_row(rows, r, w, before, now, grids, sums)
 
 
 @kernel

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from fastmix._numba import kernel, parallel_kernel
-from fastmix.kernels.exact import move_tile, relabel
+from fastmix.kernels.exact import move_tile, relabel, rows_beside
 from fastmix.kernels.simd_boxes import BOXES, in_reach
 from fastmix.kernels.simd_kmeans import nearest
 
@@ -150,7 +150,7 @@ def assign(
         for j in range(d):
             everyone[c, j] = centers[c, j]
     wide, narrow = scratch(k, d), scratch(k, d)
-    hull = np.empty((2, d, BOXES))
+    hull, beside = np.empty((2, d, BOXES)), rows_beside(tiles[0], grids)
     new, best, parts = np.empty(R, np.int32), np.empty(R, tiles.dtype), np.ones((3, R))
     for region in range(start, stop, BOXES):
         end = min(region + BOXES, stop)
@@ -191,7 +191,7 @@ def assign(
                         here[:] = now
                         changed[shard] += R
                     continue
-                changed[shard] += relabel(tiles[t], share, new, here, grids, changes[shard])
+                changed[shard] += relabel(tiles[t], share, new, here, grids, beside, changes[shard])
 
 
 @kernel

@@ -23,7 +23,7 @@ from typing import NamedTuple
 import numpy as np
 
 from fastmix._numba import kernel, parallel_kernel
-from fastmix.kernels.exact import relabel, relabel_gathered
+from fastmix.kernels.exact import relabel, relabel_gathered, rows_beside
 from fastmix.kernels.lloyd import own_distances_of
 from fastmix.kernels.simd_kmeans import nearest, two_nearest
 
@@ -87,6 +87,7 @@ def assign(
     bounds = Bounds(labels, upper, gap, least, home)
     failing, left, panel = np.empty(BLOCK * R + R, np.int64), np.empty(R), np.zeros((d, R), X.dtype)
     new, best, second = np.empty(R, np.int32), np.empty(R, X.dtype), np.empty(R, X.dtype)
+    beside = rows_beside(panel, grids)
     for first in range(start, stop, BLOCK):
         some = 0
         for t in range(first, min(first + BLOCK, stop)):
@@ -119,7 +120,7 @@ def assign(
             for r in range(here.size):
                 settle(before + r, new[r], best[r], second[r], margin, moves, bounds)
             share = weight[before : before + R]
-            changed[shard] += relabel(tiles[t], share, new, here, grids, changes[shard])
+            changed[shard] += relabel(tiles[t], share, new, here, grids, beside, changes[shard])
             measured[shard] += k * here.size
         for begin in range(0, some, R):
             rows = failing[begin : min(begin + R, some)]
@@ -149,12 +150,16 @@ def assign_unbounded(
 ):
     """Label every row, and take nothing down."""
     R = tiles.shape[2]
-    new, best = np.empty(R, np.int32), np.empty(R, tiles.dtype)
+    new, best, beside = (
+        np.empty(R, np.int32),
+        np.empty(R, tiles.dtype),
+        rows_beside(tiles[0], grids),
+    )
     for t in range(start, stop):
         first = t * R
         nearest(tiles[t], centers, new, best)
         here, share = labels[first : min(first + R, n)], weight[first : first + R]
-        changed[shard] += relabel(tiles[t], share, new, here, grids, changes[shard])
+        changed[shard] += relabel(tiles[t], share, new, here, grids, beside, changes[shard])
 
 
 @kernel

@@ -34,6 +34,7 @@ def _vector_bytes():
 
 
 VECTOR_BYTES = _vector_bytes()
+DOUBLES = VECTOR_BYTES // 8  # in a vector
 ARM = binding.get_process_triple().startswith(("aarch64", "arm64"))
 # Four values by SIDE vectors of rows stay in registers: 32 registers hold 4 x 4, 16 hold 4 x 2.
 SIDE = 4 if VECTOR_BYTES == 64 or ARM else 2
@@ -126,7 +127,7 @@ class Lanes:
         while vector.type.count > 1:  # a comparison and a choice are one instruction
             half = vector.type.count // 2
             low, high = (
-                self._pick(vector, vector, range(first, first + half)) for first in (0, half)
+                self.pick(vector, vector, range(first, first + half)) for first in (0, half)
             )
             chosen = self.builder.fcmp_ordered(">" if largest else "<", low, high)
             vector = self.builder.select(chosen, low, high)
@@ -135,7 +136,7 @@ class Lanes:
     def sum_four(self, vectors):
         """The totals of up to four vectors as one vector of four, in a fixed order of additions."""
         vectors = [*vectors, *[self.zero] * (FOUR - len(vectors))]
-        add, pick = self.builder.fadd, self._pick
+        add, pick = self.builder.fadd, self.pick
         while vectors[0].type.count > FOUR:
             half = vectors[0].type.count // 2
             vectors = [
@@ -149,7 +150,8 @@ class Lanes:
         ab, cd = (add(pick(x, y, (0, 4, 2, 6)), pick(x, y, (1, 5, 3, 7))) for x, y in pairs)
         return add(pick(ab, cd, (0, 1, 4, 5)), pick(ab, cd, (2, 3, 6, 7)))
 
-    def _pick(self, x, y, lanes):
+    def pick(self, x, y, lanes):
+        """Some elements of two vectors, by their numbers, as one vector."""
         which = ir.Constant(ir.VectorType(I32, len(lanes)), [I32(i) for i in lanes])
         return self.builder.shuffle_vector(x, y, which)
 

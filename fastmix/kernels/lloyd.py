@@ -3,7 +3,7 @@
 import numpy as np
 
 from fastmix._numba import kernel, parallel_kernel
-from fastmix.kernels.exact import relabel
+from fastmix.kernels.exact import relabel, rows_beside
 from fastmix.kernels.simd_kmeans import nearest
 
 
@@ -24,16 +24,20 @@ def assign(
 ):
     """Label every row; one that changes cluster takes its part of the sums along."""
     R = tiles.shape[2]
-    new, best = np.empty(R, np.int32), np.empty(R, tiles.dtype)
+    new, best, beside = (
+        np.empty(R, np.int32),
+        np.empty(R, tiles.dtype),
+        rows_beside(tiles[0], grids),
+    )
     for t in range(start, stop):
         tile, first = tiles[t], t * R
         here = labels[first : first + R]
         nearest(tile, centers, new, best)
         objective[shard] += weighted_sum(best, weight[first : first + R])
-        here = here[: n - first]
-        if differ(new, here, here.size):
-            share = weight[first : first + R]
-            changed[shard] += relabel(tile, share, new, here, grids, changes[shard])
+        share = weight[first : first + R]
+        changed[shard] += relabel(
+            tile, share, new, here[: n - first], grids, beside, changes[shard]
+        )
 
 
 @parallel_kernel
@@ -67,19 +71,6 @@ def count(
     """Number of rows of every label."""
     for i in range(start, stop):
         counts[shard, np.uint64(labels[i])] += 1
-
-
-@kernel
-def differ(
-    left,  # in  (>= m,)
-    right,  # in  (>= m,)
-    m,
-):
-    """In how many places two labellings differ."""
-    places = 0
-    for i in range(m):
-        places += left[i] != right[i]
-    return places
 
 
 @kernel(sums=True)

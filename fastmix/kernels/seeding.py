@@ -4,10 +4,12 @@ import numpy as np
 
 from fastmix._numba import kernel, parallel_kernel
 from fastmix.kernels.hamerly import sq_distance
+from fastmix.kernels.lanes import DOUBLES
 from fastmix.kernels.lloyd import weighted_sum
 from fastmix.kernels.quantized import ROUNDING, TINY, Bytes, Points, bound_tile, notes_for
 from fastmix.kernels.simd_bytes import ROWS, at_most, lowest_bit
-from fastmix.kernels.simd_kmeans import remaining
+from fastmix.kernels.simd_kmeans import accept
+from fastmix.kernels.simd_kmeans import potential as left_by
 
 MOST_NOTED = 64  # candidates of which a tile remembers whether they come closer
 
@@ -47,30 +49,30 @@ def potential(
     stop,  # in      tiles of this shard
     tiles,  # in      (n_tiles, d, R)
     weight,  # in      (n_tiles * R,) float64, zero where padded
-    candidates,  # in      (L, d)
-    closest,  # in      (n_tiles * R,) squared distance to the nearest seed
-    closer,  # out     (n_tiles,) uint64, a bit for each of the first candidates: does it come closer?
-    totals,  # in/out  (n_shards, L) float64
+    candidates,  # in      (m, L, d) of every start
+    closest,  # in      (m, n_tiles * R) squared distance to its nearest seed
+    closer,  # out     (m, n_tiles) uint64, a bit for each of the first candidates: does it come closer?
+    totals,  # in/out  (n_shards, m, L) float64
 ):
-    """Add the weighted squared distances that would be left with each candidate as one more seed."""
-    L, R = candidates.shape[0], tiles.shape[2]
-    left, lanes = np.empty((L, R), tiles.dtype), np.zeros((L, R))
-    comes_closer = np.empty(L, np.uint8)
+    """Add the weighted squared distances that would be left with each candidate as one more seed.
+
+    Starts go through the rows together: each tile is read once for all.
+    """
+    (m, L, _), R = candidates.shape, tiles.shape[2]
+    lanes, comes_closer = np.zeros((m, L, DOUBLES)), np.empty(L, np.uint8)
     for t in range(start, stop):
         here = slice(t * R, (t + 1) * R)
-        share = weight[here]
-        comes_closer[:] = 0
-        remaining(tiles[t], candidates, closest[here], left, comes_closer)
-        mask = np.uint64(0)
-        for c in range(min(L, MOST_NOTED)):
-            mask |= np.uint64(comes_closer[c]) << np.uint64(c)
-        closer[t] = mask
+        for s in range(m):
+            comes_closer[:] = 0
+            near, share = closest[s, here], weight[here]
+            left_by(tiles[t], candidates[s], near, share, lanes[s], comes_closer)
+            mask = np.uint64(0)
+            for c in range(min(L, MOST_NOTED)):
+                mask |= np.uint64(comes_closer[c]) << np.uint64(c)
+            closer[s, t] = mask
+    for s in range(m):
         for c in range(L):
-            for r in range(R):
-                lanes[c, r] += share[r] * left[c, r]
-    for c in range(L):
-        for r in range(R):
-            totals[shard, c] += lanes[c, r]
+            totals[shard, s, c] += lanes[s, c].sum()
 
 
 @parallel_kernel
@@ -80,23 +82,23 @@ def add_seed(
     stop,  # in      tiles of this shard
     tiles,  # in      (n_tiles, d, R)
     weight,  # in      (n_tiles * R,) float64, zero where padded
-    seed,  # in      (d,)
-    closer,  # in      (n_tiles,) uint64, as `potential` leaves it
-    bit,  # in      uint64, the seed's bit in these; 0 where it is not known
-    closest,  # in/out  (n_tiles * R,) squared distance to the nearest seed
-    tile_potential,  # out     (n_tiles,) float64
+    seeds,  # in      (m, d) one more of every start
+    closer,  # in      (m, n_tiles) uint64, as `potential` leaves it
+    bits,  # in      (m,) uint64, the seed's bit in these; 0 where it is not known
+    closest,  # in/out  (m, n_tiles * R) squared distance to the nearest seed
+    tile_potential,  # out     (m, n_tiles) float64
 ):
     """Bring closest up to date for one more seed; also its weighted sum over every tile."""
-    R = tiles.shape[2]
-    left, point = np.empty((1, R), tiles.dtype), seed.reshape((1, seed.size))
-    comes_closer = np.zeros(1, np.uint8)
+    m, R = len(seeds), tiles.shape[2]
+    total = np.empty((1, DOUBLES))
     for t in range(start, stop):
-        if bit != 0 and (closer[t] & bit) == 0:
-            continue
         here = slice(t * R, (t + 1) * R)
-        remaining(tiles[t], point, closest[here], left, comes_closer)
-        closest[here] = left[0]
-        tile_potential[t] = weighted_sum(left[0], weight[here])
+        for s in range(m):
+            if bits[s] != 0 and (closer[s, t] & bits[s]) == 0:
+                continue
+            total[:] = 0.0
+            accept(tiles[t], seeds[s : s + 1], closest[s, here], weight[here], total)
+            tile_potential[s, t] = total.sum()
 
 
 @parallel_kernel

@@ -10,58 +10,74 @@ from numba.core.errors import TypingError
 from numba.extending import intrinsic
 
 from fastmix._numba import JIT
-from fastmix.kernels.lanes import I32, I64, Lanes, array, refuse
+from fastmix.kernels.lanes import DOUBLES, I32, I64, Lanes, array, refuse
 
 PADDING = 8  # columns are whole vectors, on every CPU
 
 
-def _emit_exchange(context, builder, sig, args):
-    lanes = Lanes(builder, types.float64)
-    (tile, (d, R)), (grids, (_, columns)), (sums, _) = (
-        array(context, builder, sig.args[i], args[i]) for i in (0, 5, 6)
-    )
-    r, w, before, now = args[1:5]
-    add, sub = builder.fadd, builder.fsub
-    weight, row, slot = lanes.splat(w), lanes.at(tile, r), builder.mul(columns, I64(2))
+def _emit_exchange(in_lanes):
+    """Emitter of an exchange of a row that is a lane of a tile, or a row with 1 and zeros behind it."""
 
-    def features(first, padded):
-        """One vector of a row, from the lanes of its tile; where it is padded, also of 1 and zeros."""
-        scalar = ir.DoubleType() if sig.args[0].dtype == types.float64 else ir.FloatType()
-        vector = ir.Constant(ir.VectorType(scalar, lanes.width), ir.Undefined)
-        for lane in range(lanes.width):
-            j = builder.add(first, I64(lane))
-            there = builder.icmp_signed("<", j, d)
-            at = builder.select(there, j, I64(0)) if padded else j
-            x = builder.load(lanes.at(row, builder.mul(at, R)))
-            if padded:
-                last = builder.icmp_signed("==", j, d)
-                other = builder.select(last, ir.Constant(scalar, 1), ir.Constant(scalar, 0))
-                x = builder.select(there, x, other)
-            vector = builder.insert_element(vector, x, I32(lane))
-        return vector if scalar == lanes.scalar else builder.fpext(vector, lanes.vector)
+    def emit(context, builder, sig, args):
+        lanes = Lanes(builder, types.float64)
+        (rows, shape), (grids, (_, columns)), (sums, _) = (
+            array(context, builder, sig.args[i], args[i]) for i in (0, 5, 6)
+        )
+        r, w, before, now = args[1:5]
+        add, sub = builder.fadd, builder.fsub
+        weight, slot = lanes.splat(w), builder.mul(columns, I64(2))
 
-    def move(first, padded):
-        term = builder.fmul(weight, features(first, padded))
-        coarse, fine = (lanes.load(lanes.at(grids, first), part) for part in (0, columns))
-        above = sub(add(term, coarse), coarse)
-        below = sub(add(sub(term, above), fine), fine)
+        def features(first, padded):
+            """One vector of the row."""
+            if in_lanes:
+                return _gathered(lanes, sig.args[0].dtype, lanes.at(rows, r), shape, first, padded)
+            return lanes.load(lanes.at(rows, builder.add(builder.mul(r, columns), first)))
 
-        def change(cluster, by):
-            start = builder.mul(builder.sext(cluster, I64), slot)
-            here = lanes.at(sums, builder.add(start, first))
-            for value, part in ((above, 0), (below, columns)):
-                lanes.store(by(lanes.load(here, part), value), here, part)
+        def move(first, padded):
+            term = builder.fmul(weight, features(first, padded))
+            coarse, fine = (lanes.load(lanes.at(grids, first), part) for part in (0, columns))
+            above = sub(add(term, coarse), coarse)
+            below = sub(add(sub(term, above), fine), fine)
 
-        change(now, add)
-        with builder.if_then(builder.icmp_signed(">=", before, I32(0))):
-            change(before, sub)
+            def change(cluster, by):
+                start = builder.mul(builder.sext(cluster, I64), slot)
+                here = lanes.at(sums, builder.add(start, first))
+                for value, part in ((above, 0), (below, columns)):
+                    lanes.store(by(lanes.load(here, part), value), here, part)
 
-    whole = builder.sub(columns, I64(PADDING))
-    with lanes.loop(whole, 0, lanes.width) as first:
-        move(first, padded=False)
-    with lanes.loop(columns, whole, lanes.width) as first:
-        move(first, padded=True)
-    return context.get_dummy_value()
+            change(now, add)
+            with builder.if_then(builder.icmp_signed(">=", before, I32(0))):
+                change(before, sub)
+
+        whole = builder.sub(columns, I64(PADDING)) if in_lanes else columns
+        with lanes.loop(whole, 0, lanes.width) as first:
+            move(first, padded=False)
+        with lanes.loop(columns, whole, lanes.width) as first:
+            move(first, padded=True)
+        return context.get_dummy_value()
+
+    return emit
+
+
+def _gathered(lanes, dtype, row, shape, first, padded):
+    """One vector of features from a lane of a tile; where it is padded, also of 1 and zeros."""
+    builder, (d, R) = lanes.builder, shape
+    scalar = ir.DoubleType() if dtype == types.float64 else ir.FloatType()
+    vector = ir.Constant(ir.VectorType(scalar, lanes.width), ir.Undefined)
+    for lane in range(lanes.width):
+        j = builder.add(first, I64(lane))
+        there = builder.icmp_signed("<", j, d)
+        at = builder.select(there, j, I64(0)) if padded else j
+        x = builder.load(lanes.at(row, builder.mul(at, R)))
+        if padded:
+            last = builder.icmp_signed("==", j, d)
+            other = builder.select(last, ir.Constant(scalar, 1), ir.Constant(scalar, 0))
+            x = builder.select(there, x, other)
+        vector = builder.insert_element(vector, x, I32(lane))
+    return vector if scalar == lanes.scalar else builder.fpext(vector, lanes.vector)
+
+
+_emit_lane, _emit_row = _emit_exchange(in_lanes=True), _emit_exchange(in_lanes=False)
 
 
 @intrinsic
@@ -71,7 +87,7 @@ def _exchange(typing, tile, r, w, before, now, grids, sums):
     if tile.dtype not in (types.float32, types.float64):
         raise TypingError(f"tile must hold float32 or float64, got {tile.dtype}")
     i32, i64 = types.int32, types.int64
-    return types.void(tile, i64, types.float64, i32, i32, grids, sums), _emit_exchange
+    return types.void(tile, i64, types.float64, i32, i32, grids, sums), _emit_lane
 
 
 def _exchange_plainly(tile, r, w, before, now, grids, sums):
@@ -91,4 +107,63 @@ def _exchange_plainly(tile, r, w, before, now, grids, sums):
         sums[before] -= np.stack([above, below])
 
 
-exchange = _exchange if JIT else _exchange_plainly
+@intrinsic
+def _exchange_row(typing, rows, r, w, before, now, grids, sums):
+    refuse(types.float64, rows=rows, grids=grids, sums=sums)
+    i32, i64 = types.int32, types.int64
+    return types.void(rows, i64, types.float64, i32, i32, grids, sums), _emit_row
+
+
+def _exchange_row_plainly(rows, r, w, before, now, grids, sums):
+    """The same for row r of rows (m, columns): its features, 1, and zeros."""
+    d = np.flatnonzero(rows[r] == 1)[-1]
+    _exchange_plainly(rows[r, :d, None], 0, w, before, now, grids, sums)
+
+
+def _emit_turn(context, builder, sig, args):
+    lanes = Lanes(builder, types.float64)
+    (tile, (d, R)), (rows, (_, columns)) = (
+        array(context, builder, kind, value) for kind, value in zip(sig.args, args, strict=True)
+    )
+    W, double = lanes.width, sig.args[0].dtype == types.float64
+    kind = lanes.vector if double else ir.VectorType(ir.FloatType(), W)
+    whole = builder.mul(builder.sdiv(d, I64(W)), I64(W))
+    with lanes.loop(whole, 0, W) as j, lanes.loop(R, 0, W) as r:
+        block = []
+        for lane in range(W):
+            at = builder.add(builder.mul(builder.add(j, I64(lane)), R), r)
+            at = builder.bitcast(lanes.at(tile, at), kind.as_pointer())
+            x = builder.load(at, align=8 if double else 4)
+            block.append(x if double else builder.fpext(x, lanes.vector))
+        step = W // 2
+        while step:  # numbers of rows and of columns exchange one bit after the other
+            for i in (i for i in range(W) if not i & step):
+                one, other = block[i], block[i + step]
+                first = [c if not c & step else W + c - step for c in range(W)]
+                second = [c + step if not c & step else W + c for c in range(W)]
+                block[i] = lanes.pick(one, other, first)
+                block[i + step] = lanes.pick(one, other, second)
+            step //= 2
+        for lane, x in enumerate(block):
+            to = builder.add(builder.mul(builder.add(r, I64(lane)), columns), j)
+            lanes.store(x, rows, to)
+    return context.get_dummy_value()
+
+
+@intrinsic
+def _turn(typing, tile, rows):
+    refuse(tile.dtype, tile=tile)
+    refuse(types.float64, rows=rows)
+    return types.void(tile, rows), _emit_turn
+
+
+def _turn_plainly(tile, rows):
+    """Rows (R, >= d) float64 of a tile (d, R), as many of the first features as fill vectors."""
+    whole = len(tile) // DOUBLES * DOUBLES
+    rows[:, :whole] = tile[:whole].T
+
+
+if JIT:
+    exchange, exchange_row, turn = _exchange, _exchange_row, _turn
+else:
+    exchange, exchange_row, turn = _exchange_plainly, _exchange_row_plainly, _turn_plainly

@@ -154,8 +154,94 @@ def _remaining_plainly(tile, points, closest, left, closer):
         closer[c] |= (left[c] < closest).any()
 
 
+def _emit_left_over(keep):
+    """Emitter of the weighted sums of what points leave of squared distances, of which one point may be kept."""
+
+    def emit(context, builder, sig, args):
+        lanes, wide = Lanes(builder, sig.args[0].dtype), Lanes(builder, types.float64)
+        (tile, (d, _)), (points, (L, _)), (closest, _), (weight, _), (totals, _), *noted = (
+            array(context, builder, kind, value) for kind, value in zip(sig.args, args, strict=True)
+        )
+        bits, byte = ir.IntType(lanes.width), ir.IntType(8)
+        parts = range(lanes.width // wide.width)
+
+        def widened(vector):
+            """The same numbers in as many vectors of doubles as they fill."""
+            if lanes.size == 8:
+                return [vector]
+            here = (range(part * wide.width, (part + 1) * wide.width) for part in parts)
+            return [builder.fpext(lanes.pick(vector, vector, its), wide.vector) for its in here]
+
+        with lanes.loop(lanes.groups) as g:
+            lane = builder.mul(g, I64(SIDE * lanes.width))
+            rows, until_now, share = (lanes.at(of, lane) for of in (tile, closest, weight))
+            before = [lanes.load(until_now, v * lanes.width) for v in range(SIDE)]
+
+            def some(c, count, rows=rows, until_now=until_now, share=share, before=before):
+                sq = _distances(lanes, rows, d, points, c, count)
+                for a in range(count):
+                    point = builder.add(c, I64(a))
+                    total, nearer = lanes.at(totals, builder.mul(point, I64(wide.width))), bits(0)
+                    added = wide.load(total)
+                    for v in range(SIDE):
+                        new = lanes.get(sq[a][v])
+                        less = builder.fcmp_ordered("<", new, before[v])
+                        nearer = builder.or_(nearer, builder.bitcast(less, bits))
+                        left = builder.select(less, new, before[v])
+                        if keep:
+                            lanes.store(left, until_now, v * lanes.width)
+                        for part, its in enumerate(widened(left)):
+                            w = wide.load(share, v * lanes.width + part * wide.width)
+                            added = wide.fma(w, its, added)
+                    wide.store(added, total)
+                    for closer, _ in noted:
+                        note = lanes.at(closer, point)
+                        found = builder.icmp_unsigned("!=", nearer, bits(0))
+                        found = builder.or_(builder.load(note), builder.zext(found, byte))
+                        builder.store(found, note)
+
+            if keep:
+                some(I64(0), 1)
+            else:
+                lanes.each(L, some)
+        return context.get_dummy_value()
+
+    return emit
+
+
+_emit_potential, _emit_accept = _emit_left_over(keep=False), _emit_left_over(keep=True)
+
+
+@intrinsic
+def _potential(typing, tile, points, closest, weight, totals, closer):
+    refuse(tile.dtype, tile=tile, points=points, closest=closest)
+    refuse(types.float64, weight=weight, totals=totals)
+    refuse(types.uint8, closer=closer)
+    return types.void(tile, points, closest, weight, totals, closer), _emit_potential
+
+
+def _potential_plainly(tile, points, closest, weight, totals, closer):
+    for c, point in enumerate(points):
+        left = np.minimum(closest, ((tile - point[:, None]) ** 2).sum(0))
+        closer[c] |= (left < closest).any()
+        totals[c] += (weight * left).reshape(-1, totals.shape[1]).sum(0)
+
+
+@intrinsic
+def _accept(typing, tile, point, closest, weight, total):
+    refuse(tile.dtype, tile=tile, point=point, closest=closest)
+    refuse(types.float64, weight=weight, total=total)
+    return types.void(tile, point, closest, weight, total), _emit_accept
+
+
+def _accept_plainly(tile, point, closest, weight, total):
+    _potential_plainly(tile, point, closest, weight, total, np.zeros(1, bool))
+    closest[:] = np.minimum(closest, ((tile - point[0][:, None]) ** 2).sum(0))
+
+
 if JIT:
     nearest, two_nearest, remaining = _nearest, _two_nearest, _remaining
+    potential, accept = _potential, _accept
 else:
     nearest, two_nearest = _nearest_plainly, _two_nearest_plainly
-    remaining = _remaining_plainly
+    remaining, potential, accept = _remaining_plainly, _potential_plainly, _accept_plainly

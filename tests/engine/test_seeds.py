@@ -39,7 +39,7 @@ def test_seeds_are_distinct_rows_with_weight(seeding, rng, packed, dtype, n, k):
     weight = rng.uniform(size=n)
     weight[rng.permutation(n)[: (n - k) // 2]] = 0.0
     for seed in range(10):
-        got = seeding(packed(X, weight)).draw(k, RandomState(seed))
+        got = seeding(packed(X, weight)).draw(k, RandomState(seed))[0]
         assert got.shape == (k,)
         assert got.dtype.kind == "i"
         assert len(set(got)) == k
@@ -49,7 +49,7 @@ def test_seeds_are_distinct_rows_with_weight(seeding, rng, packed, dtype, n, k):
 def test_the_same_seed_gives_the_same_rows(seeding, rng, packed, dtype):
     rows = packed(rng.normal(size=(50, 2)).astype(dtype))
     assert_array_equal(seeding(rows).draw(4, RandomState(3)), seeding(rows).draw(4, RandomState(3)))
-    draws = {tuple(seeding(rows).draw(4, RandomState(seed))) for seed in range(9)}
+    draws = {tuple(seeding(rows).draw(4, RandomState(seed))[0]) for seed in range(9)}
     assert len(draws) > 1
 
 
@@ -58,7 +58,7 @@ def test_the_first_seed_is_drawn_in_proportion_to_its_weight(seeding, packed):
     rows, random = packed(np.arange(4.0)[:, None], weight), RandomState(0)
     counts = np.zeros(4)
     for _ in range(draws):
-        counts[seeding(rows).draw(1, random)[0]] += 1
+        counts[seeding(rows).draw(1, random)[0, 0]] += 1
     share = weight / weight.sum()
     # four standard deviations of a binomial
     assert np.all(np.abs(counts - draws * share) <= 4 * np.sqrt(draws * share * (1 - share)))
@@ -86,7 +86,7 @@ def test_plusplus_draws_what_the_definition_draws(rng, packed, dtype, n, d, k, w
     for seed in range(5):
         mine, naives = RandomState(seed), RandomState(seed)
         expected = naive.kmeans_plusplus(X, k, weight, naives)[1]
-        assert_array_equal(PlusPlus(rows).draw(k, mine), expected)
+        assert_array_equal(PlusPlus(rows).draw(k, mine)[0], expected)
         assert mine.uniform() == naives.uniform()  # both have drawn as much
 
 
@@ -94,7 +94,22 @@ def test_plusplus_draws_what_the_definition_draws(rng, packed, dtype, n, d, k, w
 def test_plusplus_tries_as_often_as_it_is_told(rng, packed, n_trials):
     X = rng.randint(-50, 51, (90, 2)).astype(np.float64)
     expected = naive.kmeans_plusplus(X, 6, None, RandomState(4), n_trials)[1]
-    assert_array_equal(PlusPlus(packed(X), n_trials).draw(6, RandomState(4)), expected)
+    assert_array_equal(PlusPlus(packed(X), n_trials).draw(6, RandomState(4))[0], expected)
+
+
+@pytest.mark.parametrize("room", [1, 3 * 90, 2**21])
+@pytest.mark.parametrize("features", [2, 30])
+def test_starts_together_are_starts_one_after_the_other(
+    seeding, rng, packed, monkeypatch, room, features
+):
+    monkeypatch.setattr(seeds, "ENOUGH_ROOM", room)
+    rows = packed(rng.normal(size=(90, features)), rng.randint(3, size=90).astype(np.float64))
+    mine, his = RandomState(5), RandomState(5)
+    together = seeding(rows).draw(6, mine, 7)
+    alone = np.array([seeding(rows).draw(6, his)[0] for _ in range(7)])
+    assert_array_equal(together, alone)
+    assert len({tuple(its) for its in alone}) == 7
+    assert mine.uniform() == his.uniform()
 
 
 @pytest.mark.parametrize("value", [0.0, np.nextafter(1.0, 0.0)])
@@ -104,7 +119,7 @@ def test_plusplus_tries_as_often_as_it_is_told(rng, packed, n_trials):
 def test_the_ends_of_the_unit_interval_draw_no_row_of_weight_zero(rng, packed, dtype, value, zeros):
     X, weight = rng.normal(size=(100, 2)).astype(dtype), rng.uniform(size=100)
     weight[zeros] = 0.0
-    got = PlusPlus(packed(X, weight)).draw(5, Extreme(value))
+    got = PlusPlus(packed(X, weight)).draw(5, Extreme(value))[0]
     assert np.all(weight[got] > 0)
     assert np.all(got < 100)
 
@@ -117,13 +132,13 @@ def test_the_ends_of_the_unit_interval_draw_no_row_of_weight_zero(rng, packed, d
 def test_plusplus_never_takes_a_row_of_weight_zero(packed, weights, k, seed):
     weight = np.array([*weights, 0.7])
     X = (np.arange(len(weight)) % 5.0)[:, None]  # few distinct rows: seeds run out of new ones
-    got = PlusPlus(packed(X, weight)).draw(k, RandomState(seed))
+    got = PlusPlus(packed(X, weight)).draw(k, RandomState(seed))[0]
     assert np.all(weight[got] > 0)
 
 
 def test_plusplus_repeats_rows_where_there_are_too_few(packed, dtype):
     weight = np.array([0.0, 1.0, 0.0, 2.0])
-    got = PlusPlus(packed(np.arange(4, dtype=dtype)[:, None], weight)).draw(4, RandomState(0))
+    got = PlusPlus(packed(np.arange(4, dtype=dtype)[:, None], weight)).draw(4, RandomState(0))[0]
     assert set(got) == {1, 3}
 
 
@@ -131,7 +146,7 @@ def test_plusplus_takes_the_far_group_next(packed):
     """Hand-worked: after one seed of the pair at 0, all distance lies in the pair at 100."""
     X = np.array([[0.0], [0.0], [100.0], [100.0]])
     for seed in range(8):
-        got = PlusPlus(packed(X)).draw(2, RandomState(seed))
+        got = PlusPlus(packed(X)).draw(2, RandomState(seed))[0]
         assert sorted(X[got, 0]) == [0, 100]
 
 
@@ -156,12 +171,12 @@ def test_rows_are_drawn_as_by_choice(weighted, size):
 def test_uniform_draws_as_numpy_does(rng, packed):
     X, weight = rng.normal(size=(40, 1)), rng.randint(1, 4, 40).astype(np.float64)
     expected = RandomState(2).choice(40, size=6, replace=False, p=weight / weight.sum())
-    assert_array_equal(Uniform(packed(X, weight)).draw(6, RandomState(2)), expected)
+    assert_array_equal(Uniform(packed(X, weight)).draw(6, RandomState(2))[0], expected)
 
 
 def test_too_few_rows_with_weight_are_refused_by_number(packed):
     rows = packed(np.zeros((5, 1)), np.array([0.0, 1.0, 0.0, 2.0, 0.0]))
-    assert set(Uniform(rows).draw(2, RandomState(0))) == {1, 3}
+    assert set(Uniform(rows).draw(2, RandomState(0))[0]) == {1, 3}
     with pytest.raises(ValueError, match=r"draws 3 distinct rows, but only 2 rows .*k-means\+\+"):
         Uniform(rows).draw(3, RandomState(0))
 
@@ -175,15 +190,22 @@ def test_bytes_leave_what_tiles_leave(rng, packed, dtype, n, threads):
     X = (5 * rng.randint(3, size=(n, 1)) + rng.normal(size=(n, 26))).astype(dtype)
     weight = rng.uniform(size=n)
     weight[1 : n // 3] = 0.0
-    mine, his = ByteSeeding(packed(X, weight, n_threads=threads)), TileSeeding(packed(X, weight))
-    asked = rng.randint(n, size=7)
-    for row in (0, n - 1, *asked[:3]):  # of which the first two were no candidates
-        mine.add(int(row))
-        his.add(int(row))
-        assert_allclose(mine.closest[:n], his.closest[:n], rtol=1e-5, atol=1e-12)
+    mine = ByteSeeding(packed(X, weight, n_threads=threads), 2)
+    his = TileSeeding(packed(X, weight), 2)
+    mine.restart()
+    his.restart()
+    asked = rng.randint(n, size=(2, 7))
+    for rows in (
+        [0, n - 1],
+        [n - 1, 0],
+        *asked[:, :3].T,
+    ):  # of which the first two were no candidates
+        mine.add(np.array(rows))
+        his.add(np.array(rows))
+        assert_allclose(mine.closest[:, :n], his.closest[:, :n], rtol=1e-5, atol=1e-12)
         assert_allclose(mine.potentials(asked), his.potentials(asked), rtol=1e-5, atol=1e-9)
-        shares = rng.uniform(size=9)
-        if n > 9 and mine.tile_potential.sum() > 0:
+        shares = rng.uniform(size=(2, 9))
+        if n > 9 and mine.tile_potential.sum(1).all():
             assert_array_equal(mine.draw(shares), his.draw(shares))
 
 

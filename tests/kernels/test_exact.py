@@ -6,7 +6,20 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
-from fastmix.kernels.exact import columns, exchange, fold, grids_of, halves, move_tile, relabel
+from fastmix.kernels.exact import (
+    MANY,
+    MOST_BESIDE,
+    columns,
+    differ,
+    exchange,
+    fold,
+    grids_of,
+    halves,
+    move_tile,
+    relabel,
+    rows_beside,
+    turn,
+)
 from fastmix.kernels.simd_exact import _exchange_plainly
 from fastmix.kernels.tiles import tile_rows
 
@@ -97,16 +110,47 @@ def test_a_whole_tile_moves_as_its_rows_do(rng, dtype, in_tiles, guarded, before
     assert_array_equal(found, expected)
 
 
-def test_relabelled_rows_go_along_and_the_others_stay(terms, rng, guarded):
-    X, weight, grids = terms
-    labels, later = rng.randint(-1, K, N), rng.randint(K, size=N).astype(np.int32)
-    held = np.flatnonzero(labels >= 0)
-    found = guarded(sums(terms, held, labels))
-    mine = guarded(labels.astype(np.int32))
-    changed = relabel(guarded(X), guarded(weight), later, mine, grids, found)
-    assert changed == np.count_nonzero(labels != later)
+@pytest.mark.parametrize("moving", [0, 1, MANY - 1, MANY, None])
+@pytest.mark.parametrize("d", [1, 3, 8, 20, MOST_BESIDE])
+def test_relabelled_rows_go_along_and_the_others_stay(rng, dtype, in_tiles, guarded, d, moving):
+    """One by one as all together: the sums have the same bits."""
+    R = tile_rows(dtype)
+    X, weight = rng.normal(size=(R, d)).astype(dtype), rng.uniform(size=R - 1)
+    tile, grids = guarded(in_tiles(X)[0]), guarded(grids_of(9.0, 1.0, R, d))
+    labels = rng.randint(-1, K, R - 1).astype(np.int32)  # the last row is none
+    later = labels.copy()
+    some = rng.permutation(R - 1)[:moving]
+    later[some] = (labels[some] + 1) % K
+
+    def held(by):
+        found = np.zeros((K, 2, columns(d)))
+        for r in np.flatnonzero(by >= 0):
+            _exchange_plainly(tile, r, weight[r], -1, by[r], grids, found)
+        return found
+
+    mine, found = guarded(labels), guarded(held(labels))
+    beside = guarded(rows_beside(tile, grids))
+    given = tile, guarded(weight), np.append(later, 0).astype(np.int32), mine, grids, beside, found
+    assert relabel(*given) == len(some)
     assert_array_equal(mine, later)
-    assert_array_equal(found, sums(terms, range(N), later))
+    assert_array_equal(found, held(later))
+
+
+@pytest.mark.parametrize("d", [1, 7, 8, 9, 20])
+def test_a_turned_tile_is_its_rows(rng, dtype, in_tiles, guarded, d):
+    X = rng.normal(size=(tile_rows(dtype), d)).astype(dtype)
+    tile, grids = guarded(in_tiles(X)[0]), grids_of(9.0, 1.0, 9, d)
+    rows = guarded(rows_beside(tile, grids))
+    turn(tile, rows)
+    assert_array_equal(rows[:, :d], X)
+    assert_array_equal(rows[:, d], 1)
+    assert_array_equal(rows[:, d + 1 :], 0)
+
+
+def test_places_that_differ_are_counted(rng, guarded):
+    left, right = (guarded(rng.randint(2, size=40).astype(np.int32)) for _ in range(2))
+    for m in (0, 1, 31, 40):
+        assert differ(left, right, m) == np.count_nonzero(left[:m] != right[:m])
 
 
 # --- fold ------------------------------------------------------------------------------------

@@ -14,7 +14,6 @@ from fastmix.kernels.exact import columns, grids_of
 from fastmix.kernels.lloyd import (
     add_rows,
     assign,
-    differ,
     own_distances,
     own_distances_of,
     squares,
@@ -205,12 +204,6 @@ def test_squares_of_float32_are_taken_in_float64(in_tiles):
     tiles, total = in_tiles(np.full((3, 1), 3e30, np.float32)), np.zeros(1)
     squares.block(0, 0, 1, tiles, np.repeat([1.0, 0.0], [3, 61]), total)
     assert total[0] == pytest.approx(2.7e61)
-
-
-def test_places_that_differ_are_counted(rng, guarded):
-    left, right = (guarded(rng.randint(2, size=40).astype(np.int32)) for _ in range(2))
-    for m in (0, 1, 31, 40):
-        assert differ(left, right, m) == np.count_nonzero(left[:m] != right[:m])
 
 
 def test_what_weighs_nothing_may_be_infinite(dtype):

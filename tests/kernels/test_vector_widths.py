@@ -13,6 +13,7 @@ FILES = (
     "test_simd_log_prob.py",
     "test_simd_moments.py",
     "test_simd_responsibilities.py",
+    "test_exact.py",
     "test_filtering.py",
     "test_hamerly.py",
     "test_lloyd.py",
