@@ -3,6 +3,7 @@
 `nox` runs the tests; `nox -l` lists the sessions; what follows `--` goes to the session's main command.
 """
 
+import os
 from pathlib import Path
 
 import nox
@@ -11,6 +12,7 @@ nox.needs_version = ">=2025.2.9"
 nox.options.default_venv_backend = "venv"
 nox.options.sessions = ["tests"]
 
+MOST_PROCESSES = 4  # of the tests: each takes two threads and up to 3 GB
 PROJECT = nox.project.load_toml("pyproject.toml")
 
 
@@ -27,9 +29,12 @@ def set_up(session, *groups, exactly=()):
 
 @nox.session
 def tests(session):
-    """The tests, on compiled kernels."""
+    """The tests, on compiled kernels, in several processes."""
     set_up(session, "test")
-    session.run("pytest", *session.posargs)
+    # Threads that wait must not keep those of the other processes from working.
+    session.env["OMP_WAIT_POLICY"] = "passive"
+    processes = str(min(os.cpu_count() or 1, MOST_PROCESSES))
+    session.run("pytest", "-n", processes, "--dist", "worksteal", *session.posargs)
 
 
 @nox.session
