@@ -64,6 +64,10 @@ def demo(out: Path, compare: bool = True) -> None:
     out.mkdir(parents=True, exist_ok=True)
     with (out / "table.md").open("a"):  # rather fail now than after the work
         pass
+    print(
+        f"Compiling, fitting, and drawing {len(FIGURES)} figures: this takes a minute or two.",
+        flush=True,
+    )
     fits = _fits()
     steps: list[Any] = [(_measure, fit, compare) for fit in fits.values()]
     lines: list[Line] = []

@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
+from inspect import signature
 from numbers import Integral
 from pathlib import Path
 from typing import Any
@@ -167,9 +168,14 @@ def weights(sample_weight: ArrayLike | None, X: Any) -> NDArray[np.float64] | No
     """Row weights (n,) as float64, finite, not negative and not all zero; None stays None."""
     if sample_weight is None:
         return None
-    checked = _check_sample_weight(
-        sample_weight, X, dtype=np.float64, ensure_non_negative=True, copy=True
-    )
+    with _naming("sample_weight", f"numbers, one for each of the {X.shape[0]} rows"):
+        checked = _check_sample_weight(sample_weight, X, dtype=np.float64, copy=True)
+    if (checked < 0).any():
+        row = int((checked < 0).argmax())
+        raise ValueError(
+            f"Negative values in data passed to `sample_weight`: {checked[row]} for row {row}. A weight "
+            "is how often a row counts; 0 leaves it out."
+        )
     if np.isnan(checked).any():  # a scalar is not looked at by scikit-learn
         raise ValueError("Input sample_weight contains NaN.")
     if np.isinf(checked).any():
@@ -185,7 +191,8 @@ def initial(centers: ArrayLike, X: Any, n_clusters: int) -> NDArray[Any]:
     if type(centers) is np.ndarray and (centers.shape, centers.dtype) == (shape, X.dtype):
         if np.isfinite(centers).all():  # else the check below costs a tenth of a small fit
             return np.array(centers, order="C")
-    checked = check_array(centers, dtype=X.dtype, order="C", copy=True, input_name="init")
+    with _naming("init", f"a seeding by name, a callable, or centers of shape {shape}"):
+        checked = check_array(centers, dtype=X.dtype, order="C", copy=True, input_name="init")
     for size, wanted, of in zip(
         checked.shape,
         shape,
@@ -197,6 +204,30 @@ def initial(centers: ArrayLike, X: Any, n_clusters: int) -> NDArray[Any]:
                 f"The shape of the initial centers {checked.shape} does not match the {of} {wanted}."
             )
     return checked
+
+
+def callable_start(init: Any, X: Any, n_clusters: int, random: RandomState) -> None:
+    """Refuse a callable that cannot be called as init(X, n_clusters, random_state=...)."""
+    try:
+        signature(init).bind(X, n_clusters, random_state=random)
+    except TypeError as error:
+        raise TypeError(
+            f"init must be callable as init(X, n_clusters, random_state=...): {error}"
+        ) from None
+    except ValueError:  # nobody knows what it takes
+        return
+
+
+@contextmanager
+def _naming(name: str, allowed: str) -> Iterator[None]:
+    """Errors that do not name a parameter do, and say what it has to be."""
+    try:
+        yield
+    except (TypeError, ValueError) as error:
+        if name in str(error):
+            raise
+        reason = str(error).partition("\n")[0].rstrip(":")
+        raise type(error)(f"{name} must be {allowed}: {reason}") from None
 
 
 def shaped(array: ArrayLike, shape: tuple[int, ...], name: str) -> NDArray[Any]:

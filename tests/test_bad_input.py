@@ -137,6 +137,40 @@ def test_missing_values_of_pandas_are_refused(Estimator):
         three(Estimator).fit(frame)
 
 
+# --- starts ----------------------------------------------------------------------------------
+
+BAD_STARTS = {
+    "one center": (np.ones(2), ValueError, "init must be .*Expected 2D array"),
+    "no answer": (lambda X, k, random_state: None, ValueError, "init must be .*scalar array"),
+    "no random_state": (lambda X, k: X[:k], TypeError, r"init\(X, n_clusters, random_state="),
+    "letters": ([["a", "b"]] * 3, ValueError, "init must be .*could not convert"),
+    "far": (np.full((3, 2), 1e200), ValueError, "init has centers so far"),
+    "NaN": (np.full((3, 2), np.nan), ValueError, "Input init contains NaN"),
+}
+
+
+@pytest.mark.parametrize(("init", "error", "message"), BAD_STARTS.values(), ids=BAD_STARTS)
+@pytest.mark.parametrize("Estimator", [KMeans, MiniBatchKMeans], ids=lambda cls: cls.__name__)
+def test_bad_starts_are_refused_by_name(Estimator, init, error, message, blobs, unchanged):
+    estimator = Estimator(3, init=init, n_init=1)
+    with unchanged(estimator), pytest.raises(error, match=message):
+        estimator.fit(blobs(n=12).X)
+
+
+@both
+@pytest.mark.parametrize(
+    ("weight", "message"),
+    [
+        ("balanced", "sample_weight must be numbers, one for each of the 12 rows"),
+        (-np.arange(12), "-1.0 for row 1"),
+    ],
+)
+def test_bad_weights_are_refused_by_name(Estimator, weight, message, blobs, unchanged):
+    estimator = three(Estimator)
+    with unchanged(estimator), pytest.raises(ValueError, match=message):
+        estimator.fit(blobs(n=12).X, sample_weight=weight)
+
+
 # --- too few rows ----------------------------------------------------------------------------
 
 

@@ -107,6 +107,17 @@ def test_verbose_speaks_once_for_every_init(capsys, blobs):
     assert capsys.readouterr().out.count("Initialization complete\n") == 3
 
 
+def test_verbose_tells_breaths_from_starts(capsys):
+    X = np.random.RandomState(0).normal(size=(60, 2))
+    km = KMeans(4, n_init="breathing", random_state=0, verbose=1).fit(X)
+    said = capsys.readouterr().out
+    assert said.count("Initialization complete") == 1
+    breaths = [int(number) for number in re.findall(r"^Breath (\d+), best inertia", said, re.M)]
+    assert breaths == [record.breath for record in km.init_results_[1:]]
+    assert breaths == list(range(1, len(breaths) + 1))
+    assert km.init_results_[0].breath == 0
+
+
 def test_verbose_prints_the_history(capsys, rng):
     km = KMeans(4, random_state=0, verbose=1).fit(rng.normal(size=(80, 2)))
     printed = re.findall(r"Iteration (\d+), inertia (\S+)\.\n", capsys.readouterr().out)

@@ -10,7 +10,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from fastmix import KMeans
 
-NEGATIVE = "Negative values in data passed to `sample_weight`."
+NEGATIVE = "Negative values in data passed to `sample_weight`"
 
 
 def test_no_weights_are_weights_of_one(blobs, dtype, algorithm, assert_same_fit):

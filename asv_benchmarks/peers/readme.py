@@ -2,7 +2,7 @@
 
 from .results import families, losses, present, ratio, seconds
 from .rivals import ANCHOR, OURS
-from .tables import agreement, grid, machine_text, ratio_text, time_text
+from .tables import agreement, grid, machines, ratio_text, time_text
 
 START, END = "<!-- peers:start -->\n", "<!-- peers:end -->\n"
 FAMILIES = ("k-means", "k-means, default fit", "mixtures", "mixtures, default fit", "real data")
@@ -32,10 +32,9 @@ def block(results):
     )
     ending = (
         f"\nSlower than a rival in {len(losses(results))} of {compared} comparisons; "
-        "[docs/performance](docs/performance/peers.md) has them all, and says what the columns mean.\n"
+        "[docs/performance](docs/performance/peers.md) has them all, and says what the columns and marks mean.\n"
     )
-    ends = "".join(f"Measured {machine_text(run)}.\n" for run in results["runs"])
-    return grid(head, rows) + ending + ends
+    return grid(head, rows) + ending + "".join(machines(results["runs"]))
 
 
 def write(results, path):

@@ -11,14 +11,15 @@ compile. A ratio is a rival's seconds divided by fastmix's: above 1 fastmix is f
 *Must* and *goal* are what fastmix promises and hopes for against scikit-learn. A dagger (†) marks rivals that did not
 do quite the same; what they did stands below the table. From one start, *agreement* is the relative difference of the
 objectives that fastmix and scikit-learn report; with starts of their own, by how much fastmix's objective is better; of
-predictions, the error of both against plain NumPy. *Distances skipped* is the share of the n k distances a pass that
-fastmix's algorithm did not compute; labels and centers are those of Lloyd's algorithm all the same.
+predictions, the error of both against plain NumPy; "(!)" marks a start from which the two have gone different ways,
+because some row was equally near to two centers but for rounding. *Distances skipped* is the share of the n k distances
+a pass that fastmix's algorithm did not compute; labels and centers are those of Lloyd's algorithm all the same.
 """
 
 
 def markdown(results, figures):
     """The whole page; `figures` are file names by heading."""
-    parts = ["# fastmix against its rivals\n", *map(_machine, results["runs"]), HOW]
+    parts = ["# fastmix against its rivals\n", *machines(results["runs"]), HOW]
     for family, cases in families(results).items():
         parts += [f"## {_capital(family)}\n", _table(cases), _notes(cases)]
         parts += _picture(figures, family)
@@ -51,13 +52,18 @@ def ratio_text(value, mark=""):
     return f"**{text}**" if value < 1 else text
 
 
-def machine_text(run):
-    """One sentence on where and when."""
-    versions = ", ".join(f"{name} {version}" for name, version in run["versions"].items())
-    return (
-        f"{run['date']}, {run['processor']}, {run['threads']} threads of {run['cpus']} CPUs, "
-        f"{run['system']}; {versions}"
-    )
+def machines(runs):
+    """A sentence for every machine and set of versions, on when runs were made there."""
+    dates = {}
+    for run in runs:
+        versions = ", ".join(f"{name} {version}" for name, version in run["versions"].items())
+        where = (
+            f"{run['processor']}, {run['threads']} threads of {run['cpus']} CPUs, {run['system']}; "
+            f"{versions}"
+        )
+        loaded = "" if run["load"] is None else f" (load before: {run['load']})"
+        dates.setdefault(where, []).append(run["date"] + loaded)
+    return [f"Measured {', '.join(times)}, {where}.\n" for where, times in dates.items()]
 
 
 def agreement(case):
@@ -82,11 +88,6 @@ def skipped_text(case):
     if record.get("algorithm") is None:
         return "-"
     return f"{record['skipped']:.1%} ({record['algorithm']})"
-
-
-def _machine(run):
-    loaded = f"; load before: {run['load']}" if run["load"] is not None else ""
-    return f"Measured {machine_text(run)}{loaded}.\n"
 
 
 def _table(cases):

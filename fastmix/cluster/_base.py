@@ -100,7 +100,9 @@ class KMeansFamily(
 
     def _check_enough(self, X: Any) -> None:
         if X.shape[0] < self.n_clusters:
-            raise ValueError(f"n_samples={X.shape[0]} should be >= n_clusters={self.n_clusters}.")
+            raise ValueError(
+                f"n_samples={X.shape[0]} should be >= n_clusters={self.n_clusters}. Lower n_clusters."
+            )
 
     def _best_run(
         self,
@@ -120,12 +122,14 @@ class KMeansFamily(
         """
         records: list[KMeansInit] = []
         best: KMeansResult | None = None
-        state, searching = None, False
+        state, breath = None, 0
         waiting = deque(starts)
         while waiting:
             centers, seeds = waiting.popleft()
             part = task.part("start", self.max_iter)
-            if self.verbose and self._tells_of_starts and not searching:
+            if self.verbose and best and breath:
+                print(f"Breath {breath}, best inertia {kmeans.scaled(best.objective, rows)}.")
+            elif self.verbose and self._tells_of_starts:
                 print("Initialization complete")
             found = kmeans.run(
                 rows,
@@ -136,10 +140,10 @@ class KMeansFamily(
                 bool(self.verbose),
                 part.iterations(ready),
                 state,
-                best.objective if best and searching else math.inf,
+                best.objective if best and breath else math.inf,
             )
             state = found.state
-            records.append(kmeans.record(found, rows, seeds))
+            records.append(kmeans.record(found, rows, seeds)._replace(breath=breath))
             if best is None or better(found, best):
                 best, place = found, len(records) - 1
             if part.end(partial(ready, found.centers)):
@@ -147,7 +151,7 @@ class KMeansFamily(
             more = None if waiting else again(best)
             if more is not None:
                 waiting.append((more, None))
-                searching = True
+                breath += 1
         assert best is not None  # there is a start
         records[place] = records[place]._replace(best=True)
         return best, records
@@ -189,8 +193,9 @@ class KMeansFamily(
         frame = packed.frame
         if centred and not sparse.issparse(X):
             X, frame = X - frame.origin, frame._replace(origin=np.zeros_like(frame.origin))
+        validation.callable_start(self.init, X, k, random)
         answers = (self.init(X, k, random_state=random) for _ in range(n_starts))
-        return [(to_frame(validation.initial(answer, X, k), frame), None) for answer in answers]
+        return [(placed(validation.initial(answer, X, k), frame), None) for answer in answers]
 
     def _algorithm(self, rows: AnyRows) -> Algorithm:
         if isinstance(rows, SparseRows):
@@ -351,3 +356,22 @@ class KMeansFamily(
         tags.input_tags.sparse = True
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
+
+
+def placed(centers: Array, frame: Frame) -> Array:
+    """Centers that the user has given, in the frame.
+
+    Raises
+    ------
+    ValueError
+        If squared distances from them overflow.
+    """
+    with np.errstate(over="ignore"):
+        points = to_frame(centers, frame)
+        near = np.isfinite(4 * np.square(points).sum())
+    if not near:
+        raise ValueError(
+            f"init has centers so far from the rows of X that squared distances overflow {points.dtype}. "
+            "Give centers near the data, as rows of X are."
+        )
+    return points

@@ -28,7 +28,8 @@ class BisectingKMeans(KMeansFamily):
     """k-means by splitting clusters in two, compiled and parallel.
 
     Drop-in for :class:`sklearn.cluster.BisectingKMeans`: the same parameters, attributes and, in
-    float64, from the same integer seed the same result to rounding. The clusters form a tree, which
+    float64, from the same integer seed the same result, but for rows that are equally near to two
+    centers to rounding. The clusters form a tree, which
     :meth:`predict` walks down: fast for many clusters, and more regular in size than those of
     :class:`KMeans`, of somewhat greater inertia.
 
@@ -52,8 +53,9 @@ class BisectingKMeans(KMeansFamily):
         of X (it is not relative to the variance, as it is in :class:`KMeans`).
     copy_x : bool, default=True
         Accepted for compatibility: X is never written to.
-    algorithm : {'auto', 'lloyd', 'elkan'}, default='auto'
-        All give the same result; 'auto' takes the fastest, 'elkan' is a synonym.
+    algorithm : {'auto', 'lloyd', 'elkan', 'hamerly', 'filtering', 'quantized'}, default='auto'
+        All give the same result, and do Lloyd's passes: two clusters leave nothing to skip. The names
+        of :class:`KMeans` are accepted.
     bisecting_strategy : {'biggest_inertia', 'largest_cluster'}, default='biggest_inertia'
         Which cluster is split next: that of the greatest inertia, or of most rows.
     n_threads : int or None, default=None

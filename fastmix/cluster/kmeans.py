@@ -9,13 +9,13 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.exceptions import ConvergenceWarning
 
 from fastmix import _validation as validation
-from fastmix.cluster._base import KMeansFamily
+from fastmix.cluster._base import KMeansFamily, placed
 from fastmix.cluster._callbacks import Task, with_callbacks
 from fastmix.engine import kmeans
 from fastmix.engine.algorithms import ALGORITHMS, SYNONYMS
 from fastmix.engine.breathing import Breathing
 from fastmix.engine.results import AnyRows, Array, KMeansInit, KMeansResult
-from fastmix.engine.rows import frame_of, mean_variance, measure, pack, to_frame
+from fastmix.engine.rows import frame_of, mean_variance, measure, pack
 
 BREATHING = "breathing"
 
@@ -24,7 +24,8 @@ class KMeans(KMeansFamily):
     """k-means clustering, compiled and parallel.
 
     Drop-in for :class:`sklearn.cluster.KMeans`: the same parameters, attributes and, from the same
-    start, the same labels, centers and number of iterations. The bits of the result do not depend on
+    start, the same labels, centers and number of iterations, but for rows that are equally near to
+    two centers to rounding: the lower number takes them. The bits of the result do not depend on
     the number of threads.
 
     Parameters
@@ -219,7 +220,7 @@ default='k-means++'
         if given is None:
             starts = self._starts(X, packed, k, self._n_init, random, centred=True)
         else:
-            starts = [(to_frame(given, packed.frame), None)]
+            starts = [(placed(given, packed.frame), None)]
 
         def better(found: KMeansResult, best: KMeansResult) -> bool:
             return found.objective < best.objective and not kmeans.same_partition(

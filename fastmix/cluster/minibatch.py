@@ -10,12 +10,12 @@ from numpy.random import RandomState
 from numpy.typing import ArrayLike, NDArray
 
 from fastmix import _validation as validation
-from fastmix.cluster._base import KMeansFamily
+from fastmix.cluster._base import KMeansFamily, placed
 from fastmix.cluster._callbacks import Task, with_callbacks
 from fastmix.engine import kmeans, minibatch
 from fastmix.engine.predictions import nearest
 from fastmix.engine.results import AnyRows, Array, Frame, KMeansInit
-from fastmix.engine.rows import frame_of, mean_variance, measure, pack, to_frame
+from fastmix.engine.rows import frame_of, mean_variance, measure, pack
 from fastmix.engine.seeds import Urn
 
 
@@ -23,7 +23,8 @@ class MiniBatchKMeans(KMeansFamily):
     """k-means on random batches of rows, compiled and parallel.
 
     Drop-in for :class:`sklearn.cluster.MiniBatchKMeans`: the same parameters, attributes and, in
-    float64, from the same integer seed the same result to rounding. For more rows than
+    float64, from the same integer seed the same result, but for rows that are equally near to two
+    centers to rounding. For more rows than
     :class:`KMeans` has time for, and by :meth:`partial_fit` for rows that come in portions. The bits
     of the result do not depend on the number of threads.
 
@@ -359,7 +360,7 @@ default='k-means++'
         if self._init_size < X.shape[0]:
             some = random.randint(0, X.shape[0], self._init_size)
         if given is not None:
-            return to_frame(given, frame), None
+            return placed(given, frame), None
         few, its_weight = X[some], None if weight is None else weight[some]
         if its_weight is not None and not its_weight.any():
             raise ValueError(

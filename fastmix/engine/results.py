@@ -197,6 +197,7 @@ class KMeansInit(NamedTuple):
     )
     algorithm: str | None = None  # that did the passes
     skipped: float = 0.0  # share of the distances of rows to centers that it did not compute
+    breath: int = 0  # number of the breath (n_init='breathing') that it followed; 0: a start
 
 
 class MixtureInit(NamedTuple):
