@@ -17,6 +17,7 @@ from fastmix.engine.predictions import nearest
 from fastmix.engine.results import AnyRows, Array, Frame, KMeansInit
 from fastmix.engine.rows import frame_of, mean_variance, measure, pack, to_frame
 from fastmix.engine.seeds import Urn
+from fastmix.saving import kinds
 
 
 class MiniBatchKMeans(KMeansFamily):
@@ -123,6 +124,25 @@ default='k-means++'
         "init_size": [validation.Interval(Integral, 1, None, closed="left"), None],
         "reassignment_ratio": [validation.Interval(Real, 0, None, closed="left")],
     }
+    _saved = {
+        **KMeansFamily._saved,
+        "n_iter_": kinds.Whole(),
+        "n_steps_": kinds.Whole(),
+        "_batch_size": kinds.Whole(1),
+        "_init_size": kinds.Whole(1),
+        "_centers": kinds.Made(
+            {
+                "points": kinds.Numbers("k", "d"),
+                "counts": kinds.Numbers("k", dtypes=(np.float64,), least=0),
+                "batch_size": kinds.Whole(1),
+                "ratio": kinds.Real(0.0),
+                "since": kinds.Whole(),
+            },
+            vars,
+            minibatch.Centers.remembering,
+        ),
+        "_random_state": kinds.STREAM,
+    }
     _runs_by_chance = 3
 
     def __init__(
@@ -171,9 +191,13 @@ default='k-means++'
 
     def _take_private(self, model: Any) -> None:
         points = self._fitted_frame()[1]
-        self._centers = minibatch.Centers(points, model._batch_size, self.reassignment_ratio)
-        self._centers.counts = model._counts.astype(np.float64)
-        self._centers.since = model._n_since_last_reassign
+        self._centers = minibatch.Centers.remembering(
+            points=points,
+            counts=model._counts.astype(np.float64),
+            batch_size=model._batch_size,
+            ratio=self.reassignment_ratio,
+            since=model._n_since_last_reassign,
+        )
         if hasattr(model, "_random_state"):
             self._random_state = deepcopy(model._random_state)
 
