@@ -36,7 +36,7 @@ from fastmix.engine.results import (
 from fastmix.engine.rows import from_frame, power_of_two, take, to_frame
 from fastmix.engine.seeds import SEEDINGS
 from fastmix.engine.sparse import LLOYD as SPARSE_LLOYD
-from fastmix.saving import kinds
+from fastmix.saving import compounds, kinds
 from fastmix.saving.models import Saveable
 
 # Centers (k, d), and the rows (k,) they sit on, if any
@@ -70,17 +70,17 @@ class KMeansFamily(
     _saved = {
         "cluster_centers_": kinds.Numbers("k", "d"),
         "n_features_in_": kinds.Whole(1, symbol="d"),
-        "feature_names_in_": kinds.NAMES,
+        "feature_names_in_": compounds.NAMES,
         "_n_features_out": kinds.Whole(1, symbol="k"),
-        "_frame": kinds.FRAME,
+        "_frame": compounds.FRAME,
         "_frame_centers": kinds.Numbers("k", "d"),
         "labels_": kinds.Numbers("n", dtypes=(np.int32,), least=0, below="k"),
         "cluster_sizes_": kinds.Numbers("k", dtypes=(np.int64,), least=0),
         "inertia_": kinds.Real(),
         "inertia_history_": kinds.Numbers("passes", finite=False),
-        "init_results_": kinds.records(KMeansInit),
+        "init_results_": compounds.records(KMeansInit),
         "_n_init": kinds.Whole(1),
-        "_sklearn_output_config": kinds.OUTPUT,
+        "_sklearn_output_config": compounds.OUTPUT,
     }
     _needed = {
         "": ("cluster_centers_",),

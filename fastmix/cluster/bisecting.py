@@ -20,7 +20,7 @@ from fastmix.engine.predictions import nearest
 from fastmix.engine.results import AnyRows, Array, Frame, KMeansInit, KMeansResult, Rows
 from fastmix.engine.rows import frame_of, measure, pack, power_of_two, to_frame
 from fastmix.engine.seeds import SEEDINGS
-from fastmix.saving import kinds
+from fastmix.saving import compounds, kinds
 
 BETTER = 1 - 1e-6  # a later start of a split replaces the best one below this share of its inertia
 
@@ -122,7 +122,7 @@ class BisectingKMeans(KMeansFamily):
     }
     _saved = {
         **KMeansFamily._saved,
-        "_tree": kinds.Made(
+        "_tree": compounds.Made(
             {
                 "centers": kinds.Numbers("nodes", "d"),
                 "objectives": kinds.Numbers("nodes", dtypes=(np.float64,), finite=False),

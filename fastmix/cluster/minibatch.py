@@ -17,7 +17,7 @@ from fastmix.engine.predictions import nearest
 from fastmix.engine.results import AnyRows, Array, Frame, KMeansInit
 from fastmix.engine.rows import frame_of, mean_variance, measure, pack, to_frame
 from fastmix.engine.seeds import Urn
-from fastmix.saving import kinds
+from fastmix.saving import compounds, kinds
 
 
 class MiniBatchKMeans(KMeansFamily):
@@ -130,7 +130,7 @@ default='k-means++'
         "n_steps_": kinds.Whole(),
         "_batch_size": kinds.Whole(1),
         "_init_size": kinds.Whole(1),
-        "_centers": kinds.Made(
+        "_centers": compounds.Made(
             {
                 "points": kinds.Numbers("k", "d"),
                 "counts": kinds.Numbers("k", dtypes=(np.float64,), least=0),
@@ -141,7 +141,7 @@ default='k-means++'
             vars,
             minibatch.Centers.remembering,
         ),
-        "_random_state": kinds.STREAM,
+        "_random_state": compounds.STREAM,
     }
     _runs_by_chance = 3
 

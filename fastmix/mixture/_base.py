@@ -30,7 +30,7 @@ from fastmix.engine.runs import best_of
 from fastmix.engine.shares import mean_and_variances
 from fastmix.engine.squarem import Stepper, plainly
 from fastmix.engine.starts import STARTS, start
-from fastmix.saving import kinds
+from fastmix.saving import compounds, kinds
 from fastmix.saving.models import Saveable
 
 
@@ -62,19 +62,19 @@ class Mixture(DensityMixin, Convertible, Saveable, ABC):
     _saved = {
         "means_": kinds.Numbers("k", "d"),
         "n_features_in_": kinds.Whole(1, symbol="d"),
-        "feature_names_in_": kinds.NAMES,
+        "feature_names_in_": compounds.NAMES,
         "weights_": kinds.Numbers("k", least=0),
         "_fitted_type": kinds.Text(COVARIANCES),
         "covariances_": kinds.Numbers(shape=_covariance_shape),
         "precisions_": kinds.Numbers(shape=_covariance_shape, finite=False),
         "precisions_cholesky_": kinds.Numbers(shape=_covariance_shape),
-        "_frame": kinds.FRAME,
+        "_frame": compounds.FRAME,
         "_frame_means": kinds.Numbers("k", "d", dtypes=(np.float64,)),
         "converged_": kinds.Truth(),
         "n_iter_": kinds.Whole(),
         "lower_bound_": kinds.Real(),
-        "lower_bounds_": kinds.Series(kinds.Real()),
-        "init_results_": kinds.records(MixtureInit),
+        "lower_bounds_": compounds.Series(kinds.Real()),
+        "init_results_": compounds.records(MixtureInit),
     }
     _needed = {
         "": ("means_", "weights_", "precisions_cholesky_"),

@@ -14,7 +14,7 @@ from fastmix.engine.covariances import COVARIANCES
 from fastmix.engine.results import Floats, Frame, Parameters, Posterior, Rows
 from fastmix.engine.variational import Priors, Variational, expected_mixture, moments
 from fastmix.mixture._base import Mixture
-from fastmix.saving import kinds
+from fastmix.saving import compounds, kinds
 
 POSITIVE = validation.Interval(Real, 0.0, None, closed="neither")
 PRIORS = ("weight_concentration_prior_", "mean_precision_prior_", "degrees_of_freedom_prior_")
@@ -205,14 +205,14 @@ default='dirichlet_process'
     }
     _saved = {
         **Mixture._saved,
-        "weight_concentration_": kinds.either(
-            kinds.Series(kinds.Numbers("k", least=0), tuple), kinds.Numbers("k", least=0)
+        "weight_concentration_": compounds.either(
+            compounds.Series(kinds.Numbers("k", least=0), tuple), kinds.Numbers("k", least=0)
         ),
         "mean_precision_": kinds.Numbers("k", least=0),
-        "degrees_of_freedom_": kinds.either(kinds.NUMBER, kinds.Numbers("k", least=0)),
-        **dict.fromkeys(PRIORS, kinds.NUMBER),
+        "degrees_of_freedom_": compounds.either(compounds.NUMBER, kinds.Numbers("k", least=0)),
+        **dict.fromkeys(PRIORS, compounds.NUMBER),
         "mean_prior_": kinds.Numbers("d"),
-        "covariance_prior_": kinds.either(kinds.NUMBER, kinds.Numbers(shape=_prior_shape)),
+        "covariance_prior_": compounds.either(compounds.NUMBER, kinds.Numbers(shape=_prior_shape)),
     }
     _needed = {
         **Mixture._needed,

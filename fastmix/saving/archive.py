@@ -55,15 +55,12 @@ class Held:
         self._arrays = arrays
 
     def names(self) -> set[str]:
-        """Those that are there."""
         return set(self._arrays)
 
     def outline(self, name: str) -> Outline:
-        """What an array is; KeyError where it is missing."""
         return Outline(self._arrays[name].dtype, self._arrays[name].shape)
 
     def array(self, name: str) -> Array:
-        """The array itself."""
         return self._arrays[name]
 
 
@@ -88,11 +85,9 @@ class Filed:
         return json.loads(self._archive.read(HEADER))
 
     def names(self) -> set[str]:
-        """Those that are there."""
         return {name.removesuffix(".npy") for name in self._infos if name != HEADER}
 
     def outline(self, name: str) -> Outline:
-        """What an array is; KeyError where it is missing."""
         info = self._infos[f"{name}.npy"]
         with self._archive.open(info) as part:
             if npy.read_magic(part) != NPY_VERSION:
@@ -104,7 +99,6 @@ class Filed:
         return Outline(dtype.newbyteorder("="), shape)
 
     def array(self, name: str) -> Array:
-        """The array itself, in the byte order of this machine."""
         with self._archive.open(self._infos[f"{name}.npy"]) as part:
             array = npy.read_array(part, allow_pickle=False)
             part.read()  # to the end, where the checksum is looked at

@@ -11,7 +11,8 @@ from sklearn.base import BaseEstimator
 from fastmix import _validation as validation
 from fastmix.saving import archive
 from fastmix.saving.archive import Filed, Held, Source
-from fastmix.saving.kinds import PARAMETER, Arrays, Kind, Known
+from fastmix.saving.compounds import PARAMETER
+from fastmix.saving.kinds import Arrays, Kind, Known
 
 FORMAT = "fastmix model"
 FORMAT_VERSION = 1  # one more when a release of today could misread a file
