@@ -51,8 +51,8 @@ class Whole:
             raise ValueError(
                 f"{name} is {shown(saved)}, not a whole number from {self.least} to {self.most}"
             )
-        if self.symbol:
-            agree(name, "is", (saved,), (self.symbol,), known)
+        if self.symbol and known.setdefault(self.symbol, saved) != saved:
+            raise ValueError(f"{name} is {saved}, but {self.symbol} is {known[self.symbol]}")
         return saved
 
 

@@ -76,7 +76,7 @@ class Saveable(BaseEstimator):
         name = type(self).__name__
         try:
             if type(self) is not _class_named(name):
-                raise ValueError(f"files hold estimators of {', '.join(CLASSES)} only")
+                raise ValueError(f"it is not the {name} of fastmix")
             header, arrays = _written(self)
             _read(header, Held(arrays))  # what could not be loaded is not saved
             text = archive.as_json(header)
