@@ -70,7 +70,7 @@ class Series:
         if type(saved) is not list:
             raise ValueError(f"{name} is {shown(saved)}, not a list")
         if self.symbol:
-            agree(name, "has the length", (len(saved),), (self.symbol,), known)
+            agree(name, (len(saved),), (self.symbol,), known)
         return self.of(self.kind.read(v, f"{name}.{i}", source, known) for i, v in enumerate(saved))
 
 

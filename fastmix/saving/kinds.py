@@ -152,7 +152,7 @@ class Numbers:
         if dtype.newbyteorder("=") not in self.dtypes:
             raise ValueError(f"{name} is an array of {dtype}, not of {self._kinds()}")
         if self.shape is None:
-            agree(name, "has the shape", shape, self.symbols, known)
+            agree(name, shape, self.symbols, known)
         else:
             wanted = self.shape(known)
             if wanted is not None and shape != wanted:
@@ -177,16 +177,15 @@ class Numbers:
         return " or ".join(dtype.name for dtype in self.dtypes)
 
 
-def agree(
-    name: str, what: str, shape: tuple[int, ...], symbols: tuple[str, ...], known: Known
-) -> None:
-    """Set the symbols that nobody has set yet; ValueError where one is something else."""
+def agree(name: str, shape: tuple[int, ...], symbols: tuple[str, ...], known: Known) -> None:
+    """Set the symbols that nobody has set yet; ValueError where the shape has others."""
     if len(shape) != len(symbols):
-        raise ValueError(f"{name} {what} {shape}, not {_symbolic(symbols)}")
+        raise ValueError(f"{name} has the shape {shape}, not {_symbolic(symbols)}")
     for length, symbol in zip(shape, symbols, strict=True):
         if known.setdefault(symbol, length) != length:
             raise ValueError(
-                f"{name} {what} {shape}, not {_symbolic(symbols)}, where {symbol} is {known[symbol]}"
+                f"{name} has the shape {shape}, not {_symbolic(symbols)}, where {symbol} is "
+                f"{known[symbol]}"
             )
 
 
