@@ -86,7 +86,7 @@ class BisectingKMeans(KMeansFamily):
     Notes
     -----
     The divisive method of Steinbach, Karypis and Kumar [1]_, with Lloyd's algorithm for the splits.
-    Time O(n d) an iteration of a split of n rows. Memory: two copies of X and 40 bytes a row.
+    Time O(n d) an iteration of a split of n rows. Memory: two copies of X and 64 bytes a row.
 
     References
     ----------

@@ -94,8 +94,8 @@ default='k-means++'
     Notes
     -----
     Every center is the mean of all rows that were nearest to it when they were drawn [1]_. Time
-    O(batch_size k d) a step and O(n k d) for the labels. Memory: X, one copy of it for the labels and
-    16 bytes a row.
+    O(batch_size k d) a step and O(n k d) for the labels. Memory: 36 bytes a row and copies of a batch;
+    :meth:`partial_fit` holds one copy of its rows.
 
     References
     ----------

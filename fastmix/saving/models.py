@@ -64,14 +64,14 @@ class Saveable(BaseEstimator):
         --------
         >>> import os, tempfile
         >>> import fastmix
-        >>> model = fastmix.KMeans(n_clusters=2, random_state=0).fit([[0.0], [1.0], [9.0]])
+        >>> model = fastmix.KMeans(2, init=[[0.0], [9.0]]).fit([[0.0], [1.0], [9.0]])
         >>> with tempfile.TemporaryDirectory() as folder:
-        ...     path = os.path.join(folder, "flowers.fastmix")
+        ...     path = os.path.join(folder, "model.fastmix")
         ...     model.save(path)
         ...     again = fastmix.load(path)
         >>> again.cluster_centers_
-        array([[9. ],
-               [0.5]])
+        array([[0.5],
+               [9. ]])
         """
         name = type(self).__name__
         try:
