@@ -2,6 +2,7 @@
 
 from fastmix.cluster import BisectingKMeans, KMeans, MiniBatchKMeans, k_means, kmeans_plusplus
 from fastmix.mixture import BayesianGaussianMixture, GaussianMixture
+from fastmix.saving import load
 
 __all__ = [
     "BayesianGaussianMixture",
@@ -12,5 +13,6 @@ __all__ = [
     "__version__",
     "k_means",
     "kmeans_plusplus",
+    "load",
 ]
 __version__ = "0.1.0"

@@ -129,11 +129,12 @@ def _start_layer():
 
 
 def _driver(block):
-    def drive(workers, counter, bounds, args):
+    def drive(workers, counter, done, bounds, args):
         for _ in prange(workers):
             shard = next_shard(counter)
             while shard < bounds.size - 1:
                 block(shard, bounds[shard], bounds[shard + 1], *args)
+                next_shard(done)
                 shard = next_shard(counter)
 
     drive.__module__, drive.__qualname__ = block.__module__, f"{block.__qualname__}.drive"
@@ -146,6 +147,9 @@ class parallel_kernel:
     Here is the only prange loop of the package. It runs over workers, each of which takes shards from
     a counter until none is left. A shard writes only its own slot or its own rows, so the results
     cannot tell who did it. One thread means no threads at all: the serial twin runs.
+
+    A kernel raises nothing but MemoryError, where its scratch cannot be had. Numba loses that in a
+    thread, and makes a SystemError of it in the caller's: so the shards that were finished are counted.
     """
 
     def __init__(self, func):
@@ -170,15 +174,22 @@ class parallel_kernel:
             _gate.release()
 
     def _alone(self, bounds, args):
-        return self.serial(1, np.zeros(COUNTER_WORDS, np.int64), bounds, args)
+        self.serial(1, *np.zeros((2, COUNTER_WORDS), np.int64), bounds, args)
 
     def _together(self, n_threads, bounds, args):
+        counter, done = np.zeros((2, COUNTER_WORDS), np.int64)
         before = numba.get_num_threads()
         try:
             numba.set_num_threads(n_threads)
-            return self.threaded(n_threads, np.zeros(COUNTER_WORDS, np.int64), bounds, args)
+            self.threaded(n_threads, counter, done, bounds, args)
+        except SystemError as error:
+            if not isinstance(error.__cause__, MemoryError):
+                raise
+            raise MemoryError(f"no memory for {self.__qualname__}") from None
         finally:
             numba.set_num_threads(before)
+        if done[0] < len(bounds) - 1:
+            raise MemoryError(f"no memory for {self.__qualname__} in a thread")
 
 
 @functools.cache

@@ -36,6 +36,8 @@ from fastmix.engine.results import (
 from fastmix.engine.rows import from_frame, power_of_two, take, to_frame
 from fastmix.engine.seeds import SEEDINGS
 from fastmix.engine.sparse import LLOYD as SPARSE_LLOYD
+from fastmix.saving import compounds, kinds
+from fastmix.saving.models import Saveable
 
 # Centers (k, d), and the rows (k,) they sit on, if any
 Start = tuple[Array, NDArray[np.int64] | None]
@@ -47,6 +49,7 @@ class KMeansFamily(
     TransformerMixin,
     ClusterMixin,
     Convertible,
+    Saveable,
 ):
     """Base of the k-means estimators. A subclass fits, and keeps what it found by `_keep_centers`."""
 
@@ -64,6 +67,26 @@ class KMeansFamily(
         "n_threads": validation.N_THREADS,
     }
     _only_here = Convertible._only_here | {"cluster_sizes_", "inertia_history_"}
+    _saved = {
+        "cluster_centers_": kinds.Numbers("k", "d"),
+        "n_features_in_": kinds.Whole(1, symbol="d"),
+        "feature_names_in_": compounds.NAMES,
+        "_n_features_out": kinds.Whole(1, symbol="k"),
+        "_frame": compounds.FRAME,
+        "_frame_centers": kinds.Numbers("k", "d"),
+        "labels_": kinds.Numbers("n", dtypes=(np.int32,), least=0, below="k"),
+        "cluster_sizes_": kinds.Numbers("k", dtypes=(np.int64,), least=0),
+        "inertia_": kinds.Real(),
+        "inertia_history_": kinds.Numbers("passes", finite=False),
+        "init_results_": compounds.records(KMeansInit),
+        "_n_init": kinds.Whole(1),
+        "_sklearn_output_config": compounds.OUTPUT,
+    }
+    _needed = {
+        "": ("cluster_centers_",),
+        "_frame": ("_frame_centers",),
+        "_frame_centers": ("_frame",),
+    }
     max_iter: int
     _n_init: int  # starts of this fit
     _tells_of_starts = False  # where verbose, as scikit-learn's class does

@@ -20,6 +20,7 @@ from fastmix.engine.predictions import nearest
 from fastmix.engine.results import AnyRows, Array, Frame, KMeansInit, KMeansResult, Rows
 from fastmix.engine.rows import frame_of, measure, pack, power_of_two, to_frame
 from fastmix.engine.seeds import SEEDINGS
+from fastmix.saving import compounds, kinds
 
 BETTER = 1 - 1e-6  # a later start of a split replaces the best one below this share of its inertia
 
@@ -87,7 +88,7 @@ class BisectingKMeans(KMeansFamily):
     Notes
     -----
     The divisive method of Steinbach, Karypis and Kumar [1]_, with Lloyd's algorithm for the splits.
-    Time O(n d) an iteration of a split of n rows. Memory: two copies of X and 40 bytes a row.
+    Time O(n d) an iteration of a split of n rows. Memory: two copies of X and 64 bytes a row.
 
     References
     ----------
@@ -120,6 +121,23 @@ class BisectingKMeans(KMeansFamily):
         "copy_x": ["boolean"],
         "algorithm": [validation.StrOptions({*ALGORITHMS, *SYNONYMS})],
         "bisecting_strategy": [validation.StrOptions(set(bisecting.STRATEGIES))],
+    }
+    _saved = {
+        **KMeansFamily._saved,
+        "_tree": compounds.Made(
+            {
+                "centers": kinds.Numbers("nodes", "d"),
+                "objectives": kinds.Numbers("nodes", dtypes=(np.float64,), finite=False),
+                "split": kinds.Numbers("nodes", dtypes=(np.bool_,)),
+                "n_leaves": kinds.Whole(1, symbol="k"),
+            },
+            bisecting.as_arrays,
+            bisecting.from_arrays,
+        ),
+    }
+    _needed = {
+        **KMeansFamily._needed,
+        "": ("cluster_centers_", "_frame", "_frame_centers", "_tree"),
     }
 
     def __init__(

@@ -16,6 +16,7 @@ from fastmix.engine.algorithms import ALGORITHMS, SYNONYMS
 from fastmix.engine.breathing import Breathing
 from fastmix.engine.results import AnyRows, Array, KMeansInit, KMeansResult
 from fastmix.engine.rows import frame_of, mean_variance, measure, pack
+from fastmix.saving import kinds
 
 BREATHING = "breathing"
 
@@ -134,6 +135,7 @@ default='k-means++'
         "copy_x": ["boolean"],
         "algorithm": [validation.StrOptions({*ALGORITHMS, *SYNONYMS})],
     }
+    _saved = {**KMeansFamily._saved, "n_iter_": kinds.Whole()}
     _runs_by_chance = 10
     _tells_of_starts = True
 

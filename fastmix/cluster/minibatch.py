@@ -17,6 +17,7 @@ from fastmix.engine.predictions import nearest
 from fastmix.engine.results import AnyRows, Array, Frame, KMeansInit
 from fastmix.engine.rows import frame_of, mean_variance, measure, pack
 from fastmix.engine.seeds import Urn
+from fastmix.saving import compounds, kinds
 
 
 class MiniBatchKMeans(KMeansFamily):
@@ -94,8 +95,8 @@ default='k-means++'
     Notes
     -----
     Every center is the mean of all rows that were nearest to it when they were drawn [1]_. Time
-    O(batch_size k d) a step and O(n k d) for the labels. Memory: X, one copy of it for the labels and
-    16 bytes a row.
+    O(batch_size k d) a step and O(n k d) for the labels. Memory: 36 bytes a row and copies of a batch;
+    :meth:`partial_fit` holds one copy of its rows.
 
     References
     ----------
@@ -123,6 +124,25 @@ default='k-means++'
         "max_no_improvement": [validation.Interval(Integral, 0, None, closed="left"), None],
         "init_size": [validation.Interval(Integral, 1, None, closed="left"), None],
         "reassignment_ratio": [validation.Interval(Real, 0, None, closed="left")],
+    }
+    _saved = {
+        **KMeansFamily._saved,
+        "n_iter_": kinds.Whole(),
+        "n_steps_": kinds.Whole(),
+        "_batch_size": kinds.Whole(1),
+        "_init_size": kinds.Whole(1),
+        "_centers": compounds.Made(
+            {
+                "points": kinds.Numbers("k", "d"),
+                "counts": kinds.Numbers("k", dtypes=(np.float64,), least=0),
+                "batch_size": kinds.Whole(1),
+                "ratio": kinds.Real(0.0),
+                "since": kinds.Whole(),
+            },
+            vars,
+            minibatch.Centers.remembering,
+        ),
+        "_random_state": compounds.STREAM,
     }
     _runs_by_chance = 3
 
@@ -172,9 +192,13 @@ default='k-means++'
 
     def _take_private(self, model: Any) -> None:
         points = self._fitted_frame()[1]
-        self._centers = minibatch.Centers(points, model._batch_size, self.reassignment_ratio)
-        self._centers.counts = model._counts.astype(np.float64)
-        self._centers.since = model._n_since_last_reassign
+        self._centers = minibatch.Centers.remembering(
+            points=points,
+            counts=model._counts.astype(np.float64),
+            batch_size=model._batch_size,
+            ratio=self.reassignment_ratio,
+            since=model._n_since_last_reassign,
+        )
         if hasattr(model, "_random_state"):
             self._random_state = deepcopy(model._random_state)
 

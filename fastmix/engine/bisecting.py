@@ -10,7 +10,15 @@ from numpy.typing import NDArray
 from fastmix._numba import threads
 from fastmix.engine import lloyd
 from fastmix.engine.algorithms import Algorithm
-from fastmix.engine.results import AnyRows, Array, KMeansResult, KMeansTotals, Rows, SparseRows
+from fastmix.engine.results import (
+    AnyRows,
+    Array,
+    Floats,
+    KMeansResult,
+    KMeansTotals,
+    Rows,
+    SparseRows,
+)
 from fastmix.engine.rows import in_tiles, rows_work
 from fastmix.engine.sparse import chosen
 from fastmix.kernels import halves
@@ -94,7 +102,47 @@ class Node:
 
     def forget(self) -> None:
         """Drop the rows."""
-        self.rows, self.numbers = None, self.numbers[:0]
+        self.rows, self.numbers = None, np.empty(0, np.int64)
+
+    def __reduce__(self) -> Any:
+        # a tree may be deeper than Python calls itself
+        parts = as_arrays(self)
+        return from_arrays, tuple(parts.values())
+
+
+def as_arrays(root: Node) -> dict[str, Any]:
+    """The m nodes of a tree without rows, every one before its children, and those from left to right."""
+    nodes, waiting = list[Node](), [root]
+    while waiting:
+        node = waiting.pop()
+        nodes.append(node)
+        waiting.extend(reversed(node.children or ()))
+    split = np.array([node.children is not None for node in nodes])
+    return {
+        "centers": np.array([node.center for node in nodes]),  # (m, d)
+        "objectives": np.array([node.objective for node in nodes]),  # (m,)
+        "split": split,  # (m,)
+        "n_leaves": int(len(nodes) - split.sum()),
+    }
+
+
+def from_arrays(
+    centers: Array, objectives: Floats, split: NDArray[np.bool_], n_leaves: int
+) -> Node:
+    """The tree of these nodes; ValueError where they are none."""
+    trees = list[Node]()  # whose parents are still to come, the leftmost last
+    for center, objective, inner in zip(
+        centers[::-1], objectives[::-1].tolist(), split[::-1], strict=True
+    ):
+        node = Node(center.copy(), None, np.empty(0, np.int64), objective)
+        if inner:
+            if len(trees) < 2:
+                raise ValueError("a node of the tree lacks a child")
+            node.children = trees.pop(), trees.pop()
+        trees.append(node)
+    if len(trees) != 1 or np.count_nonzero(~split) != n_leaves:
+        raise ValueError(f"its nodes are not one tree of {n_leaves} leaves")
+    return trees[0]
 
 
 Half = tuple[AnyRows, NDArray[np.int64], float]  # its rows, their numbers, and its objective

@@ -26,11 +26,20 @@ class Centers:
         self.batch_size, self.ratio = batch_size, reassignment_ratio
         self.since = 0  # rows drawn since centers were last reassigned
 
+    @classmethod
+    def remembering(
+        cls, points: Array, counts: Floats, batch_size: int, ratio: float, since: int
+    ) -> "Centers":
+        """Centers that have seen batches."""
+        centers = cls(points, batch_size, ratio)
+        centers.counts, centers.since = counts, since
+        return centers
+
     def at(self, points: Array, reassignment_ratio: float) -> "Centers":
         """A copy that remembers the same and stands at these points."""
-        other = Centers(points, self.batch_size, reassignment_ratio)
-        other.counts, other.since = self.counts, self.since
-        return other
+        return Centers.remembering(
+            points, self.counts, self.batch_size, reassignment_ratio, self.since
+        )
 
     def step(
         self, batch: AnyRows, algorithm: Algorithm, random: RandomState, verbose: bool = False

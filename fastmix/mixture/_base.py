@@ -30,9 +30,17 @@ from fastmix.engine.runs import best_of
 from fastmix.engine.shares import mean_and_variances
 from fastmix.engine.squarem import Stepper, plainly
 from fastmix.engine.starts import STARTS, start
+from fastmix.saving import compounds, kinds
+from fastmix.saving.models import Saveable
 
 
-class Mixture(DensityMixin, Convertible, ABC):
+def _covariance_shape(known: kinds.Known) -> tuple[int, ...]:
+    """Shape of the covariances of what has been read."""
+    name: str = known.get("_fitted_type") or known["covariance_type"]
+    return COVARIANCES[name].shape(known["k"], known["d"])
+
+
+class Mixture(DensityMixin, Convertible, Saveable, ABC):
     """Base of the mixtures. A subclass gives the model that is fitted and keeps what is its own."""
 
     _parameter_constraints: dict[str, list[Any]] = {
@@ -50,6 +58,29 @@ class Mixture(DensityMixin, Convertible, ABC):
         "on_collapse": [validation.StrOptions(set(ON_COLLAPSE))],
         "relative_reg_covar": ["boolean"],
         "n_threads": validation.N_THREADS,
+    }
+    _saved = {
+        "means_": kinds.Numbers("k", "d"),
+        "n_features_in_": kinds.Whole(1, symbol="d"),
+        "feature_names_in_": compounds.NAMES,
+        "weights_": kinds.Numbers("k", least=0),
+        "_fitted_type": kinds.Text(COVARIANCES),
+        "covariances_": kinds.Numbers(shape=_covariance_shape),
+        "precisions_": kinds.Numbers(shape=_covariance_shape, finite=False),
+        "precisions_cholesky_": kinds.Numbers(shape=_covariance_shape),
+        "_frame": compounds.FRAME,
+        "_frame_means": kinds.Numbers("k", "d", dtypes=(np.float64,)),
+        "converged_": kinds.Truth(),
+        "n_iter_": kinds.Whole(),
+        "lower_bound_": kinds.Real(),
+        "lower_bounds_": compounds.Series(kinds.Real()),
+        "init_results_": compounds.records(MixtureInit),
+    }
+    _needed = {
+        "": ("means_", "weights_", "precisions_cholesky_"),
+        "_frame": ("_frame_means",),
+        "_frame_means": ("_frame",),
+        "converged_": ("lower_bound_",),
     }
 
     @abstractmethod

@@ -14,8 +14,16 @@ from fastmix.engine.covariances import COVARIANCES
 from fastmix.engine.results import Floats, Frame, Parameters, Posterior, Rows
 from fastmix.engine.variational import Priors, Variational, expected_mixture, moments
 from fastmix.mixture._base import Mixture
+from fastmix.saving import compounds, kinds
 
 POSITIVE = validation.Interval(Real, 0.0, None, closed="neither")
+PRIORS = ("weight_concentration_prior_", "mean_precision_prior_", "degrees_of_freedom_prior_")
+
+
+def _prior_shape(known: kinds.Known) -> tuple[int, ...]:
+    """Shape of the covariance_prior_ of what has been read."""
+    name: str = known.get("_fitted_type") or known["covariance_type"]
+    return COVARIANCES[name].prior_shape(known["d"])
 
 
 class BayesianGaussianMixture(Mixture):
@@ -194,6 +202,26 @@ default='dirichlet_process'
         "mean_prior": ["array-like", None],
         "degrees_of_freedom_prior": [POSITIVE, None],
         "covariance_prior": ["array-like", POSITIVE, None],
+    }
+    _saved = {
+        **Mixture._saved,
+        "weight_concentration_": compounds.either(
+            compounds.Series(kinds.Numbers("k", least=0), tuple), kinds.Numbers("k", least=0)
+        ),
+        "mean_precision_": kinds.Numbers("k", least=0),
+        "degrees_of_freedom_": compounds.either(compounds.NUMBER, kinds.Numbers("k", least=0)),
+        **dict.fromkeys(PRIORS, compounds.NUMBER),
+        "mean_prior_": kinds.Numbers("d"),
+        "covariance_prior_": compounds.either(compounds.NUMBER, kinds.Numbers(shape=_prior_shape)),
+    }
+    _needed = {
+        **Mixture._needed,
+        "": (
+            *Mixture._needed[""],
+            "weight_concentration_",
+            "mean_precision_",
+            "degrees_of_freedom_",
+        ),
     }
 
     def __init__(

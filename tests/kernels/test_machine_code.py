@@ -53,7 +53,7 @@ def control(x):
 
 control(np.ones(R))
 arrays = np.ones((9, 3)), np.zeros(3), 1.0, np.zeros((1, 3))
-tiles.square.threaded(1, np.zeros(8, np.int64), np.array([0, 9]), arrays)
+tiles.square.threaded(1, np.zeros(8, np.int64), np.zeros(8, np.int64), np.array([0, 9]), arrays)
 
 def text(compiled):
     (asm,) = compiled.inspect_asm().values()
