@@ -282,9 +282,16 @@ class KMeansFamily(
         Returns
         -------
         distances : ndarray of shape (n_samples, n_clusters)
-            In the units of X.
+            In the units of X. No row is told to be nearer to a center than ``cluster_centers_``, which
+            are rounded, are: a distance below that is 0.
         """
-        return distances(*self._seen(X))
+        rows, centers = self._seen(X)
+        found = distances(rows, centers)
+        public = to_frame(self.cluster_centers_, rows.frame)
+        rounding = np.linalg.norm(public - centers, axis=1)
+        if rounding.any():  # twice: sums of squares are rounded, too
+            found[found <= np.ldexp(2 * rounding, rows.frame.exponent)] = 0
+        return found
 
     def score(
         self, X: ArrayLike, y: object = None, sample_weight: ArrayLike | None = None
