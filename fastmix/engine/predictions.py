@@ -37,7 +37,8 @@ def nearest(rows: AnyRows, centers: Array) -> tuple[float, NDArray[np.int32]]:
     far = np.flatnonzero(labels < 0)
     if len(far):
         labels[far] = _far_distances(some(rows, far), centers).argmin(1)
-    return float(objective.sum()), labels
+    with np.errstate(over="ignore"):  # rows may be as far away as they like
+        return float(objective.sum()), labels
 
 
 @singledispatch
@@ -87,4 +88,5 @@ def _far_distances(X: Array, centers: Array) -> Floats:
     dist = np.empty((len(X), len(centers)))
     for c, center in enumerate(points):
         dist[:, c] = np.sqrt(np.square(wide / size - center / size).sum(1))
-    return np.where(np.isfinite(reach)[:, None], dist * size, np.inf)
+    with np.errstate(over="ignore"):
+        return np.where(np.isfinite(reach)[:, None], dist * size, np.inf)
