@@ -51,6 +51,14 @@ def nojit(session):
 
 
 @nox.session
+def fuzz(session):
+    """Hostile inputs, others in every run: `nox -s fuzz -- --minutes 10`."""
+    set_up(session, "test")
+    session.chdir("tests")
+    session.run("python", "-m", "fuzz", *session.posargs)
+
+
+@nox.session
 def bounds(session):
     """Every index of a kernel checked; serial bodies only, because a prange loop loses errors."""
     set_up(session, "test")

@@ -68,6 +68,17 @@ def warn(message: str, category: type[Warning]) -> None:
     warnings.warn(message, category, stacklevel=level)
 
 
+def silent_sums() -> np.errstate:
+    """Context of scikit-learn's checks, which add up all values to see whether they are finite."""
+    return np.errstate(over="ignore", invalid="ignore")
+
+
+def checked_array(array: ArrayLike, **options: Any) -> Any:
+    """What scikit-learn's check_array says, whatever the sum of the values is."""
+    with silent_sums():
+        return check_array(array, **options)
+
+
 @contextmanager
 def all_or_nothing(estimator: BaseEstimator) -> Iterator[None]:
     """If the block fails, the estimator is as it was before."""
@@ -122,20 +133,22 @@ def rows(
     try:
         checked = check(ensure_all_finite=False)
     except ValueError:
-        check()  # what comes first in scikit-learn's order
+        with silent_sums():
+            check()  # what comes first in scikit-learn's order
         raise
     if sklearn.get_config()["assume_finite"]:
         return canonical(checked)
     if issparse(checked) or not finite(checked, getattr(estimator, "n_threads", None)):
         values = checked.data if issparse(checked) else checked
-        assert_all_finite(values, estimator_name=type(estimator).__name__, input_name="X")
+        with silent_sums():
+            assert_all_finite(values, estimator_name=type(estimator).__name__, input_name="X")
     return canonical(checked)
 
 
 def plain_rows(X: ArrayLike) -> Any:
     """The same of X that belongs to no estimator."""
     return canonical(
-        check_array(
+        checked_array(
             X,
             dtype=FLOATS,
             order="C",
@@ -148,7 +161,7 @@ def plain_rows(X: ArrayLike) -> Any:
 
 def squared_norms(norms: ArrayLike, X: Any) -> None:
     """Refuse squared norms that are not one number a row."""
-    checked = check_array(norms, dtype=X.dtype, ensure_2d=False, input_name="x_squared_norms")
+    checked = checked_array(norms, dtype=X.dtype, ensure_2d=False, input_name="x_squared_norms")
     if checked.shape[0] != X.shape[0]:
         raise ValueError(
             f"The length of x_squared_norms {checked.shape[0]} should be equal to the length of "
@@ -168,7 +181,8 @@ def weights(sample_weight: ArrayLike | None, X: Any) -> NDArray[np.float64] | No
     """Row weights (n,) as float64, finite, not negative and not all zero; None stays None."""
     if sample_weight is None:
         return None
-    with _naming("sample_weight", f"numbers, one for each of the {X.shape[0]} rows"):
+    allowed = f"numbers, one for each of the {X.shape[0]} rows"
+    with _naming("sample_weight", allowed), silent_sums():
         checked = _check_sample_weight(sample_weight, X, dtype=np.float64, copy=True)
     if (checked < 0).any():
         row = int((checked < 0).argmax())
@@ -192,7 +206,7 @@ def initial(centers: ArrayLike, X: Any, n_clusters: int) -> NDArray[Any]:
         if np.isfinite(centers).all():  # else the check below costs a tenth of a small fit
             return np.array(centers, order="C")
     with _naming("init", f"a seeding by name, a callable, or centers of shape {shape}"):
-        checked = check_array(centers, dtype=X.dtype, order="C", copy=True, input_name="init")
+        checked = checked_array(centers, dtype=X.dtype, order="C", copy=True, input_name="init")
     for size, wanted, of in zip(
         checked.shape,
         shape,
@@ -232,7 +246,7 @@ def _naming(name: str, allowed: str) -> Iterator[None]:
 
 def shaped(array: ArrayLike, shape: tuple[int, ...], name: str) -> NDArray[Any]:
     """A parameter that must have this shape, as floats."""
-    checked = check_array(
+    checked = checked_array(
         array,
         dtype=FLOATS,
         ensure_2d=False,
@@ -251,7 +265,7 @@ def shares(init_params: ArrayLike, n: int, k: int) -> NDArray[Any]:
     """Labels (n,) or responsibilities (n, k) to start a mixture from; never written to."""
     options: dict[str, Any] = {"ensure_2d": False, "allow_nd": True, "input_name": "init_params"}
     options |= {"ensure_min_samples": 0, "ensure_min_features": 0}
-    checked = check_array(init_params, dtype=None, **options)
+    checked = checked_array(init_params, dtype=None, **options)
     allowed = (
         f"An array must hold labels, whole numbers from 0 to {k - 1}, of shape ({n},), or "
         f"responsibilities, not negative and of sum 1 in every row, of shape ({n}, {k}); or name a start."
@@ -266,7 +280,7 @@ def shares(init_params: ArrayLike, n: int, k: int) -> NDArray[Any]:
         return checked
     if checked.shape != (n, k):
         raise ValueError(f"init_params gives an array of shape {checked.shape}. {allowed}")
-    checked = check_array(checked, dtype=FLOATS, **options)
+    checked = checked_array(checked, dtype=FLOATS, **options)
     if checked.min() < 0:
         raise ValueError(f"init_params gives a responsibility of {checked.min():.5g}. {allowed}")
     sums = checked.sum(axis=1, dtype=np.float64)
@@ -280,7 +294,7 @@ def shares(init_params: ArrayLike, n: int, k: int) -> NDArray[Any]:
 
 def matrix(array: ArrayLike, name: str) -> NDArray[Any]:
     """A parameter with a row for every component, as floats."""
-    return check_array(array, dtype=FLOATS, input_name=name)
+    return checked_array(array, dtype=FLOATS, input_name=name)
 
 
 def columns(estimator: BaseEstimator, dims: ArrayLike, n_features: int) -> NDArray[np.int64]:

@@ -5,7 +5,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.exceptions import ConvergenceWarning
 
-from fastmix import KMeans
+from fastmix import BisectingKMeans, KMeans, MiniBatchKMeans
 
 FOUR_POINTS = np.array([[0.0, 0.0], [0.0, 2.0], [10.0, 0.0], [10.0, 2.0]])
 CORNERS = FOUR_POINTS[[0, 2]]
@@ -41,6 +41,20 @@ def test_a_row_between_two_centers_goes_to_the_lower_index(algorithm):
 def test_transform_is_the_distance_by_hand():
     km = KMeans(2, init=CORNERS).fit(FOUR_POINTS)
     assert_allclose(km.transform([[3.0, 5.0]]), [[5.0, np.hypot(7, 4)]], rtol=1e-15)
+
+
+@pytest.mark.parametrize("offset", [0.0, 1e3, 1e6])
+@pytest.mark.parametrize("Estimator", [KMeans, MiniBatchKMeans, BisectingKMeans])
+def test_a_center_is_at_distance_zero_from_itself(Estimator, offset, dtype, rng):
+    """Its coordinates are rounded; the centers that predict is for are not."""
+    X = (rng.normal(size=(300, 2)) + offset).astype(dtype)
+    model = Estimator(5, random_state=0).fit(X)
+    between = model.transform(model.cluster_centers_)
+    assert_array_equal(between.diagonal(), 0)
+    assert (between > 0).sum() == 20
+    nearest = np.square(X[:, None].astype(float) - model.cluster_centers_).sum(2).min(1)
+    tolerance = 4 * np.finfo(dtype).eps * (offset + 1)
+    assert_allclose(model.transform(X).min(1), np.sqrt(nearest), rtol=1e-6, atol=tolerance)
 
 
 def test_an_empty_cluster_takes_the_farthest_row_by_hand(algorithm):

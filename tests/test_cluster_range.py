@@ -6,8 +6,9 @@ import naive
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.datasets import load_iris
 
-from fastmix import KMeans
+from fastmix import BisectingKMeans, KMeans, MiniBatchKMeans
 from fastmix.kernels.tiles import pack
 
 OVERFLOW = r"(?s)too large.*overflow"
@@ -161,7 +162,7 @@ def test_distances_are_finite_as_long_as_the_dtype_holds_them(far):
     km = KMeans(2, init=[[-1.0, 0.0], [1.0, 0.0]])
     km.fit([[-1.0, -1.0], [-1.0, 1.0], [1.0, -1.0], [1.0, 1.0]])
     assert_allclose(km.transform([[far, 0.0], [3 * far / 5, 4 * far / 5]]), far, rtol=1e-12)
-    assert_array_equal(km.predict([[far, 0.0]]), [0])  # equal distances: the lowest index
+    assert_array_equal(km.predict([[far, 0.0]]), [1])  # by its direction
 
 
 # --- dtypes of fit and query -----------------------------------------------------------------
@@ -220,3 +221,21 @@ def test_a_read_only_array_compiles_nothing(rng):
     X.setflags(write=False)
     KMeans(2, random_state=0).fit(X)
     assert len(pack.block.signatures) == compiled
+
+
+@pytest.mark.parametrize("Estimator", [KMeans, MiniBatchKMeans, BisectingKMeans])
+def test_the_direction_of_a_far_row_tells_its_center(Estimator, dtype):
+    """Where its distances to all centers are rounded to one number; scikit-learn agrees."""
+    X = load_iris().data.astype(dtype)
+    model = Estimator(3, random_state=0).fit(X)
+    most = np.finfo(dtype).max
+    for size in (1e4, 1e7, 1e9, 1e16, 1e20, most / 10, most):
+        far = np.array([[1, 1, 1, 1], [-1, 0, 0, 0], [0, 0, 1, 0], [0, 0, 1, 1], [-1, 0.5, 1, 0]])
+        centers = model.cluster_centers_.astype(np.longdouble)
+        rows = (far * size).astype(dtype).astype(np.longdouble)
+        exact = (centers**2).sum(1) - 2 * rows @ centers.T
+        got = model.predict(rows.astype(dtype))
+        if Estimator is not BisectingKMeans:  # which goes down its tree
+            assert_array_equal(got, exact.argmin(1))
+        assert len(set(got)) > 1
+    assert_array_equal(model.predict(X), model.labels_)

@@ -309,9 +309,10 @@ class KMeansFamily(
         Returns
         -------
         distances : ndarray of shape (n_samples, n_clusters)
-            In the units of X.
+            From ``cluster_centers_``, in the units of X.
         """
-        return distances(*self._seen(X))
+        rows, _ = self._seen(X)
+        return distances(rows, to_frame(self.cluster_centers_, rows.frame))
 
     def score(
         self, X: ArrayLike, y: object = None, sample_weight: ArrayLike | None = None

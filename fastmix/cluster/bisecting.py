@@ -272,7 +272,8 @@ class BisectingKMeans(KMeansFamily):
         numbers = np.arange(packed.n)
         if self.n_clusters > 1:
             return bisecting.Node(packed.frame.origin, packed, numbers, 0.0)
-        center = to_frame(np.asarray(X.mean(axis=0)).reshape(1, -1), packed.frame)
+        mean = np.asarray(X.mean(axis=0, dtype=np.float64))  # float32 may not hold the sum
+        center = to_frame(mean.reshape(1, -1), packed.frame)
         return bisecting.Node(center[0], packed, numbers, nearest(packed, center)[0])
 
     def _ready_tree(self, root: bisecting.Node, frame: Frame, *_: object) -> dict[str, Any]:
@@ -306,7 +307,8 @@ class BisectingKMeans(KMeansFamily):
             return found.objective < BETTER * best.objective
 
         algorithm = bisecting.HALVES if isinstance(rows, Rows) else self._algorithm(rows)
-        tolerance = math.ldexp(self.tol, -2 * rows.frame.exponent)
+        with np.errstate(over="ignore"):  # rows so near to each other need one pass
+            tolerance = float(np.ldexp(float(self.tol), -2 * rows.frame.exponent))
         return self._best_run(rows, starts, algorithm, tolerance, better, task, ready)
 
     # --- after the fit -------------------------------------------------------------------------

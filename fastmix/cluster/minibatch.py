@@ -258,7 +258,8 @@ default='k-means++'
             if self.compute_labels:
                 self._label(whole)
             else:
-                total = array.shape[0] if weight is None else float(weight.sum())
+                with np.errstate(over="ignore"):
+                    total = array.shape[0] if weight is None else float(weight.sum())
                 self.inertia_ = kmeans.finite(course.smoothed * total)
         return self
 

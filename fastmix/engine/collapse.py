@@ -24,6 +24,8 @@ from fastmix.engine.shares import (
 from fastmix.engine.whitening import EPSILON, CollapseError
 
 RESTARTS = 3  # of one component in one run
+# Of a component, so that the whitening of rows has room; float64 has room for every variance
+LEAST_VARIANCE = {np.dtype(np.float64): 0.0, np.dtype(np.float32): 1e-60}
 FLOOR = 1e-6  # least variance of a regularised component, of the mean variance of the features
 
 WAYS_OUT = (
@@ -74,6 +76,16 @@ class Raise:
 
     def check(self, found: Parameters, totals: MixtureTotals) -> None:
         """CollapseError where the mixture found from totals is none, though the model takes it."""
+        # float32 rows are whitened in float32, which has no inverse of a smaller deviation
+        least = np.full(found.means.shape, LEAST_VARIANCE[self.rows.dtype])
+        self.refuse_flat(found, totals, least)
+
+    def refuse_flat(self, found: Parameters, totals: MixtureTotals, least: Floats) -> None:
+        """CollapseError where variances are not above `least` (k, d)."""
+        try:
+            self.covariance.refuse_flat(found.covariances, least)
+        except CollapseError as error:
+            raise placed(error, found.covariances, totals, self.covariance) from None
 
     def mend(
         self, totals: MixtureTotals, error: CollapseError, mended: list[int | None]
@@ -116,11 +128,10 @@ class Mend(Raise):
 
     def check(self, found: Parameters, totals: MixtureTotals) -> None:
         """CollapseError where a variance is rounding only."""
-        least = np.square(rounding(self.rows, found.means))
-        try:
-            self.covariance.refuse_flat(found.covariances, least)
-        except CollapseError as error:
-            raise placed(error, found.covariances, totals, self.covariance) from None
+        super().check(found, totals)
+        with np.errstate(over="ignore"):  # so far from zero all rows are equal
+            least = np.square(rounding(self.rows, found.means))
+        self.refuse_flat(found, totals, least)
 
 
 class Reseed(Mend):

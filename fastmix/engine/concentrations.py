@@ -76,7 +76,19 @@ class DirichletProcess:
         return pieces / pieces.sum()
 
     def log_norm(self, concentration: Concentration) -> float:
-        return float(-betaln(*concentration).sum())
+        return float(-_log_beta(*concentration).sum())
+
+
+def _log_beta(a: Floats, b: Floats) -> Floats:
+    """Logarithm of the Beta function, (k,)."""
+    log_beta = np.array(betaln(a, b))
+    # SciPy's is not a number where both are huge, for which Stirling's formula has all that counts
+    lost = np.isnan(log_beta)
+    if lost.any():
+        least, most = np.minimum(a, b)[lost], np.maximum(a, b)[lost]
+        share = least / (least + most)
+        log_beta[lost] = most * np.log1p(-share) + least * np.log(share)
+    return log_beta
 
 
 WEIGHT_PRIORS: dict[str, WeightPrior] = {

@@ -77,7 +77,8 @@ class Full:
         return own + believed / freedom[:, None, None], freedom
 
     def sq_distances(self, factor: Floats, scatter: Floats) -> float:
-        return float((self.precisions(factor) * symmetric(scatter)).sum())
+        # in this order: a precision may overflow, and the scatter be zero
+        return float((factor @ symmetric(scatter) * factor).sum())
 
     def widened(self, scatter: Floats, counts: Floats, c: int | None, amount: float) -> Floats:
         moved = scatter.copy()
@@ -210,7 +211,7 @@ class Diag:
         return own + (prior.covariance + gap * gap) / freedom[:, None], freedom
 
     def sq_distances(self, factor: Floats, scatter: Floats) -> float:
-        return float((self.precisions(factor) * scatter).sum())
+        return float((factor * scatter * factor).sum())
 
     def widened(self, scatter: Floats, counts: Floats, c: int | None, amount: float) -> Floats:
         moved = scatter.copy()

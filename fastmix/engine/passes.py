@@ -170,7 +170,7 @@ def infer(
     )
     far = np.flatnonzero(found.labels < 0 if labels else found.log_norm == -np.inf)
     if len(far):
-        nearest = _nearest_of_far(X[far] - frame.origin.astype(X.dtype), parameters, covariance)
+        nearest = _nearest_of_far(X[far], frame.origin, parameters, covariance)
         if labels:
             found.labels[far] = nearest
         if resp:
@@ -200,14 +200,18 @@ def rank(
     return best, second
 
 
-def _nearest_of_far(X: Array, parameters: Parameters, covariance: Covariance) -> NDArray[np.int64]:
+def _nearest_of_far(
+    X: Array, origin: Array, parameters: Parameters, covariance: Covariance
+) -> NDArray[np.int64]:
     """Component of least Mahalanobis distance for rows (m, d) whose squared distances overflow."""
     k = len(parameters.means)
-    # the Mahalanobis distance is homogeneous: shrink the row and the means alike
-    size = np.maximum(np.abs(X).max(1), np.abs(parameters.means).max()).astype(np.float64)
+    # the Mahalanobis distance is homogeneous: shrink the row, the origin and the means alike
+    least = max(float(np.abs(part).max()) for part in (origin, parameters.means))
+    size = np.maximum(np.abs(X).max(1), least).astype(np.float64)[:, None]
+    centred = X / size - origin / size
     distance = np.empty((len(X), k))
     for c in range(k):
-        diff = X / size[:, None] - parameters.means[c] / size[:, None]
+        diff = centred - parameters.means[c] / size
         whitened = covariance.whiten(parameters.factor, c, diff)
         largest = np.abs(whitened).max(1)
         scaled = whitened / np.where(largest > 0, largest, 1.0)[:, None]

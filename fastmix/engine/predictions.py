@@ -16,6 +16,8 @@ from fastmix.kernels import predictions as kernels
 from fastmix.kernels.shards import shard_bounds
 from fastmix.kernels.tiles import n_tiles
 
+FAR = 2.0**-10  # of the distance beyond which rounding hides the extent of the centers
+
 
 @singledispatch
 def view(X: Any, frame: Frame, weight: Floats | None, n_threads: int | None) -> Any:
@@ -33,11 +35,13 @@ def nearest(rows: AnyRows, centers: Array) -> tuple[float, NDArray[np.int32]]:
     objective = np.zeros(len(bounds) - 1)
     weight = np.empty(0) if rows.weight is None else rows.weight
     n_threads = _threads(rows, centers)
-    kernels.label(n_threads, bounds, *_given(rows), weight, centers, labels, objective)
+    limit = _limit(centers)
+    kernels.label(n_threads, bounds, *_given(rows), weight, centers, limit, labels, objective)
     far = np.flatnonzero(labels < 0)
     if len(far):
-        labels[far] = _far_distances(some(rows, far), centers).argmin(1)
-    return float(objective.sum()), labels
+        labels[far] = _nearest_of_far(rows, far, centers)
+    with np.errstate(over="ignore"):  # rows may be as far away as they like
+        return float(objective.sum()), labels
 
 
 @singledispatch
@@ -79,6 +83,36 @@ def some(rows: AnyRows, numbers: NDArray[np.int64]) -> Array:
         return np.asarray((rows.X[numbers] - rows.frame.origin) * rows.scale)
 
 
+def _limit(centers: Array) -> Any:
+    """Squared distance from which on distances to all centers are rounded nearly alike, in their dtype."""
+    info = np.finfo(centers.dtype)
+    limit = (FAR * float(np.abs(centers - centers.mean(0)).max()) / float(info.eps)) ** 2
+    return centers.dtype.type(limit if 0 < limit < float(info.max) else np.inf)
+
+
+def _nearest_of_far(
+    rows: Rows | View, numbers: NDArray[np.int64], centers: Array
+) -> NDArray[np.int64]:
+    """Nearest centers of rows so far away that their direction decides, (m,)."""
+    points = centers.astype(np.float64)
+    middle = points.mean(0)
+    apart = points - middle
+    X, origin = rows.X[numbers].astype(np.float64), rows.frame.origin.astype(np.float64)
+    with np.errstate(over="ignore", invalid="ignore"):
+        gaps = (X - origin) * float(rows.scale) - middle
+        beyond = ~np.isfinite(gaps).all(1)
+        gaps[beyond] = X[beyond] / 2 - origin / 2
+    size = np.abs(gaps).max(1)
+    gaps /= size[:, None]
+    inverse = np.where(beyond, 0.0, 1.0 / size)
+    least, labels = np.full(len(X), np.inf), np.zeros(len(X), np.int64)
+    for c, point in enumerate(apart):
+        score = point @ point * inverse - 2.0 * (gaps @ point)  # but for what all have in common
+        closer = score < least
+        least[closer], labels[closer] = score[closer], c
+    return labels
+
+
 def _far_distances(X: Array, centers: Array) -> Floats:
     """Distances (m, k) whose squares would overflow; infinite where a row itself does."""
     wide, points = X.astype(np.float64), centers.astype(np.float64)
@@ -87,4 +121,5 @@ def _far_distances(X: Array, centers: Array) -> Floats:
     dist = np.empty((len(X), len(centers)))
     for c, center in enumerate(points):
         dist[:, c] = np.sqrt(np.square(wide / size - center / size).sum(1))
-    return np.where(np.isfinite(reach)[:, None], dist * size, np.inf)
+    with np.errstate(over="ignore"):
+        return np.where(np.isfinite(reach)[:, None], dist * size, np.inf)

@@ -35,7 +35,9 @@ def measure(X: Array, n_threads: int | None) -> Columns:
     bounds = shard_bounds(n) if n > ROWS_A_SHARD else np.array([0, n])
     total, low, high = np.empty((3, len(bounds) - 1, d))
     kernels.column_range(threads(n_threads, 4 * n * d), bounds, writeable(X), total, low, high)
-    return Columns(total.sum(0) / n, low.min(0), high.max(0))
+    with np.errstate(over="ignore", invalid="ignore"):
+        mean = total.sum(0) / n
+    return Columns(mean, low.min(0), high.max(0))
 
 
 def finite(X: Array, n_threads: int | None) -> bool:
@@ -241,8 +243,12 @@ def to_frame(points: Array, frame: Frame) -> Array:
 
 def from_frame(points: Array, frame: Frame) -> Array:
     """The points of the frame in the coordinates of X, in the frame's dtype."""
-    back = np.ldexp(points, frame.exponent) + frame.origin
-    return np.ascontiguousarray(back, dtype=frame.origin.dtype)
+    most = np.finfo(frame.origin.dtype).max
+    with np.errstate(
+        over="ignore"
+    ):  # the largest number may be rounded up on its way there and back
+        back = np.ldexp(points, frame.exponent) + frame.origin
+    return np.ascontiguousarray(np.clip(back, -most, most), dtype=frame.origin.dtype)
 
 
 def rows_work(rows: Rows, per_value: float) -> float:

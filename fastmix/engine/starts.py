@@ -102,7 +102,7 @@ def whitened(rows: Rows) -> Rows:
     matrix, variances = covariances[0], np.diagonal(covariances[0])
     varying = ~constant_features(rows, means[0], variances)
     inverse_std = 1.0 / np.sqrt(np.where(varying, variances, np.inf))
-    values, vectors = np.linalg.eigh(matrix * np.outer(inverse_std, inverse_std))
+    values, vectors = np.linalg.eigh(matrix * inverse_std[:, None] * inverse_std)
     held = values > 10 * len(values) * np.finfo(rows.dtype).eps * values[-1]
     axes = (vectors[:, held] / np.sqrt(values[held])).T * inverse_std
     if not len(axes):

@@ -118,8 +118,10 @@ class Variational(NamedTuple):
         freedom = np.broadcast_to(degrees_of_freedom, k)
         log_wishart = -(freedom * (log_det + 0.5 * d * np.log(2.0))).sum()
         log_wishart -= gammaln(_halves(freedom, d)).sum()
+        with np.errstate(over="ignore"):  # at a start, rows of huge weight may fit that badly
+            entropy = np.ldexp(entropy, self.weight_exponent)
         return float(
-            np.ldexp(entropy, self.weight_exponent)
+            entropy
             - log_wishart
             - self.priors.weights.log_norm(concentration)
             - 0.5 * d * np.log(mean_precision).sum()

@@ -20,7 +20,8 @@ def label(
     scale,  # in      of X's dtype, a power of two
     weight,  # in      (>= n,) float64; (0,) where all are 1
     centers,  # in      (k, d)
-    labels,  # out     (n,) int32; -1 where no distance is a finite number
+    limit,  # in      squared distance from which on rounding leaves no choice between centers
+    labels,  # out     (n,) int32; -1 where no center is that near
     objective,  # in/out  (n_shards,) float64, weighted squared distances
 ):
     """Label every row."""
@@ -31,7 +32,7 @@ def label(
         pack_rows(X[first:last], origin, scale, tile)
         nearest(tile[0], centers, new, best)
         for r in range(last - first):
-            labels[first + r] = new[r] if best[r] < np.inf else -1
+            labels[first + r] = new[r] if best[r] < limit else -1
         here = best[: last - first]
         objective[shard] += weighted_sum(here, weight[first:last]) if weight.size else sum_of(here)
 

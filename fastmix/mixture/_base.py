@@ -295,14 +295,14 @@ class Mixture(DensityMixin, Convertible, Saveable, ABC):
         covariance = COVARIANCES[self.covariance_type]
 
         def public(values: Floats) -> NDArray[Any]:
-            with np.errstate(over="ignore"):  # float32 precisions of tiny variances are infinite
-                return np.array(values, dtype, order="C")
+            return np.array(values, dtype, order="C")
 
         self._fitted_type = self.covariance_type
         self.weights_ = public(found.weights)
         self.means_ = public(found.means + origin)
         self.covariances_ = public(found.covariances)
-        self.precisions_ = public(covariance.precisions(found.factor))
+        with np.errstate(over="ignore"):  # those of tiny variances are infinite
+            self.precisions_ = public(covariance.precisions(found.factor))
         self.precisions_cholesky_ = public(covariance.to_chol(found.factor))
 
     def _different_there(self) -> dict[str, Any]:
@@ -467,9 +467,9 @@ class Mixture(DensityMixin, Convertible, Saveable, ABC):
         array = validation.rows(self, X, reset=False)
         weight = validation.weights(sample_weight, array)
         log_norm = self._infer(array, log_norm=True).log_norm
-        if weight is None:
-            return float(log_norm.sum()), float(len(log_norm))
         with np.errstate(over="ignore"):
+            if weight is None:
+                return float(log_norm.sum()), float(len(log_norm))
             size = float(weight.sum())
         if not np.isfinite(size):
             raise ValueError(

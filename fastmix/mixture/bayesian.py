@@ -284,16 +284,22 @@ default='dirichlet_process'
         )
 
     def _check_evidence(self, packed: Rows) -> None:
-        """Weights are counts here, whose sums and log-factorials need room."""
+        """Weights are counts here, as priors are, whose sums and log-factorials need room."""
         d, dtype = packed.tiles.shape[1], packed.tiles.dtype
         with np.errstate(over="ignore"):
             size = np.ldexp(packed.total, packed.weight_exponent)
         most = float(np.finfo(dtype).max) / (1e4 * d)
+        can_count = f"but the posterior of {dtype} rows can count {most:.3g} at most"
         if not size < most:
             raise ValueError(
-                f"sample_weight sums up to {size:.3g} rows, but the posterior of {dtype} rows can "
-                f"count {most:.3g} at most. Scale sample_weight."
+                f"sample_weight sums up to {size:.3g} rows, {can_count}. Scale sample_weight."
             )
+        for name in ("weight_concentration", "mean_precision", "degrees_of_freedom"):
+            prior = getattr(self, f"{name}_prior")
+            if prior is not None and not prior < most:
+                raise ValueError(
+                    f"{name}_prior={prior:.3g} is as good as so many rows, {can_count}. Lower it."
+                )
 
     def _priors(self, packed: Rows) -> Priors:
         """Check the priors, fill in the defaults, and put them into the frame."""

@@ -42,7 +42,7 @@ def test_every_row_is_labelled_and_counted(rng, rows, centers, size, frame, guar
     weight = rng.randint(3, size=size.n) / 2.0
     labels, objective = guarded(np.full(size.n, -7, np.int32)), guarded(np.full(3, 5.0))
     given = guarded(rows), guarded(origin), scale, guarded(weight[: size.n * weighted])
-    label.block(1, *all_tiles(rows), *given, guarded(centers), labels, objective)
+    label.block(1, *all_tiles(rows), *given, guarded(centers), np.inf, labels, objective)
     X, weight = (rows - origin) * scale, weight if weighted else np.ones(size.n)
     expected, _, _ = naive.nearest(X, centers)
     assert_array_equal(labels, expected)
@@ -54,10 +54,18 @@ def test_label_of_one_shard_leaves_the_other_tiles_alone(dtype, guarded):
     X, labels = guarded(np.ones((3 * R, 1), dtype)), guarded(np.full(3 * R, -7, np.int32))
     given = X, np.zeros(1, dtype), dtype.type(1), np.empty(0), np.zeros((1, 1), dtype)
     objective = np.zeros(1)
-    label.block(0, 1, 2, *given, labels, objective)
+    label.block(0, 1, 2, *given, np.inf, labels, objective)
     assert_array_equal(np.flatnonzero(labels == 0), np.arange(R, 2 * R))
     assert_array_equal(labels[labels != 0], -7)
     assert objective == [R]
+
+
+def test_rows_beyond_the_limit_have_no_label(dtype):
+    X, labels = np.array([[1.0], [2.0], [3.0]], dtype), np.zeros(3, np.int32)
+    frame = np.zeros(1, dtype), dtype.type(1)
+    given = np.empty(0), np.zeros((1, 1), dtype), dtype.type(4), labels, np.zeros(1)
+    label.block(0, 0, 1, X, *frame, *given)
+    assert_array_equal(labels, [0, -1, -1])
 
 
 def test_rows_without_a_finite_distance_have_no_label(dtype, guarded):
@@ -68,7 +76,7 @@ def test_rows_without_a_finite_distance_have_no_label(dtype, guarded):
     centers = guarded(np.array([[0.0, 0.0], [2.0, 0.0], [3.0, 0.0]], dtype))
     for weight, objective in (([], np.inf), ([1, 1, 0, 1], np.inf), ([5, 0, 0, 1], 5.0)):
         labels, found = guarded(np.full(4, -7, np.int32)), guarded(np.zeros(1))
-        label.block(0, 0, 1, *given, np.array(weight, float), centers, labels, found)
+        label.block(0, 0, 1, *given, np.array(weight, float), centers, np.inf, labels, found)
         assert_array_equal(labels, [0, -1, -1, 2])
         assert found == [objective]
 
@@ -167,7 +175,7 @@ def test_three_threads_predict_the_same_bits_as_one(rng, dtype, weighted, assert
 
     def predicted(n_threads):
         labels, objective = np.empty(n, np.int32), np.zeros(7)
-        label(n_threads, bounds, X, *frame, weight, centers, labels, objective)
+        label(n_threads, bounds, X, *frame, weight, centers, np.inf, labels, objective)
         dist, infinite = np.empty((n, k), dtype), np.zeros(7, np.int64)
         distances(n_threads, bounds, X, *frame, centers, dtype.type(2), dist, infinite)
         return labels, objective, dist, infinite
