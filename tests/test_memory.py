@@ -133,7 +133,7 @@ def measure():
     return found
 
 
-def in_a_new_process(code, seconds=300, **environment):
+def in_a_new_process(code, seconds=550, **environment):
     """What a program prints as JSON, with the kernels that are compiled already."""
     cache = cache_dir()
     if cache is not None:

@@ -133,6 +133,7 @@ def test_a_tree_deeper_than_python_calls_itself_is_copied(assert_same_bits):
         assert_same_bits(again.predict(X), model.predict(X))
 
 
+@pytest.mark.compiled  # in plain Python it takes minutes
 def test_a_fitted_tree_holds_no_rows(rng):
     X = rng.normal(size=(20_000, 2))
     tracemalloc.start()
