@@ -82,10 +82,16 @@ def used(monkeypatch):
     return seen
 
 
+def make(model, n_threads):
+    """The model of that name, unfitted."""
+    sizes = {"n_clusters" if model.startswith("k-means") else "n_components": K}
+    limit = {} if "batches" in model else {"max_iter": 5}
+    return MODELS[model](n_threads=n_threads, random_state=0, **sizes, **limit)
+
+
 def answers(model, n_threads, X, weight, fitted):
     """All that a fit on so many threads finds, and all that it then says of the rows."""
-    limit = {} if "batches" in model else {"max_iter": 5}
-    estimator = MODELS[model](K, n_threads=n_threads, random_state=0, **limit)
+    estimator = make(model, n_threads)
     found = fitted(estimator.fit(X, sample_weight=weight))
     said = {name: getattr(estimator, name)(X) for name in METHODS if hasattr(estimator, name)}
     return found | said | {"score": estimator.score(X, sample_weight=weight)}
@@ -105,8 +111,7 @@ def test_ten_refits_on_eight_threads_give_the_same_bits(
     model, data, used, fitted, assert_same_bits
 ):
     X, weight = data
-    limit = {} if "batches" in model else {"max_iter": 5}
-    estimator = MODELS[model](K, n_threads=MANY, random_state=0, **limit)
+    estimator = make(model, MANY)
     first = copy.deepcopy(fitted(estimator.fit(X, sample_weight=weight)))
     for _ in range(9):
         assert_same_bits(fitted(estimator.fit(X, sample_weight=weight)), first, "refit")
