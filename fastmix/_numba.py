@@ -22,6 +22,7 @@ from numba.extending import intrinsic
 
 from fastmix._cache import Store, closure
 from fastmix._forks import compiling
+from fastmix._signals import undisturbed
 
 __all__ = ["ANY_WORK", "JIT", "kernel", "parallel_kernel", "threads"]
 
@@ -62,6 +63,7 @@ def _jit(func, fastmath, parallel):
     if JIT:
         key = [(name, sorted(v) if isinstance(v, set) else v) for name, v in sorted(flags.items())]
         compiled._cache = Store(func, key)
+        compiled._compile_for_args = undisturbed(compiled._compile_for_args)
     return compiled
 
 

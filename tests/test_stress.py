@@ -39,14 +39,14 @@ def test_forks_while_threads_start_the_first_parallel_region(warm, layer, seed):
 def test_signals_end_fits_and_compilations_at_any_moment(warm, layer):
     ended, sound = run("interrupted(300)", 1800, layer, warm.folder)
     assert sound
-    assert min(ended.values()) > 100
+    assert min(ended.values()) > 100  # of 150: Python swallows what is raised in a finalizer
 
 
 @posix
-def test_a_signals_handler_fits_within_fits_and_compilations(warm, layer):
-    fits, sound = run("within(100)", 900, layer, warm.folder)
+def test_a_signals_handler_fits_and_compiles_at_any_moment(warm, layer):
+    times, sound = run("within(100)", 900, layer, warm.folder)
     assert sound
-    assert fits > 50
+    assert times > 50
 
 
 def test_other_libraries_use_their_threads_at_once(warm, layer):
