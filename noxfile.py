@@ -66,6 +66,16 @@ def bounds(session):
     session.run("pytest", *(session.posargs or ["tests/kernels", "tests/engine"]))
 
 
+@nox.session
+def nightly(session):
+    """What takes minutes: forks, signals and odd surroundings, often, on every threading layer there is."""
+    set_up(session, "test")
+    # A wheel of TBB lies where the loader does not look; where there is none its tests are skipped.
+    session.install("tbb", success_codes=range(256))
+    session.env["LD_LIBRARY_PATH"] = str(Path(session.virtualenv.location).resolve() / "lib")
+    session.run("pytest", "-s", "-m", "nightly", *session.posargs)
+
+
 @nox.session(python="3.11")
 def oldest(session):
     """The tests on the lower bound of every dependency, read from pyproject.toml."""

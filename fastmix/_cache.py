@@ -18,6 +18,7 @@ import stat
 import sys
 import tempfile
 import time
+from contextlib import suppress
 
 import llvmlite
 import numba
@@ -34,6 +35,8 @@ except ImportError:
 
 PACKAGE = pathlib.Path(__file__).parent
 KEEP_DAYS = 30
+ASIDE = ".part"  # how the names of files end that are still being written
+ASIDE_DAYS = 1
 DIGEST_BYTES = 32
 NAME_LENGTH = 20
 
@@ -114,8 +117,23 @@ def _create(folder):
     for name in os.listdir(base):
         other = os.path.join(base, name)
         if re.fullmatch(f"[0-9a-f]{{{NAME_LENGTH}}}", name) and _private(other):
-            if time.time() - os.stat(other).st_mtime > KEEP_DAYS * 86400:
+            if _age(other) > KEEP_DAYS:
                 shutil.rmtree(other, ignore_errors=True)
+
+
+def _sweep(folder):
+    """Drop what processes have left behind that were killed while they wrote."""
+    for name in os.listdir(folder):
+        aside = os.path.join(folder, name)
+        if name.endswith(ASIDE):
+            with suppress(OSError):  # gone: renamed, or dropped by somebody else
+                if _age(aside) > ASIDE_DAYS:
+                    os.unlink(aside)
+
+
+def _age(path):
+    """Days since anybody has written to it."""
+    return (time.time() - os.stat(path).st_mtime) / 86400
 
 
 def closure(func):
@@ -176,7 +194,8 @@ class Store(_Base):
             if hashlib.sha256(data).digest() != digest:
                 return None
             found = CompileResult._rebuild(target_context, *pickle.loads(data))
-            os.utime(folder)  # in use: not to be dropped
+            with suppress(OSError):  # a file system may be read-only
+                os.utime(folder)  # in use: not to be dropped
             return found
         except Exception:
             return None
@@ -196,7 +215,8 @@ class Store(_Base):
                 return
             path = self._path(folder, sig, compiled.target_context)
             data = dumps(compiled._reduce())
-            handle, aside = tempfile.mkstemp(dir=folder)
+            _sweep(folder)
+            handle, aside = tempfile.mkstemp(dir=folder, suffix=ASIDE)
             with os.fdopen(handle, "wb") as file:
                 file.write(hashlib.sha256(data).digest() + data)
             os.replace(aside, path)

@@ -4,6 +4,7 @@
 drivers over all shards, with threads and without, and decides at every call which of the two may run.
 """
 
+import _thread
 import functools
 import hashlib
 import math
@@ -17,10 +18,11 @@ import numba
 import numpy as np
 from llvmlite import ir
 from numba import config, njit, prange, types
-from numba.core.compiler_lock import global_compiler_lock
 from numba.extending import intrinsic
 
 from fastmix._cache import Store, closure
+from fastmix._forks import compiling
+from fastmix._signals import undisturbed
 
 __all__ = ["ANY_WORK", "JIT", "kernel", "parallel_kernel", "threads"]
 
@@ -61,6 +63,7 @@ def _jit(func, fastmath, parallel):
     if JIT:
         key = [(name, sorted(v) if isinstance(v, set) else v) for name, v in sorted(flags.items())]
         compiled._cache = Store(func, key)
+        compiled._compile_for_args = undisturbed(compiled._compile_for_args)
     return compiled
 
 
@@ -103,29 +106,60 @@ _gate = threading.Lock()
 _serial_only = _layer() == "omp" and multiprocessing.parent_process() is not None
 
 
+# How many threads every Python thread was seen to be able to start.
+_seen = threading.local()
+
+
 def _in_child():
-    global _gate, _serial_only
-    global_compiler_lock.release()
-    _gate = threading.Lock()
+    global _gate, _seen, _serial_only
+    _gate, _seen = threading.Lock(), threading.local()
     _serial_only = _serial_only or _layer() == "omp"  # GNU OpenMP cannot be re-entered below a fork
 
 
 if hasattr(os, "register_at_fork"):
-    # A fork waits for a running compilation; otherwise its child would wait for the lock for ever.
-    os.register_at_fork(
-        before=global_compiler_lock.acquire,
-        after_in_parent=global_compiler_lock.release,
-        after_in_child=_in_child,
-    )
+    os.register_at_fork(after_in_child=_in_child)
+
+
+def _wait_for(lock):
+    with lock:
+        pass
+
+
+def _can_start(n_threads):
+    """May this Python thread have so many? Where it may not, OpenMP exits, TBB aborts and workqueue hangs."""
+    if getattr(_seen, "threads", 1) >= n_threads:
+        return True
+    enough = threading.Lock()
+    try:
+        with enough:
+            # twice as many: some of these may not be gone yet when the layer starts its own
+            for _ in range(2 * (n_threads - 1)):
+                _thread.start_new_thread(_wait_for, (enough,))
+    except RuntimeError:  # a limit of the user's or of the container's
+        return False
+    _seen.threads = n_threads
+    return True
 
 
 def _start_layer():
     global _serial_only
     try:
-        numba.get_num_threads()  # its first call starts the layer
+        if not _can_start(config.NUMBA_NUM_THREADS):
+            raise ValueError(f"{config.NUMBA_NUM_THREADS} threads cannot be started.")
+        with compiling:  # a fork waits
+            numba.get_num_threads()  # its first call starts the layer
     except ValueError as error:
         _serial_only = True
-        warnings.warn(f"fastmix runs on one thread: {error}", RuntimeWarning, stacklevel=4)
+        warnings.warn(f"fastmix runs on one thread: {error}", RuntimeWarning, stacklevel=5)
+
+
+def _ready(n_threads):
+    """Is there a layer, and may it use so many threads?"""
+    if _layer() is None:
+        _start_layer()
+    # workqueue starts all of them, again in every child
+    most = config.NUMBA_NUM_THREADS if _layer() == "workqueue" else n_threads
+    return not _serial_only and _can_start(most)
 
 
 def _driver(block):
@@ -160,9 +194,7 @@ class parallel_kernel:
 
     def __call__(self, n_threads, bounds, *args):
         n_threads = min(n_threads, config.NUMBA_NUM_THREADS)
-        if n_threads > 1 and JIT and not _serial_only and _layer() is None:
-            _start_layer()
-        if n_threads < 2 or not JIT or _serial_only:
+        if n_threads < 2 or not JIT or _serial_only or not _ready(n_threads):
             return self._alone(bounds, args)
         if _layer() != "workqueue":
             return self._together(n_threads, bounds, args)

@@ -18,6 +18,7 @@ from typing import NamedTuple
 import naive
 import numpy as np
 import pytest
+import surroundings
 from hypothesis import settings
 from sklearn.datasets import load_iris
 
@@ -103,6 +104,33 @@ def make(request):
         return GaussianMixture(k, covariance_type=request.param, **options)
 
     return maker
+
+
+# --- processes -----------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def warm(tmp_path_factory):
+    """A cache that holds the kernels of a k-means and a mixture, and the digest of their bits."""
+    return surroundings.warm(tmp_path_factory.getbasetemp())
+
+
+@pytest.fixture(params=["omp", "workqueue", "tbb"], scope="session")
+def layer(request):
+    """A threading layer that Numba can load here."""
+    reason = surroundings.why_not(request.param)
+    if reason:
+        pytest.skip(f"Numba cannot load the {request.param} layer: {reason}")
+    return request.param
+
+
+@pytest.fixture
+def forks():
+    """Only where a process can be forked and live."""
+    if not hasattr(os, "fork"):
+        pytest.skip("there is no fork on this system")
+    if sys.platform == "darwin":
+        pytest.skip("the libraries of macOS do not survive a fork without exec")
 
 
 # --- data ----------------------------------------------------------------------------------------

@@ -1,10 +1,12 @@
 """The cache of compiled kernels: never stale, never mixed up, never anybody else's, never in the way."""
 
+import errno
 import hashlib
 import os
 import pickle
 import stat
 import sys
+import tempfile
 import time
 from contextlib import contextmanager
 from pathlib import Path
@@ -89,6 +91,44 @@ def test_processes_that_fill_one_empty_cache_at_once_do_not_mix_up_dtypes(bare, 
     files = [path.suffix for path in (tmp_path / "cache").rglob("*") if path.is_file()]
     assert set(files) == {".bin"}
     assert sorted(bare.rglob("*")) == sources
+
+
+@pytest.mark.compiled
+def test_two_processes_compile_the_same_kernels_at_once_twenty_times(tmp_path):
+    """In step with each other; a third process then loads all of them."""
+    folders = {"FASTMIX_CACHE_DIR": tmp_path / "cache"}
+    (tmp_path / "steps").mkdir()
+    code = "from surroundings import in_step; print(*in_step({!r}, {}, 20))"
+    both = [
+        surroundings.start("-c", code.format(str(tmp_path / "steps"), me), **folders)
+        for me in (0, 1)
+    ]
+    for each in both:
+        ended = surroundings.finish(each)
+        assert ended.out.split()[:-1] == [*map(str, range(20))], ended.err
+    alone = surroundings.run(code.format("", 0), **folders)
+    assert alone.split() == [*map(str, range(20)), "20"]
+
+
+@pytest.mark.compiled
+@pytest.mark.skipif(os.name != "posix", reason="processes are killed as on POSIX")
+def test_a_writer_that_is_killed_harms_nobody_and_what_it_left_goes_after_a_day(bare, tmp_path):
+    cache = {"FASTMIX_CACHE_DIR": tmp_path / "cache"}
+    code = """
+import os, signal
+os.replace = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+"""
+    killed = surroundings.finish(
+        surroundings.start("-c", code + DOUBLED.format(""), folder=bare, **cache)
+    )
+    assert killed.status == -9
+    (left,) = (tmp_path / "cache").rglob("*.*")
+    assert doubled(bare, **cache) == (2 / 3, 0)
+    assert doubled(bare, **cache) == (2 / 3, 1)
+    assert left.exists()  # for all we know somebody is writing it
+    os.utime(left, (time.time() - 1.1 * DAY,) * 2)
+    assert doubled(bare, "f4", **cache) == (SINGLE, 0)
+    assert {path.suffix for path in (tmp_path / "cache").rglob("*.*")} == {".bin"}
 
 
 @pytest.mark.compiled
@@ -347,6 +387,40 @@ def test_a_damaged_file_is_compiled_again_and_replaced(base, damage):
     assert (again(21), hits(again)) == (42, 0)
     assert (after(21), hits(after)) == (42, 1)
     assert list(file.parent.iterdir()) == [file]
+
+
+@pytest.mark.compiled
+def test_kernels_are_read_from_a_file_system_that_is_read_only(base, monkeypatch):
+    compile_once()
+
+    def refuse(*_):
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    monkeypatch.setattr(os, "utime", refuse)
+    again = fresh()
+    assert (again(21), hits(again)) == (42, 1)
+
+
+@pytest.mark.compiled
+@pytest.mark.parametrize("step", ["mkstemp", "fdopen", "replace"])
+def test_a_full_disk_leaves_nothing_behind(base, monkeypatch, step):
+    def refuse(*_, **__):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    file = compile_once()
+    monkeypatch.setattr(tempfile if step == "mkstemp" else os, step, refuse)
+    other = fresh(3)
+    assert (other(21), hits(other)) == (63, 0)
+    assert list(file.parent.iterdir()) == [file]
+
+
+@pytest.mark.compiled
+def test_a_file_that_somebody_else_drops_first_is_no_matter(base, monkeypatch):
+    folder = compile_once().parent
+    (folder / "gone.part").symlink_to(folder / "nowhere")
+    other, again = fresh(3), fresh(3)
+    assert (other(21), hits(other)) == (63, 0)
+    assert (again(21), hits(again)) == (63, 1)
 
 
 @pytest.mark.compiled

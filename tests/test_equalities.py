@@ -1,6 +1,5 @@
-"""Every two ways that must agree: threads, refits, algorithms, ways to ask, symmetries."""
+"""Every two ways that must agree: algorithms, ways to ask, symmetries."""
 
-import copy
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -9,22 +8,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from fastmix import KMeans
 
-# --- threads and refits ----------------------------------------------------------------------
-
-
-@pytest.mark.compiled
-@pytest.mark.filterwarnings("ignore:Best performing initialization did not converge")
-def test_any_number_of_threads_gives_the_same_bits(make, blobs, dtype, assert_same_bits, fitted):
-    X = blobs(n=20_000, d=4, k=5, gap=2.0, dtype=dtype).X
-    one = make(5, n_threads=1, max_iter=15).fit(X)
-    labels = one.predict(X)
-    for n_threads in (2, 3, 7, None):
-        many = make(5, n_threads=n_threads, max_iter=15).fit(X)
-        assert_same_bits(fitted(many), fitted(one), f"n_threads={n_threads}")
-        assert_same_bits(many.predict(X), labels, f"labels of n_threads={n_threads}")
-        assert many.score(X) == one.score(X)
-    one.set_params(n_threads=7)
-    assert_same_bits(one.predict(X), labels, "labels after set_params")
+# --- algorithms and Python threads --------------------------------------------------------------
 
 
 @pytest.mark.compiled
@@ -62,15 +46,6 @@ def test_algorithms_agree_on_ties(algorithm, assert_same_fit):
     for each in (lloyd, other):  # who did the passes is told there
         each.init_results_ = [record[:6] for record in each.init_results_]
     assert_same_fit(other, lloyd)
-
-
-@pytest.mark.filterwarnings("ignore:Best performing initialization did not converge")
-def test_ten_refits_give_the_same_bits(make, blobs, dtype, assert_same_bits, fitted):
-    X = blobs(n=300, gap=2.0, dtype=dtype).X
-    estimator = make(max_iter=4)
-    first = copy.deepcopy(fitted(estimator.fit(X)))
-    for _ in range(9):
-        assert_same_bits(fitted(estimator.fit(X)), first)
 
 
 @pytest.mark.compiled

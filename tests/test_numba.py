@@ -1,8 +1,10 @@
 """Threads: how many, which twin runs, and what Python threads, forks, pools and Ctrl-C do to them."""
 
 import math
+import multiprocessing
 import os
 import sys
+import threading
 from types import SimpleNamespace
 
 import numba
@@ -221,6 +223,57 @@ def test_the_serial_twin_runs_where_threads_are_out_of_reach(calls, monkeypatch)
     assert calls == []
 
 
+@pytest.fixture
+def limited(monkeypatch):
+    """Maker of a limit on the threads that can be started, and record of those that were."""
+    started = []
+
+    def make(most):
+        def start(function, arguments):
+            if len(started) == most:
+                raise RuntimeError("can't start new thread")
+            started.append(function)
+
+        monkeypatch.setattr(_numba, "_seen", threading.local())
+        monkeypatch.setattr(_numba._thread, "start_new_thread", start)
+        return started
+
+    return make
+
+
+@pytest.mark.compiled
+@needs_threads
+def test_the_serial_twin_runs_where_threads_cannot_be_started(calls, limited):
+    numba.get_num_threads()  # the layer is there: only this Python thread may have no others
+    limited(1)
+    assert_array_equal(totals(3), expected_totals())
+    assert calls == []
+
+
+@pytest.mark.compiled
+@needs_threads
+def test_whether_threads_can_be_started_is_asked_once(calls, limited):
+    numba.get_num_threads()
+    started = limited(1_000)
+    for n_threads in (2, 3, 3, 2):
+        totals(n_threads)
+    assert [workers for workers, _ in calls] == [2, 3, 3, 2]
+    most = config.NUMBA_NUM_THREADS
+    assert len(started) == (2 * (most - 1) if numba.threading_layer() == "workqueue" else 6)
+
+
+@pytest.mark.compiled
+@needs_threads
+def test_a_layer_whose_threads_cannot_be_started_is_not_started(calls, limited, monkeypatch):
+    limited(2)
+    monkeypatch.setattr(_numba, "_layer", lambda: None)
+    monkeypatch.setattr(_numba, "_serial_only", False)
+    with pytest.warns(RuntimeWarning, match=r"^fastmix runs on one thread: \d+ threads cannot be"):
+        assert_array_equal(totals(3), expected_totals())
+    assert_array_equal(totals(3), expected_totals())
+    assert calls == []
+
+
 @pytest.mark.compiled
 @needs_threads
 def test_the_serial_twin_runs_while_another_python_thread_has_the_workers(calls, monkeypatch):
@@ -243,21 +296,8 @@ needs_fork = [
 
 
 @pytest.fixture(scope="module")
-def warm(tmp_path_factory):
-    return surroundings.warm(tmp_path_factory.getbasetemp())
-
-
-@pytest.fixture(scope="module")
 def bare(tmp_path_factory):
     return surroundings.copy_package(tmp_path_factory.mktemp("bare"))
-
-
-@pytest.fixture(params=["omp", "workqueue"], scope="module")
-def layer(request):
-    reason = surroundings.why_not(request.param)
-    if reason:
-        pytest.skip(f"Numba cannot load the {request.param} layer: {reason}")
-    return request.param
 
 
 def marked(*marks):
@@ -288,17 +328,14 @@ print(digest(2, 20_000, 1e6) == one, numba.threading_layer() != "")
 
 
 @pytest.mark.compiled
-def test_four_python_threads_fit_at_once(warm, layer):
+def test_two_to_eight_python_threads_fit_and_predict_at_once(warm, layer):
     code = """
 import fastmix, numba
-from concurrent.futures import ThreadPoolExecutor
-from surroundings import digest
-with ThreadPoolExecutor(4) as pool:
-    found = set(pool.map(digest, [2, 2, 1, 2] * 5))
-print(numba.threading_layer(), *found)
+from surroundings import crowd
+print(numba.threading_layer() if crowd(8) else None, *(crowd(n) for n in (2, 3, 5, 8)))
 """
     got = surroundings.run(code, NUMBA_THREADING_LAYER=layer, FASTMIX_CACHE_DIR=warm.folder)
-    assert got == f"{layer} {warm.digest}"
+    assert got == f"{layer} {' '.join([warm.digest] * 4)}"
 
 
 @pytest.mark.compiled
@@ -391,12 +428,15 @@ with multiprocessing.get_context("fork").Pool(2) as pool:
 
 
 @pytest.mark.compiled
-def test_a_pool_by_spawn_computes(warm):
-    code = """
+@pytest.mark.parametrize("method", ["spawn", "forkserver"])
+def test_a_pool_by_another_method_than_fork_computes(warm, method):
+    if method not in multiprocessing.get_all_start_methods():
+        pytest.skip(f"there is no {method} on this system")
+    code = f"""
 import multiprocessing
 from surroundings import digest
 want = digest()
-with multiprocessing.get_context("spawn").Pool(1) as pool:
+with multiprocessing.get_context({method!r}).Pool(1) as pool:
     print(*set(pool.map(digest, [2] * 4)), digest() == want)
 """
     assert surroundings.run(code, FASTMIX_CACHE_DIR=warm.folder) == f"{warm.digest} True"
