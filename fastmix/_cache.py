@@ -72,6 +72,20 @@ def cache_dir():
     return os.path.join(base, fingerprint()) if base and fingerprint() else None
 
 
+def obstacle():
+    """Why nothing can be kept in the folder of the cache, in a few words; None where something can."""
+    folder = cache_dir()
+    try:
+        if not os.path.lexists(folder):
+            _create(folder)
+        if not os.path.lexists(folder) or not _trusted(folder):
+            return "others may write there"
+        with tempfile.TemporaryFile(dir=folder):
+            return None
+    except OSError as error:
+        return error.strerror
+
+
 def _base():
     """The folder of all versions' folders, or None where the user has no home."""
     chosen = os.environ.get("FASTMIX_CACHE_DIR") or config.CACHE_DIR

@@ -68,15 +68,15 @@ def _reason(error: OSError) -> str:
     return f"cannot write {os.fspath(error.filename)!r}: {error.strerror}"
 
 
-def _state_of(cache: str | None) -> str:
+def _state_of_cache() -> str:
     """Where kernels are kept, and whether they can be."""
-    if cache is None:
-        return "off: kernels are compiled anew in every process"
-    folder = Path(cache)
-    there = next(place for place in (folder, *folder.parents) if place.exists())
-    if not os.access(there, os.W_OK):
-        return f"{cache} cannot be written: kernels are compiled anew in every process"
-    return cache
+    from fastmix._cache import cache_dir, obstacle
+
+    folder, anew = cache_dir(), "kernels are compiled anew in every process"
+    if folder is None:
+        return f"off: {anew}"
+    hindered = obstacle()
+    return folder if hindered is None else f"{folder} cannot be used, {hindered}: {anew}"
 
 
 def info() -> None:
@@ -88,7 +88,6 @@ def info() -> None:
     import threadpoolctl
 
     import fastmix
-    from fastmix._cache import cache_dir
     from fastmix._numba import ANY_WORK, threads
 
     versions = {
@@ -99,6 +98,6 @@ def info() -> None:
     print(*(f"{name:12} {version}" for name, version in versions.items()), sep="\n")
     print(f"{'machine':12} {platform.machine()} {platform.system()}, {os.cpu_count()} CPUs")
     print(f"{'threads':12} {threads(None, ANY_WORK)}")
-    print(f"{'cache':12} {_state_of(cache_dir())}")
+    print(f"{'cache':12} {_state_of_cache()}")
     for pool in threadpoolctl.threadpool_info():
         print(f"{'pool':12} {pool['user_api']} {pool['prefix']}, {pool['num_threads']} threads")

@@ -329,6 +329,28 @@ def test_info_tells_versions_threads_and_cache(capsys, tmp_path, monkeypatch):
     assert found["cache"] == str(tmp_path / _cache.fingerprint())
 
 
+def no_folder(place):
+    place.write_text("a file")
+
+
+def open_to_all(place):
+    place.mkdir()
+    place.chmod(0o777)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="folders have no modes there")
+@pytest.mark.parametrize(
+    ("spoil", "reason"), [(no_folder, "exists|Not a directory"), (open_to_all, "others may write")]
+)
+def test_info_tells_that_the_cache_cannot_be_used(capsys, tmp_path, monkeypatch, spoil, reason):
+    spoil(tmp_path / "cache")
+    monkeypatch.delenv("FASTMIX_CACHE", raising=False)
+    monkeypatch.setenv("FASTMIX_CACHE_DIR", str(tmp_path / "cache"))
+    assert _cli.main(["info"]) == 0
+    (line,) = (line for line in capsys.readouterr().out.splitlines() if line.startswith("cache "))
+    assert re.search(f"cannot be used, .*({reason}).*: kernels are compiled anew", line)
+
+
 def test_info_tells_that_there_is_no_cache(capsys, monkeypatch):
     monkeypatch.setenv("FASTMIX_CACHE", "0")
     assert _cli.main(["info"]) == 0
