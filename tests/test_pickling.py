@@ -136,6 +136,7 @@ def test_a_tree_deeper_than_python_calls_itself_is_copied(assert_same_bits):
 @pytest.mark.compiled  # in plain Python it takes minutes
 def test_a_fitted_tree_holds_no_rows(rng):
     X = rng.normal(size=(20_000, 2))
+    BisectingKMeans(16, random_state=0).fit(X)  # compiled kernels stay
     tracemalloc.start()
     try:
         model = BisectingKMeans(16, random_state=0).fit(X)
