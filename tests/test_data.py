@@ -342,7 +342,7 @@ def test_queries_from_far_away_have_an_answer(name, far, blobs):
 
 # --- weights ---------------------------------------------------------------------------------
 
-NEGATIVE = "Negative values in data passed to `sample_weight`."
+NEGATIVE = "Negative values in data passed to `sample_weight`"
 BAD_WEIGHTS = {
     "one negative": (np.r_[-1e-9, np.ones(11)], NEGATIVE),
     "all negative": (-np.ones(12), NEGATIVE),

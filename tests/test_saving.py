@@ -267,12 +267,19 @@ def a_start(X, k, random_state):
     return X[:k]
 
 
+class Silent:
+    """A callback."""
+
+    def setup(self, estimator, context):
+        """Nothing."""
+
+    teardown = on_fit_task_begin = on_fit_task_end = setup
+
+
 def callbacks(model):
     if not hasattr(model, "set_callbacks"):
         pytest.skip("scikit-learn has no callbacks")
-    from sklearn.callback import ProgressBar
-
-    return model.set_callbacks(ProgressBar())
+    return model.set_callbacks(Silent())
 
 
 def note(model):

@@ -97,6 +97,8 @@ def _nearest_of_far(
     points = centers.astype(np.float64)
     middle = points.mean(0)
     apart = points - middle
+    unit = max(float(np.abs(apart).max()), np.finfo(np.float64).tiny)
+    apart /= unit
     X, origin = rows.X[numbers].astype(np.float64), rows.frame.origin.astype(np.float64)
     with np.errstate(over="ignore", invalid="ignore"):
         gaps = (X - origin) * float(rows.scale) - middle
@@ -104,10 +106,10 @@ def _nearest_of_far(
         gaps[beyond] = X[beyond] / 2 - origin / 2
     size = np.abs(gaps).max(1)
     gaps /= size[:, None]
-    inverse = np.where(beyond, 0.0, 1.0 / size)
+    nearness = np.where(beyond, 0.0, unit / size)
     least, labels = np.full(len(X), np.inf), np.zeros(len(X), np.int64)
     for c, point in enumerate(apart):
-        score = point @ point * inverse - 2.0 * (gaps @ point)  # but for what all have in common
+        score = point @ point * nearness - 2.0 * (gaps @ point)  # but for what all have in common
         closer = score < least
         least[closer], labels[closer] = score[closer], c
     return labels
