@@ -73,14 +73,18 @@ def cache_dir():
 
 
 def obstacle():
-    """Why nothing can be kept in the folder of the cache, in a few words; None where something can."""
-    folder = cache_dir()
+    """Why nothing can be kept in the folder of the cache, in a few words; None where something can.
+
+    It is not made, and nothing in it is changed.
+    """
+    folder = pathlib.Path(cache_dir())
+    there = next(place for place in (folder, *folder.parents) if place.exists())
     try:
-        if not os.path.lexists(folder):
-            _create(folder)
-        if not os.path.lexists(folder) or not _trusted(folder):
+        if (there == folder and not _trusted(folder)) or (
+            there == folder.parent and not _sound(there)
+        ):
             return "others may write there"
-        with tempfile.TemporaryFile(dir=folder):
+        with tempfile.TemporaryFile(dir=there):
             return None
     except OSError as error:
         return error.strerror

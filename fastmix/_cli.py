@@ -72,11 +72,11 @@ def _state_of_cache() -> str:
     """Where kernels are kept, and whether they can be."""
     from fastmix._cache import cache_dir, obstacle
 
-    folder, anew = cache_dir(), "kernels are compiled anew in every process"
+    folder, anew = cache_dir(), "kernels that it has not are compiled anew in every process"
     if folder is None:
         return f"off: {anew}"
     hindered = obstacle()
-    return folder if hindered is None else f"{folder} cannot be used, {hindered}: {anew}"
+    return folder if hindered is None else f"{folder} cannot be written ({hindered}): {anew}"
 
 
 def info() -> None:

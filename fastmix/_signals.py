@@ -3,8 +3,15 @@
 import functools
 import signal
 import threading
+from contextlib import ExitStack
 
 __all__ = ["undisturbed"]
+
+
+def _handle(handlers, waiting):
+    with ExitStack() as stack:
+        for number, frame in reversed(waiting):
+            stack.callback(handlers[number], number, frame)
 
 
 def undisturbed(func):
@@ -20,14 +27,11 @@ def undisturbed(func):
         waiting = []
         handlers = {number: signal.getsignal(number) for number in signal.valid_signals()}
         ours = [number for number, handler in handlers.items() if callable(handler)]
-        try:
-            for number in ours:
-                signal.signal(number, lambda number, _: waiting.append(number))
+        with ExitStack() as stack:  # whatever one of them raises, all of them run
+            stack.callback(_handle, handlers, waiting)
+            for number in sorted(ours):  # Ctrl-C is put back last: it may come at once
+                signal.signal(number, lambda *arrived: waiting.append(arrived))
+                stack.callback(signal.signal, number, handlers[number])
             return func(*args, **kwargs)
-        finally:
-            for number in sorted(ours, reverse=True):  # Ctrl-C last: it may come at once
-                signal.signal(number, handlers[number])
-            for number in waiting:
-                signal.raise_signal(number)
 
     return call

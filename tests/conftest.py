@@ -112,7 +112,7 @@ def make(request):
 @pytest.fixture(scope="session")
 def warm(tmp_path_factory):
     """A cache that holds the kernels of a k-means and a mixture, and the digest of their bits."""
-    return surroundings.warm(tmp_path_factory.getbasetemp())
+    return surroundings.warm(surroundings.common(tmp_path_factory))
 
 
 @pytest.fixture(params=["omp", "workqueue", "tbb"], scope="session")

@@ -126,6 +126,12 @@ class Warm(NamedTuple):
     digest: str
 
 
+def common(tmp_path_factory):
+    """The temporary folder of a run of tests, one for all of its processes."""
+    folder = tmp_path_factory.getbasetemp()
+    return folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder
+
+
 @functools.cache
 def warm(base):
     """One cache for all tests of a run, below its temporary folder: every kernel is compiled once."""

@@ -219,6 +219,18 @@ def test_a_read_only_array_compiles_nothing(rng):
     assert len(pack.block.signatures) == compiled
 
 
+@pytest.mark.parametrize("far", [1e7, 1e8, 1e9, 1e11, 1e17])
+@pytest.mark.parametrize("Estimator", [KMeans, MiniBatchKMeans])
+def test_far_rows_without_weight_have_the_labels_of_predict(Estimator, far, dtype, rng):
+    X = np.concatenate([rng.normal(size=(40, 2)) + shift for shift in (-5, 5)])
+    X = np.concatenate([X, [[far, 1], [-far, 1], [1, far], [1, -far]]]).astype(dtype)
+    weight = np.repeat([1.0, 0.0], [80, 4])
+    model = Estimator(2, random_state=0).fit(X, sample_weight=weight)
+    assert_array_equal(model.predict(X), model.labels_)
+    right, left = model.labels_[80:82]
+    assert right != left
+
+
 @pytest.mark.parametrize("Estimator", [KMeans, MiniBatchKMeans, BisectingKMeans])
 def test_the_direction_of_a_far_row_tells_its_center(Estimator, dtype):
     """Where its distances to all centers are rounded to one number; scikit-learn agrees."""

@@ -129,7 +129,10 @@ def test_shards_really_are_done_by_several_threads(n_threads):
         X[start] = total
         who[shard] = numba.get_thread_id()
 
-    who = np.full(64, -1)
-    sign(n_threads, np.arange(65) * 8, np.zeros(64 * 8), who)
-    assert who.min() >= 0
+    for _ in range(50):  # on a busy machine one thread may be done before another wakes up
+        who = np.full(64, -1)
+        sign(n_threads, np.arange(65) * 8, np.zeros(64 * 8), who)
+        assert who.min() >= 0
+        if len(set(who)) > 1:
+            break
     assert 1 < len(set(who)) <= n_threads

@@ -38,7 +38,9 @@ def test_a_failure_is_an_exit_status(tmp_path):
 @pytest.mark.compiled
 def test_a_short_run_counts_its_inputs():
     cache = {k: v for k, v in os.environ.items() if k == "FASTMIX_CACHE_DIR"}
-    process = surroundings.start("-m", "fuzz", "--minutes", 0.02, "--models", "KMeans", **cache)
+    process = surroundings.start(
+        "-m", "fuzz", "--minutes", 0.01, "--seed", 0, "--models", "KMeans", **cache
+    )
     ended = surroundings.finish(process, seconds=300)
     assert ended.status == 0, ended.err
     assert "inputs tried:" in ended.out

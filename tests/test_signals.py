@@ -10,6 +10,7 @@ from fastmix._numba import kernel
 from fastmix._signals import undisturbed
 
 pytestmark = pytest.mark.compiled
+OTHERS = signal.SIGTERM, signal.SIGABRT
 
 
 class Sender(event.Listener):
@@ -73,6 +74,18 @@ def test_other_handlers_wait_too_and_may_compile():
     finally:
         signal.signal(signal.SIGUSR1, before)
     assert got == [8]
+
+
+def test_a_handler_that_raises_keeps_no_other_signal_away(ctrl_c):
+    heard = []
+    before = [signal.signal(number, lambda n, _: heard.append(n)) for number in OTHERS]
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            undisturbed(lambda: [signal.raise_signal(n) for n in (signal.SIGINT, *OTHERS)])()
+        assert heard == list(OTHERS)
+    finally:
+        for number, handler in zip(OTHERS, before, strict=True):
+            signal.signal(number, handler)
 
 
 def test_handlers_are_put_back_after_an_error(ctrl_c):

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from fastmix._numba import threads
 from fastmix.engine.algorithms import Algorithm
+from fastmix.engine.predictions import may_be_far, nearest
 from fastmix.engine.results import (
     AnyRows,
     Array,
@@ -107,6 +108,8 @@ def run(
     objective = objective if exactly is None else exactly
     if order is not None:
         labels = in_place(labels, order, rows.n_threads)
+    if may_be_far(rows, centers):
+        labels = nearest(rows, centers)[1]
     converged = step.at_rest or settled
     return KMeansResult(
         centers, labels, objective, len(history), converged, history, state, skipped

@@ -23,7 +23,7 @@ class Centers:
     def __init__(self, points: Array, batch_size: int, reassignment_ratio: float) -> None:
         self.points = points  # (k, d)
         self.counts: Floats = np.zeros(len(points))  # weight that each center has taken in
-        self.batch_size, self.ratio = batch_size, reassignment_ratio
+        self.batch_size, self.ratio = batch_size, float(reassignment_ratio)
         self.since = 0  # rows drawn since centers were last reassigned
 
     @classmethod

@@ -11,11 +11,12 @@ from numpy.typing import NDArray
 
 from fastmix._numba import threads
 from fastmix.engine.results import AnyRows, Array, Floats, Frame, Rows, View
-from fastmix.engine.rows import weight_exponent, writeable
+from fastmix.engine.rows import largest, weight_exponent, writeable
 from fastmix.kernels import predictions as kernels
 from fastmix.kernels.shards import shard_bounds
 from fastmix.kernels.tiles import n_tiles
 
+FAR_AT_ONCE = 4096  # rows
 FAR = 2.0**-10  # of the distance beyond which rounding hides the extent of the centers
 
 
@@ -38,8 +39,9 @@ def nearest(rows: AnyRows, centers: Array) -> tuple[float, NDArray[np.int32]]:
     limit = _limit(centers)
     kernels.label(n_threads, bounds, *_given(rows), weight, centers, limit, labels, objective)
     far = np.flatnonzero(labels < 0)
-    if len(far):
-        labels[far] = _nearest_of_far(rows, far, centers)
+    for first in range(0, len(far), FAR_AT_ONCE):
+        some = far[first : first + FAR_AT_ONCE]
+        labels[some] = _nearest_of_far(rows, some, centers)
     with np.errstate(over="ignore"):  # rows may be as far away as they like
         return float(objective.sum()), labels
 
@@ -83,10 +85,20 @@ def some(rows: AnyRows, numbers: NDArray[np.int64]) -> Array:
         return np.asarray((rows.X[numbers] - rows.frame.origin) * rows.scale)
 
 
+@singledispatch
+def may_be_far(rows: AnyRows, centers: Array) -> bool:
+    """May rows be so far away that their distances to all centers are rounded nearly alike?"""
+    if len(rows.X) != rows.n:  # they are held in tiles alone
+        return False
+    reach = 2.0 * largest(rows)  # of centers among them
+    return bool(reach * reach * rows.d >= _limit(centers))
+
+
 def _limit(centers: Array) -> Any:
     """Squared distance from which on distances to all centers are rounded nearly alike, in their dtype."""
     info = np.finfo(centers.dtype)
-    limit = (FAR * float(np.abs(centers - centers.mean(0)).max()) / float(info.eps)) ** 2
+    reach = FAR * float(np.abs(centers - centers.mean(0)).max()) / float(info.eps)
+    limit = reach * reach  # which may be infinite
     return centers.dtype.type(limit if 0 < limit < float(info.max) else np.inf)
 
 

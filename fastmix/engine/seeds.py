@@ -18,8 +18,9 @@ from fastmix.kernels import seeding
 from fastmix.kernels.shards import shard_bounds
 from fastmix.kernels.simd_bytes import ROWS
 
+NUMBER = 8  # bytes, at most, that a seeding remembers of a row
 FEWEST_FEATURES = 24  # from which on bytes pay
-ENOUGH_ROOM = 2**21  # numbers that starts together may remember, however small X is
+ENOUGH_ROOM = 2**24  # bytes that starts together may need, however small X is
 
 
 class Urn:
@@ -162,7 +163,7 @@ class ByteSeeding(Drawing):
     def potentials(self, candidates: Array) -> Floats:
         """What would be left of the total with each candidate as one more seed, (n_starts, m) of both."""
         gains = np.array([self._gain(s, own, accept=False) for s, own in enumerate(candidates)])
-        return self.tile_potential.sum(1)[:, None] - gains
+        return self.tile_potential[: len(gains)].sum(1)[:, None] - gains
 
     def _gain(self, start: int, numbers: Array, accept: bool) -> Floats:
         rows, seeds = self.rows, take(self.rows, numbers)
@@ -194,14 +195,20 @@ def begin(rows: AnyRows, n_starts: int) -> Any:
     return (ByteSeeding if enough and pays(rows) else TileSeeding)(rows, n_starts)
 
 
+@singledispatch
+def size(rows: AnyRows) -> int:
+    """Bytes of the numbers of X."""
+    return int(rows.X.nbytes)
+
+
 class PlusPlus:
     """Greedy k-means++, for one start or several on the same rows.
 
     Each further seed is the best of `n_trials` (2 + floor(ln k)) rows drawn in proportion to weight
     times squared distance to the nearest seed (Arthur & Vassilvitskii, SODA 2007,
     doi 10.5555/1283383.1283494, section 5). No row of weight 0 becomes a seed.
-    Cost 2 k n_trials n d operations a start; memory a number a row and start, of as many starts as
-    together do not need more than X.
+    Cost 2 k n_trials n d operations a start; memory at most 8 bytes a row and start, of as many starts
+    at once as then do not need more than X, or 16 MB.
     """
 
     def __init__(self, rows: AnyRows, n_trials: int | None = None) -> None:
@@ -215,7 +222,7 @@ class PlusPlus:
         for s in range(n_starts):
             chosen[s, 0] = self.urn.draw(1, random)[0]
             shares[s] = random.uniform(size=(k - 1, n_trials))
-        together = max(1, self.rows.frame.origin.size, ENOUGH_ROOM // self.rows.n)
+        together = max(1, max(size(self.rows), ENOUGH_ROOM) // (NUMBER * self.rows.n))
         groups = np.array_split(np.arange(n_starts), -(-n_starts // together))
         state = begin(self.rows, len(groups[0]))
         for its in groups:

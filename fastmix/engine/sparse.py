@@ -133,6 +133,12 @@ def nearest(rows: SparseRows, centers: Array) -> tuple[float, NDArray[np.int32]]
     return _label(rows, centers, state), state.labels
 
 
+@predictions.may_be_far.register
+def may_be_far(rows: SparseRows, centers: Array) -> bool:
+    """They are labelled alike by all passes."""
+    return False
+
+
 @predictions.two_nearest.register
 def two_nearest(rows: SparseRows, centers: Array) -> tuple[NDArray[np.int32], Floats, Floats]:
     """Number of the nearest center of every row (n,), and squared distances to it and to the second nearest."""
@@ -199,6 +205,12 @@ class SparseSeeding:
 
 
 seeds.begin.register(SparseRows, SparseSeeding)
+
+
+@seeds.size.register
+def size(rows: SparseRows) -> int:
+    """Bytes of the numbers of X that are not 0."""
+    return int(rows.data.nbytes)
 
 
 def _csr(rows: SparseRows) -> Any:

@@ -123,7 +123,7 @@ def gain(
     lost_of_points,  # in
     length_of_points,  # in
     most,  # in      float, the greatest of these
-    accept,  # in      is the one candidate a seed now?
+    keep,  # in      is the one candidate a seed now?
     closest,  # in/out  (n_tiles * 64,) float64, squared distance to the nearest seed
     tile_potential,  # in/out  (n_tiles,) float64, its weighted sum over every tile
     totals,  # in/out  (n_shards, L) float64
@@ -166,7 +166,7 @@ def gain(
                 sq = sq_distance(X[i], origin, scale, candidates[c])
                 if sq < closest[i]:
                     totals[shard, c] += weight[i] * (closest[i] - sq)
-                    if accept:
+                    if keep:
                         closest[i], closer = sq, True
         if closer:
             tile_potential[t] = weighted_sum(

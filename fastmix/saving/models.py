@@ -275,7 +275,8 @@ def _of_another_version(cls: Any, state: dict[str, Any], version: str, now: str)
         If it is not what an estimator of this version consists of.
     """
     missing = set(cls._get_param_names()) - state.keys()
-    kept = {**{name: value for name, value in vars(cls()).items() if name in missing}, **state}
+    defaults = vars(cls()) if missing else {}
+    kept = {**{name: value for name, value in defaults.items() if name in missing}, **state}
     arrays: Arrays = {}
     try:
         parameters = {name: kept[name] for name in cls._get_param_names()}

@@ -97,18 +97,18 @@ def test_plusplus_tries_as_often_as_it_is_told(rng, packed, n_trials):
     assert_array_equal(PlusPlus(packed(X), n_trials).draw(6, RandomState(4))[0], expected)
 
 
-@pytest.mark.parametrize("room", [1, 3 * 90, 2**21])
-@pytest.mark.parametrize("features", [2, 30])
+@pytest.mark.parametrize("room", [1, 8 * 3 * 90, 2**24])
+@pytest.mark.parametrize("features", [2, 5, 30])
 def test_starts_together_are_starts_one_after_the_other(
     seeding, rng, packed, monkeypatch, room, features
 ):
     monkeypatch.setattr(seeds, "ENOUGH_ROOM", room)
     rows = packed(rng.normal(size=(90, features)), rng.randint(3, size=90).astype(np.float64))
-    mine, his = RandomState(5), RandomState(5)
-    together = seeding(rows).draw(6, mine, 7)
-    alone = np.array([seeding(rows).draw(6, his)[0] for _ in range(7)])
+    mine, his, n_starts = RandomState(5), RandomState(5), features + 1  # groups are of unequal size
+    together = seeding(rows).draw(6, mine, n_starts)
+    alone = np.array([seeding(rows).draw(6, his)[0] for _ in range(n_starts)])
     assert_array_equal(together, alone)
-    assert len({tuple(its) for its in alone}) == 7
+    assert len({tuple(its) for its in alone}) == n_starts
     assert mine.uniform() == his.uniform()
 
 

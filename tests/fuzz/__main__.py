@@ -5,6 +5,7 @@ watches it, and tells of a crash, of an input that takes too long, and of the sm
 """
 
 import argparse
+import secrets
 import subprocess
 import sys
 import tempfile
@@ -33,10 +34,12 @@ def main():
         "--deadline", type=float, default=120, help="seconds an input may take (120)"
     )
     parser.add_argument("--models", nargs="+", default=[], help="classes to try (all)")
+    parser.add_argument("--seed", type=int, default=secrets.randbits(32), help="of the inputs")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         note = Path(folder) / "input"
-        arguments = [str(note), str(60 * options.minutes), *options.models]
+        print(f"--seed {options.seed} tries the same inputs", flush=True)
+        arguments = [str(note), str(60 * options.minutes), str(options.seed), *options.models]
         process = subprocess.Popen(
             [sys.executable, "-X", "faulthandler", "-m", "fuzz.worker", *arguments]
         )
