@@ -46,7 +46,12 @@ def nojit(session):
     set_up(session, "test")
     plain = {"NUMBA_DISABLE_JIT": "1"}
     session.run("pytest", *session.posargs, "--cov-fail-under=0", "--cov", env=plain)
-    compiled = ["tests/kernels", "tests/test_cache.py", "tests/test_numba.py"]
+    compiled = [
+        "tests/kernels",
+        "tests/test_cache.py",
+        "tests/test_numba.py",
+        "tests/test_signals.py",
+    ]
     session.run("pytest", *compiled, "--cov-append", "--cov")  # last: it would take a path
 
 

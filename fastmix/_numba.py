@@ -4,7 +4,6 @@
 drivers over all shards, with threads and without, and decides at every call which of the two may run.
 """
 
-import _thread
 import functools
 import hashlib
 import math
@@ -22,6 +21,7 @@ from numba.extending import intrinsic
 
 from fastmix._cache import Store, closure
 from fastmix._forks import compiling
+from fastmix._limits import can_start
 from fastmix._signals import undisturbed
 
 __all__ = ["ANY_WORK", "JIT", "kernel", "parallel_kernel", "threads"]
@@ -106,13 +106,9 @@ _gate = threading.Lock()
 _serial_only = _layer() == "omp" and multiprocessing.parent_process() is not None
 
 
-# How many threads every Python thread was seen to be able to start.
-_seen = threading.local()
-
-
 def _in_child():
-    global _gate, _seen, _serial_only
-    _gate, _seen = threading.Lock(), threading.local()
+    global _gate, _serial_only
+    _gate = threading.Lock()
     _serial_only = _serial_only or _layer() == "omp"  # GNU OpenMP cannot be re-entered below a fork
 
 
@@ -120,31 +116,10 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_in_child)
 
 
-def _wait_for(lock):
-    with lock:
-        pass
-
-
-def _can_start(n_threads):
-    """May this Python thread have so many? Where it may not, OpenMP exits, TBB aborts and workqueue hangs."""
-    if getattr(_seen, "threads", 1) >= n_threads:
-        return True
-    enough = threading.Lock()
-    try:
-        with enough:
-            # twice as many: some of these may not be gone yet when the layer starts its own
-            for _ in range(2 * (n_threads - 1)):
-                _thread.start_new_thread(_wait_for, (enough,))
-    except RuntimeError:  # a limit of the user's or of the container's
-        return False
-    _seen.threads = n_threads
-    return True
-
-
 def _start_layer():
     global _serial_only
     try:
-        if not _can_start(config.NUMBA_NUM_THREADS):
+        if not can_start(config.NUMBA_NUM_THREADS):
             raise ValueError(f"{config.NUMBA_NUM_THREADS} threads cannot be started.")
         with compiling:  # a fork waits
             numba.get_num_threads()  # its first call starts the layer
@@ -159,7 +134,7 @@ def _ready(n_threads):
         _start_layer()
     # workqueue starts all of them, again in every child
     most = config.NUMBA_NUM_THREADS if _layer() == "workqueue" else n_threads
-    return not _serial_only and _can_start(most)
+    return not _serial_only and can_start(most)
 
 
 def _driver(block):

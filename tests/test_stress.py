@@ -13,7 +13,7 @@ def run(job, seconds, layer, folder, **environment):
     """What a job of `surroundings` returns."""
     code = f"import surroundings; print(surroundings.{job})"
     settings = {"NUMBA_THREADING_LAYER": layer, "FASTMIX_CACHE_DIR": folder} | environment
-    out = surroundings.run(code, seconds, **settings)
+    out = surroundings.run(code, seconds, **settings).splitlines()[-1]  # TBB tells of forks before
     print(f"\n{job} on {layer}: {out}")
     return eval(out)
 
