@@ -72,11 +72,13 @@ def _state_of_cache() -> str:
     """Where kernels are kept, and whether they can be."""
     from fastmix._cache import cache_dir, obstacle
 
-    folder, anew = cache_dir(), "kernels that it has not are compiled anew in every process"
+    folder = cache_dir()
     if folder is None:
-        return f"off: {anew}"
+        return "off: kernels are compiled anew in every process"
     hindered = obstacle()
-    return folder if hindered is None else f"{folder} cannot be written ({hindered}): {anew}"
+    if hindered is None:
+        return folder
+    return f"{folder} cannot be written ({hindered}): kernels that it has not are compiled anew"
 
 
 def info() -> None:
