@@ -75,21 +75,14 @@ def kernel(func=None, *, sums=False, strict=False):
 
 
 @intrinsic
-def _take(typing, counter):
+def next_shard(typing, counter):
+    """The next number of a shared counter, an int64 array that began at zero."""
+
     def emit(context, builder, sig, args):
         data = context.make_array(sig.args[0])(context, builder, args[0]).data
         return builder.atomic_rmw("add", data, ir.IntType(64)(1), "monotonic")
 
     return types.int64(counter), emit
-
-
-def _take_plainly(counter):
-    counter[0] += 1
-    return counter[0] - 1
-
-
-# Takes the next number from a shared counter, an int64 array that began at zero.
-next_shard = _take if JIT else _take_plainly
 
 
 def _layer():
@@ -104,6 +97,7 @@ def _layer():
 _gate = threading.Lock()
 # True where threads are out of reach. At import: OpenMP was started above the fork that made us.
 _serial_only = _layer() == "omp" and multiprocessing.parent_process() is not None
+_told = False  # has the user been warned of that?
 
 
 def _in_child():
@@ -116,16 +110,26 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_in_child)
 
 
+def _tell(reason, stacklevel):
+    """Warn that there are no threads; once is enough."""
+    global _told
+    if not _told:
+        _told = True
+        warnings.warn(
+            f"fastmix runs on one thread: {reason}", RuntimeWarning, stacklevel=stacklevel + 1
+        )
+
+
 def _start_layer():
     global _serial_only
     try:
         if not can_start(config.NUMBA_NUM_THREADS):
-            raise ValueError(f"{config.NUMBA_NUM_THREADS} threads cannot be started.")
+            raise ValueError(_refused(config.NUMBA_NUM_THREADS))
         with compiling:  # a fork waits
             numba.get_num_threads()  # its first call starts the layer
     except ValueError as error:
         _serial_only = True
-        warnings.warn(f"fastmix runs on one thread: {error}", RuntimeWarning, stacklevel=5)
+        _tell(error, stacklevel=5)
 
 
 def _ready(n_threads):
@@ -134,10 +138,25 @@ def _ready(n_threads):
         _start_layer()
     # workqueue starts all of them, again in every child
     most = config.NUMBA_NUM_THREADS if _layer() == "workqueue" else n_threads
-    return not _serial_only and can_start(most)
+    if _serial_only or can_start(most):
+        return not _serial_only
+    _tell(_refused(most), stacklevel=4)
+    return False
 
 
-def _driver(block):
+def _refused(n_threads):
+    return f"{n_threads} threads cannot be started."
+
+
+def _serial(block):
+    def drive(bounds, args):
+        for shard in range(bounds.size - 1):
+            block(shard, bounds[shard], bounds[shard + 1], *args)
+
+    return _jit(_placed(drive, block), EXACT, False)
+
+
+def _threaded(block):
     def drive(workers, counter, done, bounds, args):
         for _ in prange(workers):
             shard = next_shard(counter)
@@ -146,6 +165,10 @@ def _driver(block):
                 next_shard(done)
                 shard = next_shard(counter)
 
+    return _jit(_placed(drive, block), EXACT, True)
+
+
+def _placed(drive, block):
     drive.__module__, drive.__qualname__ = block.__module__, f"{block.__qualname__}.drive"
     return drive
 
@@ -155,7 +178,7 @@ class parallel_kernel:
 
     Here is the only prange loop of the package. It runs over workers, each of which takes shards from
     a counter until none is left. A shard writes only its own slot or its own rows, so the results
-    cannot tell who did it. One thread means no threads at all: the serial twin runs.
+    cannot tell who did it. One thread means no threads at all: the serial twin goes through the shards.
 
     A kernel raises nothing but MemoryError, where its scratch cannot be had. Numba loses that in a
     thread, and makes a SystemError of it in the caller's: so the shards that were finished are counted.
@@ -164,24 +187,20 @@ class parallel_kernel:
     def __init__(self, func):
         functools.update_wrapper(self, func)
         self.block = kernel(func)
-        self.serial = _jit(_driver(self.block), EXACT, False)
-        self.threaded = _jit(_driver(self.block), EXACT, True)
+        self.serial, self.threaded = _serial(self.block), _threaded(self.block)
 
     def __call__(self, n_threads, bounds, *args):
         n_threads = min(n_threads, config.NUMBA_NUM_THREADS)
         if n_threads < 2 or not JIT or _serial_only or not _ready(n_threads):
-            return self._alone(bounds, args)
+            return self.serial(bounds, args)
         if _layer() != "workqueue":
             return self._together(n_threads, bounds, args)
         if not _gate.acquire(blocking=False):  # another Python thread has the workers
-            return self._alone(bounds, args)
+            return self.serial(bounds, args)
         try:
             return self._together(n_threads, bounds, args)
         finally:
             _gate.release()
-
-    def _alone(self, bounds, args):
-        self.serial(1, *np.zeros((2, COUNTER_WORDS), np.int64), bounds, args)
 
     def _together(self, n_threads, bounds, args):
         counter, done = np.zeros((2, COUNTER_WORDS), np.int64)

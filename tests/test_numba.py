@@ -223,6 +223,9 @@ def test_the_serial_twin_runs_where_threads_are_out_of_reach(calls, monkeypatch)
     assert calls == []
 
 
+REFUSED = r"^fastmix runs on one thread: \d+ threads cannot be started\.$"
+
+
 @pytest.fixture
 def limited(monkeypatch):
     """Maker of a limit on the threads that can be started, and record of those that were."""
@@ -243,11 +246,14 @@ def limited(monkeypatch):
 
 @pytest.mark.compiled
 @needs_threads
-def test_the_serial_twin_runs_where_threads_cannot_be_started(calls, limited):
+def test_the_serial_twin_runs_where_threads_cannot_be_started(calls, limited, monkeypatch):
     numba.get_num_threads()  # the layer is there: only this Python thread may have no others
+    monkeypatch.setattr(_numba, "_told", False)
     started = limited(1)
-    for _ in range(2):
-        assert_array_equal(totals(3), expected_totals())
+    with pytest.warns(RuntimeWarning, match=REFUSED) as caught:
+        for _ in range(2):
+            assert_array_equal(totals(3), expected_totals())
+    assert len(caught) == 1
     assert calls == []
     assert len(started) == 1  # it is not asked again
 
@@ -270,7 +276,8 @@ def test_a_layer_whose_threads_cannot_be_started_is_not_started(calls, limited, 
     limited(2)
     monkeypatch.setattr(_numba, "_layer", lambda: None)
     monkeypatch.setattr(_numba, "_serial_only", False)
-    with pytest.warns(RuntimeWarning, match=r"^fastmix runs on one thread: \d+ threads cannot be"):
+    monkeypatch.setattr(_numba, "_told", False)
+    with pytest.warns(RuntimeWarning, match=REFUSED):
         assert_array_equal(totals(3), expected_totals())
     assert_array_equal(totals(3), expected_totals())
     assert calls == []

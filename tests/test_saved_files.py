@@ -19,7 +19,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 import fastmix
 from fastmix import BisectingKMeans, GaussianMixture, KMeans, MiniBatchKMeans
 from fastmix.saving import LoadError, archive
-from fastmix.saving.models import CLASSES
+from fastmix.saving.headers import CLASSES
 
 VERSIONS = sorted(path.name for path in keep_models.HERE.iterdir())
 KEPT = sorted(keep_models.HERE.glob("*/*.fastmix"))

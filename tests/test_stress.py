@@ -91,13 +91,3 @@ def test_a_writer_killed_at_any_moment_leaves_a_sound_cache(tmp_path):
             for file in cache.rglob("*.bin"):
                 file.unlink()
     assert done < 20
-
-
-def test_two_processes_compile_the_same_kernels_at_once_twenty_times(tmp_path):
-    package = surroundings.copy_package(tmp_path / "package")
-    code = "from surroundings import doubled; print(*doubled())"
-    for i in range(20):
-        cache = {"FASTMIX_CACHE_DIR": tmp_path / f"cache-{i}"}
-        both = [surroundings.start("-c", code, folder=package, **cache) for _ in range(2)]
-        assert {surroundings.finish(each).out.split()[0] for each in both} == {str(2 / 3)}
-        assert surroundings.run(code, folder=package, **cache) == f"{2 / 3} 1"

@@ -241,7 +241,7 @@ default='k-means++'
 
     def _keep(self, packed: AnyRows, best: KMeansResult, records: list[KMeansInit]) -> None:
         """Set the fitted attributes."""
-        sizes = kmeans.sizes(best.labels, self.n_clusters, self.n_threads)
+        sizes = np.bincount(best.labels, minlength=self.n_clusters)
         found = np.count_nonzero(sizes)
         if found < self.n_clusters:
             validation.warn(

@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from fastmix._numba import threads
 from fastmix.engine.algorithms import Algorithm
 from fastmix.engine.predictions import may_be_far, nearest
 from fastmix.engine.results import (
@@ -22,8 +21,6 @@ from fastmix.engine.results import (
 )
 from fastmix.engine.rows import in_place, take
 from fastmix.engine.watch import Watcher
-from fastmix.kernels.lloyd import count
-from fastmix.kernels.shards import shard_bounds
 
 MANY = 10  # passes
 
@@ -208,14 +205,6 @@ def finite(inertia: float) -> float:
             "float64. Rescale the data or the weights."
         )
     return inertia
-
-
-def sizes(labels: NDArray[np.int32], k: int, n_threads: int | None) -> NDArray[np.int64]:
-    """Number of rows in every cluster, (k,)."""
-    bounds = shard_bounds(len(labels), 8 * k)
-    counts = np.zeros((len(bounds) - 1, k), np.int64)
-    count(threads(n_threads, len(labels)), bounds, labels, counts)
-    return np.asarray(counts.sum(0))
 
 
 def same_partition(labels: NDArray[np.int32], others: NDArray[np.int32], k: int) -> bool:

@@ -82,7 +82,7 @@ def frame_of(X: Array, columns: Columns, normalise: bool) -> Frame:
 def power_of_two(largest: float, dtype: DTypeLike = np.float64) -> int:
     """Exponent e such that largest / 2**e is in [1, 2), as far as the dtype allows; 0 for 0."""
     most = MOST_EXPONENT[np.dtype(dtype)]
-    return int(np.clip(math.frexp(largest)[1] - 1, -most, most)) if largest > 0 else 0
+    return max(-most, min(math.frexp(largest)[1] - 1, most)) if largest > 0 else 0
 
 
 @singledispatch

@@ -60,19 +60,6 @@ def add_rows(
         total[shard, c, d] += w
 
 
-@parallel_kernel
-def count(
-    shard,
-    start,
-    stop,  # in      rows of this shard
-    labels,  # in      (n,) int32
-    counts,  # in/out  (n_shards, k) int64
-):
-    """Number of rows of every label."""
-    for i in range(start, stop):
-        counts[shard, np.uint64(labels[i])] += 1
-
-
 @kernel(sums=True)
 def weighted_sum(
     values,  # in  (m,) infinite only where the weight is 0

@@ -1,5 +1,7 @@
 """Models as files of numbers: no pickle is written, and reading one runs no code."""
 
-from fastmix.saving.models import LoadError, VersionWarning, load
+from fastmix.saving.headers import LoadError
+from fastmix.saving.models import load
+from fastmix.saving.pickles import VersionWarning
 
 __all__ = ["LoadError", "VersionWarning", "load"]
