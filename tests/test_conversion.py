@@ -38,7 +38,12 @@ COUNTERPARTS = K_MEANS | MIXTURES
 MODELS = [(cls, {}) for cls in K_MEANS] + [
     (cls, {"covariance_type": name}) for cls in MIXTURES for name in SKLEARN_TYPES
 ]
-LOST = {"init_results_", "inertia_history_", "cluster_sizes_"}  # scikit-learn has not got them
+LOST = {
+    "fit_report_",
+    "init_results_",
+    "inertia_history_",
+    "cluster_sizes_",
+}  # scikit-learn has not got them
 
 
 @pytest.fixture(params=MODELS, ids=lambda model: "-".join([model[0].__name__, *model[1].values()]))

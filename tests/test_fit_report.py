@@ -7,6 +7,7 @@ import pytest
 from numpy.testing import assert_allclose
 from scipy.sparse import csr_array
 
+import fastmix
 from fastmix import (
     BayesianGaussianMixture,
     BisectingKMeans,
@@ -123,3 +124,10 @@ def test_a_fit_that_fails_leaves_the_old_report(X):
     with pytest.raises(ValueError, match="n_samples=1 "):
         model.fit(X[:1])
     assert model.fit_report_ is before
+
+
+@pytest.mark.parametrize("make", [KMeans, MiniBatchKMeans, BisectingKMeans, GaussianMixture])
+def test_it_is_saved_with_the_model(X, make, tmp_path):
+    model = make(3, random_state=0).fit(X[:500])
+    model.save(tmp_path / "model")
+    assert fastmix.load(tmp_path / "model").fit_report_ == model.fit_report_
