@@ -107,7 +107,7 @@ def test_the_way_back_leads_to_the_same_fit(make, X, fitted, assert_same_bits):
     now = {name: value for name, value in fitted(again).items() if name not in lost}
     assert_same_bits(now, was)
     assert again.init_results_ == []
-    assert fitted(again).keys() == fitted(mine).keys()
+    assert fitted(again).keys() == fitted(mine).keys() - {"fit_report_"}
     agree(again, mine, X, 1e-6)
     if type(mine) in K_MEANS:
         assert len(again.inertia_history_) == 0
