@@ -51,11 +51,12 @@ def group_tiles(k, d, R, size):
 @kernel
 def everybody(group, k):
     """Members (group, k) and sizes (group,) of tiles in which every component may matter."""
-    members = np.empty((group, k), np.int64)
+    members, sizes = np.empty((group, k), np.int64), np.empty(group, np.int64)
+    sizes[:] = k
     for t in range(group):
         for c in range(k):
             members[t, c] = c
-    return members, np.full(group, k)
+    return members, sizes
 
 
 @kernel
@@ -142,10 +143,12 @@ def passes(log_prob, add, locate=themselves):
         """E-step of every row; a row beyond the dtype's reach has label -1 and log_norm -inf."""
         (n, d), k = X.shape, means.shape[0]
         tiles, joint = np.empty((group, d, R), X.dtype), np.empty((k, group * R), X.dtype)
-        holds, ones = np.empty((k, group), np.uint8), np.ones(group * R)
+        holds, ones = np.empty((k, group), np.uint8), np.empty(group * R)
+        ones[:] = 1.0
         top, norm, best = np.empty(group * R), np.empty(group * R), np.empty(group * R)
         members, sizes = everybody(group, k)
-        everywhere, unit = np.full(k, -np.inf, X.dtype), np.ones(1, X.dtype)[0]
+        everywhere, unit = np.empty(k, X.dtype), X.dtype.type(1)
+        everywhere[:] = -np.inf
         points, nothing = locate(means, factor), np.empty((0, k, 2), X.dtype)
         for first in range(start, stop, group):
             size = min(group, stop - first)
@@ -163,7 +166,8 @@ def passes(log_prob, add, locate=themselves):
                 )
             if log_norm.size:
                 log_sums(top, norm[:m])
-                log_norm[row : row + valid] = norm[:valid]
+                for i in range(valid):
+                    log_norm[row + i] = norm[i]
             if resp.size:
                 for i in range(valid):
                     for c in range(k):

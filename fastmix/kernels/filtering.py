@@ -151,11 +151,14 @@ def assign(
             everyone[c, j] = centers[c, j]
     wide, narrow = scratch(k, d), scratch(k, d)
     hull, beside = np.empty((2, d, BOXES)), rows_beside(tiles[0], grids)
-    new, best, parts = np.empty(R, np.int32), np.empty(R, tiles.dtype), np.ones((3, R))
+    new, best, parts = np.empty(R, np.int32), np.empty(R, tiles.dtype), np.empty((3, R))
+    parts[:] = 1.0
     for region in range(start, stop, BOXES):
         end = min(region + BOXES, stop)
         for b in range(BOXES):
-            hull[:, :, b] = hulls[min(region + b, end - 1)]
+            its = hulls[min(region + b, end - 1)]
+            for j in range(d):
+                hull[0, j, b], hull[1, j, b] = its[0, j], its[1, j]
         choose(hull[0], hull[1], everyone, margin, wide)
         for group in range(region, end):
             first, last = group * BOXES, min((group + 1) * BOXES, len(tiles))
@@ -163,7 +166,8 @@ def assign(
             if n_near == 1 and all_are(only[first:last], names[0]):
                 continue
             for i in range(n_near):
-                near[i] = everyone[names[i]]
+                for j in range(d):
+                    near[i, j] = everyone[names[i], j]
             several = choose(boxes[group, 0], boxes[group, 1], near[:n_near], margin, narrow)
             for t in range(first, last):
                 b = t - first
@@ -172,7 +176,8 @@ def assign(
                     only[t] = -1
                     size = members(narrow.masks, n_near, b, left)
                     for i in range(size):
-                        points[i] = centers[names[left[i]]]
+                        for j in range(d):
+                            points[i, j] = centers[names[left[i]], j]
                     nearest(tiles[t], points[:size], new, best)
                     for r in range(R):
                         new[r] = names[left[new[r]]]

@@ -103,7 +103,8 @@ def distances(
 ):
     """Distance of every row to every center, in the units of X."""
     (n, d), k, R = X.shape, len(centers), TILE_BYTES // X.itemsize
-    tile, nothing = np.empty((1, d, R), X.dtype), np.full(R, np.inf, X.dtype)
+    tile, nothing = np.empty((1, d, R), X.dtype), np.empty(R, X.dtype)
+    nothing[:] = np.inf
     sq_dist, closer = np.empty((min(k, AT_ONCE), R), X.dtype), np.zeros(min(k, AT_ONCE), np.uint8)
     for t in range(start, stop):
         first, last = t * R, min((t + 1) * R, n)

@@ -31,7 +31,7 @@ def draw(
         running[t] = total
     for i in range(shares.size):
         wanted = shares[i] * total
-        t = min(np.searchsorted(running, wanted), running.size - 1)
+        t = min(first_above(running, wanted), running.size - 1)
         before, inside, row = running[t - 1] if t > 0 else 0.0, 0.0, t * width
         stop = min(row + width, n)
         while row < stop:
@@ -40,6 +40,22 @@ def draw(
                 break
             row += 1
         found[i] = min(row, n - 1)
+
+
+@kernel
+def first_above(
+    values,  # in  (m,) ascending
+    least,
+):
+    """Number of the first value that is not below `least`; m where all are."""
+    low, high = 0, values.size
+    while low < high:
+        middle = (low + high) // 2
+        if values[middle] < least:
+            low = middle + 1
+        else:
+            high = middle
+    return low
 
 
 @parallel_kernel

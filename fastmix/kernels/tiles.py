@@ -64,15 +64,19 @@ def column_range(
     values = X.reshape(X.size)
     at_once = max(1, LANES // d)  # rows read side by side, however narrow they are
     width = at_once * d
-    sums, least, most = np.zeros(width), np.full(width, np.inf), np.full(width, -np.inf)
+    sums, least, most = np.zeros(width), np.empty(width), np.empty(width)
+    least[:], most[:] = np.inf, -np.inf
     whole = start + (stop - start) // at_once * at_once
     for i in range(start, whole, at_once):
         add_range(values[i * d : i * d + width], sums, least, most)
     for i in range(whole, stop):
         add_range(values[i * d : (i + 1) * d], sums, least, most)
     for j in range(d):
-        total[shard, j] = sums[j::d].sum()
-        low[shard, j], high[shard, j] = least[j::d].min(), most[j::d].max()
+        total[shard, j], low[shard, j], high[shard, j] = sums[j], least[j], most[j]
+    for i in range(d, width):
+        j = i % d
+        total[shard, j] += sums[i]
+        low[shard, j], high[shard, j] = min(low[shard, j], least[i]), max(high[shard, j], most[i])
 
 
 @kernel
@@ -217,7 +221,9 @@ def reach(
         for j in range(some.size):
             x = abs(some[j] - middle[j])
             most[j] = x if x > most[j] else most[j]
-    largest[shard] = most.max()
+    largest[shard] = 0.0
+    for x in most:
+        largest[shard] = max(largest[shard], np.float64(x))
 
 
 @parallel_kernel
