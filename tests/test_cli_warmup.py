@@ -1,0 +1,147 @@
+"""`warmup`: afterwards nobody compiles, whatever is fitted; and it fails where nothing can be kept."""
+
+import re
+
+import pytest
+import surroundings
+from usage import USES
+
+from fastmix import _cli
+from fastmix._commands import warmup
+from fastmix._numba import JIT, both_twins, parallel_kernel
+
+SMALL = ("MiniBatchKMeans",)  # the models of which the fewest kernels are
+
+
+def warm(folder, dtypes, models, seconds):
+    """What `warmup` prints in a process with an empty cache."""
+    arguments = ["-m", "fastmix", "warmup", "--dtypes", *dtypes, "--models", *models]
+    ended = surroundings.finish(surroundings.start(*arguments, FASTMIX_CACHE_DIR=folder), seconds)
+    assert (ended.status, ended.err) == (0, "")
+    return ended.out
+
+
+def compiled_later(folder, dtype, models, seconds, **environment):
+    """Kernels that another process still compiles when it uses the models."""
+    arguments = ["-m", "usage", dtype, *models]
+    environment["FASTMIX_CACHE_DIR"] = folder
+    ended = surroundings.finish(surroundings.start(*arguments, **environment), seconds)
+    assert ended.status == 0, ended.err
+    *compiled, last = ended.out.splitlines()
+    assert last.split()[0] == "True"  # kernels were loaded
+    assert last.split()[1] != "None"  # and had threads
+    return compiled
+
+
+@pytest.mark.compiled
+def test_after_a_warmup_nothing_is_compiled(tmp_path):
+    out = warm(tmp_path, ["float64"], SMALL, 300)
+    kernels, there = re.match(r"(\d+) kernels compiled in \d+ s, (\d+) were there", out).groups()
+    assert int(kernels) > 20
+    assert int(there) == 0
+    assert str(tmp_path) in out
+    assert compiled_later(tmp_path, "float64", SMALL, 300) == []
+    assert warm(tmp_path, ["float64"], SMALL, 300).startswith("0 kernels compiled in ")
+
+
+@pytest.mark.nightly
+@pytest.mark.compiled
+@pytest.mark.parametrize("dtype", _cli.DTYPES)
+@pytest.mark.parametrize("name", USES)
+def test_after_a_warmup_of_a_model_it_compiles_nothing(tmp_path, name, dtype):
+    warm(tmp_path, [dtype], [name], 1500)
+    assert compiled_later(tmp_path, dtype, [name], 600) == []
+
+
+@pytest.mark.nightly
+@pytest.mark.compiled
+def test_a_warmup_of_everything_compiles_every_kernel(tmp_path):
+    """Every parallel kernel of the package is in the cache, serial and threaded, for both dtypes."""
+    warm(tmp_path, _cli.DTYPES, USES, 3000)
+    code = """
+import importlib, pkgutil, fastmix.kernels
+from fastmix._numba import parallel_kernel
+for _, name, _ in pkgutil.iter_modules(fastmix.kernels.__path__, "fastmix.kernels."):
+    for kernel in vars(importlib.import_module(name)).values():
+        if isinstance(kernel, parallel_kernel):
+            print(kernel.serial._cache._name)
+"""
+    names = set(surroundings.run(code).split())
+    assert len(names) > 30
+    files = [path.name for path in tmp_path.rglob("*.bin")]
+    missing = [name for name in names if sum(file.startswith(f"{name}-") for file in files) < 2]
+    assert missing == []
+
+
+# --- twins -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.compiled
+def test_within_both_twins_a_call_compiles_both_and_runs_one():
+    import numpy as np
+
+    def fill(shard, start, stop, x):
+        for i in range(start, stop):
+            x[i] += 1
+
+    filled = parallel_kernel(fill)
+    with both_twins():
+        x = np.zeros(4)
+        filled(1, np.array([0, 2, 4]), x)
+    assert x.tolist() == [1, 1, 1, 1]
+    assert len(filled.serial.signatures) == len(filled.threaded.signatures) == 1
+    filled(2, np.array([0, 2, 4]), x)
+    assert x.tolist() == [2, 2, 2, 2]
+    assert len(filled.threaded.signatures) == 1
+    filled(1, np.array([0, 2, 4]), x.astype(np.float32))
+    assert len(filled.threaded.signatures) == 1
+
+
+# --- failures ----------------------------------------------------------------------------------------
+
+
+def refused(capsys, *arguments):
+    """The line in which a warmup fails before any work."""
+    assert _cli.main(["warmup", *arguments]) == 1
+    printed = capsys.readouterr()
+    assert (printed.out, printed.err.count("\n")) == ("", 1)
+    return printed.err
+
+
+def test_without_a_cache_there_is_nothing_to_warm(capsys, monkeypatch):
+    monkeypatch.setenv("FASTMIX_CACHE", "0")
+    expected = "the cache is off" if JIT else "NUMBA_DISABLE_JIT is set"
+    assert expected in refused(capsys)
+
+
+@pytest.mark.compiled
+def test_a_cache_that_cannot_be_written_is_one_line(capsys, monkeypatch, tmp_path):
+    (tmp_path / "file").write_text("")
+    monkeypatch.delenv("FASTMIX_CACHE", raising=False)
+    monkeypatch.setenv("FASTMIX_CACHE_DIR", str(tmp_path / "file"))
+    assert "cannot write to" in refused(capsys)
+
+
+@pytest.mark.compiled
+def test_kernels_that_are_lost_are_a_failure(capsys, monkeypatch, tmp_path):
+    def full():
+        warmup.Store.lost += 3
+
+    monkeypatch.setattr(warmup.Store, "lost", 0)
+    monkeypatch.delenv("FASTMIX_CACHE", raising=False)
+    monkeypatch.setenv("FASTMIX_CACHE_DIR", str(tmp_path))
+    monkeypatch.setitem(warmup.STEPS, "KMeans", lambda _: [warmup.Step("full", full)])
+    assert _cli.main(["warmup", "--models", "KMeans", "--dtypes", "float32"]) == 1
+    assert "is the disk full?" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("arguments", [["--dtypes", "int8"], ["--models", "DBSCAN"], ["--models"]])
+def test_what_is_not_there_is_not_understood(capsys, arguments):
+    with pytest.raises(SystemExit) as end:
+        _cli.main(["warmup", *arguments])
+    assert end.value.code == 2
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_the_command_line_knows_all_models_and_their_steps():
+    assert tuple(warmup.STEPS) == _cli.MODELS == tuple(USES)
