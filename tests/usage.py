@@ -30,7 +30,7 @@ def weights(n):
 def ask(model, X, weight):
     """Every method of a fitted k-means, for rows that it has seen and for rows far away."""
     far = X[:100] * X.dtype.type(1e15)
-    for its in (X, X[:7], far, np.asfortranarray(X), X.tolist()[:50]):
+    for its in (X, X[:7], far, np.asfortranarray(X), X[:50].tolist()):
         model.predict(its)
         model.transform(its)
     model.score(X, sample_weight=weight)
@@ -68,10 +68,22 @@ def use_kmeans(dtype):
     use_sparse(KMeans(6, n_init="breathing", random_state=0), dtype)
 
 
+def use_lloyd(dtype):
+    """Lloyd's algorithm from given centers: few kernels."""
+    from fastmix import KMeans
+
+    for (d, k), weight in product([(2, 40), (16, 9), (60, 5)], weights(N)):
+        X = rows(N, d, k, dtype, 2.0)
+        model = KMeans(k, init=X[:k], algorithm="lloyd")
+        ask(model.fit(X, sample_weight=weight), X, weight)
+    model = KMeans(9, init=np.repeat(X[:3], 3, axis=0), algorithm="lloyd", max_iter=20)
+    ask(model.fit(X[:100]), X, None)
+
+
 def use_minibatch(dtype):
     from fastmix import MiniBatchKMeans
 
-    for (d, k), weight in product([(2, 40), (30, 20), (300, 5)], weights(N)):
+    for (d, k), weight in product([(2, 40), (30, 20)], weights(N)):
         X = rows(N, d, k, dtype, 2.0)
         ask(MiniBatchKMeans(k, random_state=0).fit(X, sample_weight=weight), X, weight)
         MiniBatchKMeans(k, init="random", n_init=3, tol=1e-3, compute_labels=False).fit(X)
@@ -108,7 +120,7 @@ def use_mixture(cls, dtype, **options):
             model.fit(X, sample_weight=weight).fit(X)
         model.predict(X)
         model.predict_proba(X[:9])
-        model.score_samples(X.tolist()[:9])
+        model.score_samples(X[:9].tolist())
         model.score(X, sample_weight=weight)
         model.uncertainty(X)
         model.mahalanobis(X)
@@ -162,7 +174,7 @@ def main(dtype, *names):
     _numba.DEFAULT_THREAD_WORK = 0
     warnings.simplefilter("ignore")
     for name in names:
-        USES[name](np.dtype(dtype))
+        {**USES, "Lloyd": use_lloyd}[name](np.dtype(dtype))
     for kernel in list(_numba._dispatchers):
         for signature in kernel.stats.cache_misses:
             print(kernel.py_func.__module__, kernel.py_func.__qualname__, signature)
