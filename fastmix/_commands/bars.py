@@ -25,14 +25,14 @@ def seconds(value: float) -> str:
     return f"{value / 1e-6:.3g} µs"
 
 
-def draw(lines: Sequence[tuple[Line, str]], machine: str) -> Figure:
-    """Bars of the ratios of lines, each with its kind of model, under the name of the machine."""
+def draw(lines: Sequence[Line], kinds: Sequence[str], machine: str) -> Figure:
+    """Bars of the ratios of lines, coloured by the kinds of their models, under the name of the machine."""
     height = MARGINS + BAR_HEIGHT * len(lines)
     figure = Figure(figsize=(WIDTH, height), layout="constrained", dpi=DPI)
     axes = figure.subplots()
-    ratios = np.array([line.ratio for line, _ in lines])
+    ratios = np.array([line.ratio for line in lines])
     places = np.arange(len(lines))[::-1]  # the first one on top
-    for place, ratio, (line, kind) in zip(places, ratios, lines, strict=True):
+    for place, ratio, line, kind in zip(places, ratios, lines, kinds, strict=True):
         alpha = 1.0 if ratio >= 1 else SLOWER_ALPHA
         axes.barh(place, ratio - 1, left=1, height=0.7, color=COLOURS[kind], alpha=alpha)
         axes.annotate(
@@ -55,7 +55,7 @@ def draw(lines: Sequence[tuple[Line, str]], machine: str) -> Figure:
     )
     axes.xaxis.set_minor_locator(NullLocator())
     axes.axvline(1, color="#222222", linewidth=1.2)
-    axes.set_yticks(places, [f"{line.name}\n{_size(line)}" for line, _ in lines], fontsize="small")
+    axes.set_yticks(places, [f"{line.name}\n{_size(line)}" for line in lines], fontsize="small")
     axes.set_axisbelow(True)
     axes.grid(axis="x", color="#DDDDDD", linewidth=0.8)
     axes.tick_params(axis="y", length=0)
@@ -65,11 +65,20 @@ def draw(lines: Sequence[tuple[Line, str]], machine: str) -> Figure:
         "times as fast as scikit-learn, which is the line at 1x  (in brackets: scikit-learn → fastmix)",
         fontsize="small",
     )
-    figure.suptitle("fastmix against scikit-learn on this machine", fontweight="bold")
-    axes.set_title(machine, fontsize="small", color="#555555")
-    kinds = [kind for kind in COLOURS if any(kind == each for _, each in lines)]
-    if len(kinds) > 1:
-        handles = [Patch(color=COLOURS[kind], label=kind) for kind in kinds]
+    axes.set_title(
+        "fastmix against scikit-learn on this machine", loc="left", fontweight="bold", pad=22
+    )
+    axes.annotate(
+        machine,
+        (0, 1),
+        xycoords="axes fraction",
+        xytext=(0, 8),
+        textcoords="offset points",
+        fontsize="small",
+        color="#555555",
+    )
+    if len(set(kinds)) > 1:
+        handles = [Patch(color=color, label=kind) for kind, color in COLOURS.items()]
         axes.legend(handles=handles, loc="lower right", frameon=False)
     return figure
 

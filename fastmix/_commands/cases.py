@@ -49,7 +49,7 @@ def built_in() -> list[Case]:
     wide, cloud = blobs(20_000, 100, 50, 0.5), blobs(50_000, 20, 8, 1.0)
     colours = KMeans(COLOURS, init=start)
     full = GaussianMixture(10, random_state=0)
-    few = blobs(50_000, 8, 10, 0.3)
+    few = blobs(50_000, 8, 10, 0.7)
     return [
         Case("blobs, 2 features, k-means", "fit", KMeans(50, random_state=0), plane),
         Case("blobs, 16 features, k-means", "fit", KMeans(64, random_state=0), space),
