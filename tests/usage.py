@@ -115,7 +115,9 @@ def use_mixture(cls, dtype, **options):
     ):
         X = rows(5_000, 6, 5, dtype)
         for init in ("kmeans", "kmeans-whitened", "k-means++", "random", "random_from_data"):
-            model = cls(5, covariance_type=kind, init_params=init, max_iter=5, random_state=0)
+            model = cls(
+                n_components=5, covariance_type=kind, init_params=init, max_iter=5, random_state=0
+            )
             model.set_params(warm_start=True, on_collapse="reseed", **options)
             model.fit(X, sample_weight=weight).fit(X)
         model.predict(X)
@@ -126,13 +128,15 @@ def use_mixture(cls, dtype, **options):
         model.mahalanobis(X)
         model.sample(100)
         model.predict(X[:10] * X.dtype.type(1e12))
-        cls(4, covariance_type=kind, tol=0.0, max_iter=8, random_state=0).fit(apart)
+        cls(n_components=4, covariance_type=kind, tol=0.0, max_iter=8, random_state=0).fit(apart)
     for d, k in [(2, 40), (16, 20), (40, 20)]:  # starts by other algorithms
-        cls(k, covariance_type="diag", random_state=0, max_iter=3).fit(rows(30_000, d, k, dtype))
-    cls(3, relative_reg_covar=True, random_state=0).fit(X)
+        cls(n_components=k, covariance_type="diag", random_state=0, max_iter=3).fit(
+            rows(30_000, d, k, dtype)
+        )
+    cls(n_components=3, relative_reg_covar=True, random_state=0).fit(X)
     few = np.repeat(X[:4], 50, axis=0)
     for policy in ("reseed", "regularize"):
-        cls(3, on_collapse=policy, random_state=0).fit(np.r_[few, X[:200]])
+        cls(n_components=3, on_collapse=policy, random_state=0).fit(np.r_[few, X[:200]])
 
 
 def use_gaussian(dtype):

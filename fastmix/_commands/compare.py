@@ -53,7 +53,7 @@ def in_turns(
     In turns, because a machine is busier in one minute than in the next.
     """
     seconds: list[list[float]] = [[] for _ in jobs]
-    while len(seconds[0]) < rounds and sum(map(sum, seconds)) < enough_seconds:
+    while not seconds[0] or (len(seconds[0]) < rounds and sum(map(sum, seconds)) < enough_seconds):
         for job, took in zip(jobs, seconds, strict=True):
             began = time.perf_counter()
             job()

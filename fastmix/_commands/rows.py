@@ -2,7 +2,7 @@
 
 import csv
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
@@ -75,9 +75,7 @@ class Head(NamedTuple):
 def _table(path: Path, columns: str | None, separator: str) -> NDArray[Any]:
     with path.open(encoding=ENCODING, newline="") as file:
         head = _head(path, _lines(file, separator))
-    chosen = [*range(len(head.names))]
-    if columns is not None:
-        chosen = _chosen(path, columns, head.names)
+    chosen = None if columns is None else _chosen(path, columns, head.names)
     try:
         X = np.loadtxt(
             path,
@@ -93,7 +91,7 @@ def _table(path: Path, columns: str | None, separator: str) -> NDArray[Any]:
     except ValueError:
         sound = False
     if not sound:
-        _find_fault(path, separator, head, chosen)
+        _find_fault(path, separator, head, chosen or range(len(head.names)))
     return _enough(path, X)
 
 
@@ -115,7 +113,7 @@ def _lines(file: Any, separator: str) -> Iterator[tuple[int, list[str]]]:
             yield reader.line_num, [cell.strip() for cell in cells]
 
 
-def _find_fault(path: Path, separator: str, head: Head, chosen: list[int]) -> NoReturn:
+def _find_fault(path: Path, separator: str, head: Head, chosen: Iterable[int]) -> NoReturn:
     """Raise the error of the first cell that is not a finite number."""
     names = head.names
     with path.open(encoding=ENCODING, newline="") as file:

@@ -237,11 +237,11 @@ def _mixtures(cls: Any, dtype: Any) -> Iterable[Step]:
 def _mixture(cls: Any, name: str, how: str, dtype: Any) -> None:
     X = _rows(dtype, FEW)
     options = {"covariance_type": name, "init_params": how, "random_state": 0, "max_iter": 2}
-    model = cls(3, warm_start=True, **options).fit(X, sample_weight=_weights("equal"))
+    model = cls(n_components=3, warm_start=True, **options).fit(X, sample_weight=_weights("equal"))
     model.fit(X)
     model.predict_proba(X)
     model.score(X, sample_weight=_weights("equal"))
-    cls(3, relative_reg_covar=True, on_collapse="reseed", **options).fit_predict(X)
+    cls(n_components=3, relative_reg_covar=True, on_collapse="reseed", **options).fit_predict(X)
 
 
 def _skipping(cls: Any, name: str, dtype: Any) -> None:
@@ -249,7 +249,7 @@ def _skipping(cls: Any, name: str, dtype: Any) -> None:
     places = np.array([[0.0, 0.0], [100.0, 0.0], [0.0, 100.0]], dtype)
     X[:] = X % 1 + places[np.arange(MANY) % 3]
     options = {"covariance_type": name, "tol": 0.0, "max_iter": 6}
-    cls(3, init_params=np.arange(MANY) % 3, **options).fit(X).predict(X)
+    cls(n_components=3, init_params=np.arange(MANY) % 3, **options).fit(X).predict(X)
 
 
 STEPS: dict[str, Callable[[Any], Iterable[Step]]] = {
