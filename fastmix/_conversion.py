@@ -13,7 +13,8 @@ class Convertible(BaseEstimator):
     """Base of the estimators that have a counterpart in scikit-learn, and name it."""
 
     _counterpart: str  # module and class, imported by a conversion only
-    _only_here = frozenset({"init_results_"})  # fitted attributes that the counterpart has not
+    # fitted attributes that the counterpart has not
+    _only_here = frozenset({"fit_report_", "init_results_"})
 
     @classmethod
     def _counterpart_class(cls) -> Any:

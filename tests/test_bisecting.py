@@ -179,7 +179,7 @@ def test_the_halves_keep_rows_weights_numbers_and_order(dtype, n_left, n_threads
     labels = np.ones(333, np.int32)
     labels[random.permutation(333)[:n_left]] = 0
     centers, numbers = X[:2].copy(), 1000 + np.arange(333)
-    found = kmeans.KMeansResult(centers, labels, 0.0, 1, True, [], None, 0.0)
+    found = kmeans.KMeansResult(centers, labels, 0.0, 1, True, [], None, [0.0])
     for side, (half, its, objective) in enumerate(bisecting.parts(rows, numbers, found)):
         mine = labels == side
         assert half.n == mine.sum()

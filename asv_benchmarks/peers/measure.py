@@ -12,6 +12,7 @@ from .rivals import load
 from .task import CannotRun, task_of
 
 BRIEF = 0.05  # seconds: shorter calls are repeated for so long
+COLD = 1.0  # seconds: a call that is not counted wakes threads and CPUs for shorter ones
 LONG = 3.0  # seconds: whatever a longer first call compiled, more calls are not needed to count
 SLOW = 20.0  # seconds: a slower rival gets fewer rounds,
 PATIENCE = 60.0  # so many seconds' worth of them,
@@ -89,8 +90,8 @@ def _seconds(run, expected, settle):
     gc.collect()
     time.sleep(settle)
     calls = max(1, min(1000, int(BRIEF / max(expected, 1e-6))))
-    if calls > 1:
-        run()  # wakes threads and caches
+    if expected < COLD:
+        run()
     began = time.perf_counter()
     for _ in range(calls):
         run()

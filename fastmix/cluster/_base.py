@@ -25,6 +25,7 @@ from fastmix.cluster._callbacks import CallbackSupport, Task, first_task
 from fastmix.engine import kmeans
 from fastmix.engine.algorithms import Algorithm, named
 from fastmix.engine.predictions import distances, nearest, view
+from fastmix.engine.report import FitReport, Log
 from fastmix.engine.results import (
     AnyRows,
     Array,
@@ -79,6 +80,7 @@ class KMeansFamily(
         "inertia_": kinds.Real(),
         "inertia_history_": kinds.Numbers("passes", finite=False),
         "init_results_": compounds.records(KMeansInit),
+        "fit_report_": compounds.record(FitReport),
         "_n_init": kinds.Whole(1),
         "_sklearn_output_config": compounds.OUTPUT,
     }
@@ -112,14 +114,19 @@ class KMeansFamily(
     @contextmanager
     def _fitting(
         self, X: ArrayLike, sample_weight: ArrayLike | None, n_parts: int | None
-    ) -> Iterator[tuple[Task, Any, NDArray[np.float64] | None]]:
-        """Task, rows and weights of a fit that leaves the estimator as it was, should it fail."""
-        task = first_task(self, X, sample_weight, n_parts)
+    ) -> Iterator[tuple[Task, Any, NDArray[np.float64] | None, Log]]:
+        """Task, rows, weights and log of a fit that leaves the estimator as it was, should it fail."""
+        log, task = Log(), first_task(self, X, sample_weight, n_parts)
         with validation.all_or_nothing(self):
             array = validation.rows(self, X, reset=True, sparse=True)
             self._check_enough(array)
-            yield task, array, validation.weights(sample_weight, array)
+            weight = validation.weights(sample_weight, array)
+            log.lap("checks")
+            yield task, array, weight, log
             task.end()
+            self.fit_report_ = log.report(self.n_threads)
+        if self.verbose > 1:
+            print(self.fit_report_)
 
     def _check_enough(self, X: Any) -> None:
         if X.shape[0] < self.n_clusters:

@@ -74,6 +74,8 @@ class BisectingKMeans(KMeansFamily):
         Weighted sum of squared distances to the centers of the clusters.
     inertia_history_ : ndarray of shape (n_clusters - 1,)
         The same after every split.
+    fit_report_ : FitReport
+        Seconds of the fit by phase, and n_threads.
     init_results_ : list
         One record for every start of every split: n_iter, converged, inertia, history, best, seeds.
     n_features_in_ : int
@@ -232,10 +234,13 @@ class BisectingKMeans(KMeansFamily):
         ValueError
             If X or a parameter is not as described; the estimator is then as it was before.
         """
-        with self._fitting(X, sample_weight, self.n_clusters - 1) as (task, array, weight):
+        with self._fitting(X, sample_weight, self.n_clusters - 1) as (task, array, weight, log):
             self._n_init = self.n_init
             frame = frame_of(array, measure(array, self.n_threads), normalise=True)
-            self._grow(array, pack(array, frame, weight, self.n_threads), task)
+            packed = pack(array, frame, weight, self.n_threads)
+            log.lap("rows")
+            self._grow(array, packed, task)
+            log.lap("passes")  # and the starts of every split
         return self
 
     def _grow(self, X: Any, packed: AnyRows, task: Task) -> None:

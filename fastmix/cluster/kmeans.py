@@ -14,6 +14,7 @@ from fastmix.cluster._callbacks import Task, with_callbacks
 from fastmix.engine import kmeans
 from fastmix.engine.algorithms import ALGORITHMS, SYNONYMS
 from fastmix.engine.breathing import Breathing
+from fastmix.engine.report import Log
 from fastmix.engine.results import AnyRows, Array, KMeansInit, KMeansResult
 from fastmix.engine.rows import frame_of, mean_variance, measure, pack
 from fastmix.saving import kinds
@@ -48,7 +49,7 @@ default='k-means++'
         A run stops when the squared shifts of all centers sum up to at most ``tol`` times the mean
         variance of the features.
     verbose : int, default=0
-        Whether to print the inertia of every iteration.
+        1 prints the inertia of every iteration, 2 also ``fit_report_``.
     random_state : int, RandomState instance or None, default=None
         Seed of the starts. In float64 the same integer starts where scikit-learn starts.
     copy_x : bool, default=True
@@ -79,6 +80,10 @@ default='k-means++'
         best, seeds, the numbers of the rows it started from (None where centers were given), algorithm,
         which tells what 'auto' has chosen, and skipped, the share of all distances of rows to centers
         that was not computed.
+    fit_report_ : FitReport
+        What the fit has done, to be printed: algorithms, that of every pass of the best run; reason,
+        why 'auto' has chosen it; skipped, the share of the distances that every pass did without;
+        seconds by phase; n_threads. It is the only attribute that differs from one fit to the next.
     cluster_sizes_ : ndarray of shape (n_clusters,), int64
         Number of rows in every cluster.
     n_features_in_ : int
@@ -190,7 +195,7 @@ default='k-means++'
             If X or a parameter is not as described; the estimator is then as it was before.
         """
         n_parts = None if self.n_init == BREATHING else self._runs()
-        with self._fitting(X, sample_weight, n_parts) as (task, array, weight):
+        with self._fitting(X, sample_weight, n_parts) as (task, array, weight, log):
             given = self._given(array)
             self._n_init = self._runs()
             self._warn_of_one_run()
@@ -198,7 +203,11 @@ default='k-means++'
             columns = measure(array, self.n_threads)
             frame = frame_of(array, columns, normalise=True)
             packed = pack(array, frame, weight, self.n_threads, columns)
-            self._keep(packed, *self._best(array, packed, given, task))
+            log.lap("rows")
+            best, records = self._best(array, packed, given, task, log)
+            chosen = getattr(best.state, "reason", f"algorithm={self.algorithm!r} was asked for")
+            log.kept((best.state.name,) * len(best.skipped), chosen, best.skipped)
+            self._keep(packed, best, records)
         return self
 
     def _runs(self) -> int:
@@ -212,7 +221,7 @@ default='k-means++'
             )
 
     def _best(
-        self, X: Any, packed: AnyRows, given: NDArray[Any] | None, task: Task
+        self, X: Any, packed: AnyRows, given: NDArray[Any] | None, task: Task, log: Log
     ) -> tuple[KMeansResult, list[KMeansInit]]:
         """The best of all runs, and a record of each."""
         random = validation.random_state(self.random_state)
@@ -223,6 +232,7 @@ default='k-means++'
             starts = self._starts(X, packed, k, self._n_init, random, centred=True)
         else:
             starts = [(placed(given, packed.frame), None)]
+        log.lap("starts")
 
         def better(found: KMeansResult, best: KMeansResult) -> bool:
             return found.objective < best.objective and not kmeans.same_partition(
@@ -233,11 +243,13 @@ default='k-means++'
             return self._ready(centers, packed.frame)
 
         algorithm = self._algorithm(packed)
-        runs = packed, starts, algorithm, tolerance
+        how: tuple[Any, ...] = (better, task, ready)
         if self.n_init == BREATHING:
             search = Breathing(packed, k, algorithm, random)
-            return self._best_run(*runs, search.better, task, ready, search.centers)
-        return self._best_run(*runs, better, task, ready)
+            how = (search.better, task, ready, search.centers)
+        found = self._best_run(packed, starts, algorithm, tolerance, *how)
+        log.lap("passes")
+        return found
 
     def _keep(self, packed: AnyRows, best: KMeansResult, records: list[KMeansInit]) -> None:
         """Set the fitted attributes."""

@@ -80,6 +80,8 @@ default='k-means++'
         Batches so far.
     inertia_history_ : ndarray of shape (n_steps_,)
         Inertia a row of every batch before it moved the centers.
+    fit_report_ : FitReport
+        Seconds of the fit by phase, and n_threads.
     init_results_ : list
         One record for every start: inertia of the rows that starts are compared by, seeds, best; n_iter
         and converged of the one that was kept.
@@ -230,18 +232,21 @@ default='k-means++'
         ValueError
             If X or a parameter is not as described; the estimator is then as it was before.
         """
-        with self._fitting(X, sample_weight, 1) as (task, array, weight):
+        with self._fitting(X, sample_weight, 1) as (task, array, weight, log):
             given = self._given(array)
             self._plan(array)
             frame = frame_of(array, measure(array, self.n_threads), normalise=True)
             whole = None
             if self.compute_labels or self.tol > 0:
                 whole = pack(array, frame, weight, self.n_threads)
+            log.lap("rows")
             random = validation.random_state(self.random_state)
             checked = random.randint(0, array.shape[0], self._init_size)
             points, records = self._best_start(array, weight, frame, given, checked, random)
+            log.lap("starts")
             self._centers = minibatch.Centers(points, self._batch_size, self.reassignment_ratio)
             course = self._all_steps(array, weight, frame, whole, random, task)
+            log.lap("passes")
             self._forget()
             self._keep_centers(self._centers.points, frame)
             self.n_steps_ = len(course.history)

@@ -24,9 +24,10 @@ PAYING_FEATURES, PAYING_CENTERS = 8, 64
 
 
 class AutoState(NamedTuple):
-    """What was chosen, and its own state."""
+    """What was chosen, why, and its own state."""
 
     algorithm: ModuleType
+    reason: str
     state: Any
 
     @property
@@ -57,18 +58,23 @@ def start(rows: Rows, centers: Array, earlier: AutoState | None = None) -> AutoS
     if earlier:
         return earlier._replace(state=earlier.algorithm.start(rows, centers, earlier.state))
     (k, d), n = centers.shape, rows.n
+    size = f"{n:,} rows, {k} centers, {d} features"
     many = n >= max(FEWEST_ROWS, ROWS_A_CENTER * k) and k >= FEWEST_CENTERS
     if many and (d <= ALWAYS_FEATURES or (d <= MOST_FEATURES and k * d >= FEWEST_VALUES)):
         order = filtering.order_of_rows(rows)
-        if d <= ALWAYS_FEATURES or filtering.share(rows, centers, order) < WORTH:
-            return AutoState(filtering, filtering.start(rows, centers, order=order))
+        share = 0.0 if d <= ALWAYS_FEATURES else filtering.share(rows, centers, order)
+        if share < WORTH:
+            left = f"leave {share:.0%} of the distances at first" if share else "are small"
+            reason = f"{size}: boxes of neighbouring rows {left}"
+            return AutoState(filtering, reason, filtering.start(rows, centers, order=order))
     chosen: ModuleType = lloyd
+    reason = f"{size}: all distances cost less than avoiding some"
     enough = d >= FEWEST_FEATURES and k * d >= PAYING_VALUES[rows.dtype]
     if enough and quantized.pays(rows):
-        chosen = quantized
+        chosen, reason = quantized, f"{size}: a byte a value rules out most centers"
     elif k >= PAYING_CENTERS and d >= PAYING_FEATURES:
-        chosen = hamerly
-    return AutoState(chosen, chosen.start(rows, centers))
+        chosen, reason = hamerly, f"{size}: bounds cost less than the distances they save"
+    return AutoState(chosen, reason, chosen.start(rows, centers))
 
 
 def assign(rows: Rows, centers: Array, state: AutoState) -> KMeansTotals:

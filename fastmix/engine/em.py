@@ -94,7 +94,9 @@ def run(
             if settled and abs(change) < tol:
                 converged = True
                 break
-    return MixtureResult(parameters, n_iter, converged, history, events)
+    return MixtureResult(
+        parameters, n_iter, converged, history, events, tuple(passes.names), passes.reason
+    )
 
 
 def _totals(passes: SkippingPasses, parameters: Parameters) -> MixtureTotals:

@@ -99,8 +99,7 @@ def run(
     if not step.at_rest or step.refilled:
         objective = algorithm.assign(rows, centers, state).objective
     labels, order = state.labels[: rows.n], state.order
-    computed = state.measured
-    skipped = max(0.0, 1.0 - math.fsum(computed) / (len(computed) * rows.n * len(centers)))
+    skipped = [max(0.0, 1.0 - m / (rows.n * len(centers))) for m in state.measured]
     _, exactly = algorithm.inspect(rows, centers, state, False)
     objective = objective if exactly is None else exactly
     if order is not None:
@@ -174,7 +173,7 @@ def means(totals: KMeansTotals, centers: Array) -> Array:
 def record(found: KMeansResult, rows: AnyRows, seeds: NDArray[np.int64] | None) -> KMeansInit:
     """A run in the units of X, for `init_results_`."""
     inertia, *history = (scaled(value, rows) for value in (found.objective, *found.history))
-    passes = found.state.name, found.skipped
+    passes = found.state.name, math.fsum(found.skipped) / len(found.skipped)
     return KMeansInit(found.n_iter, found.converged, inertia, history, False, seeds, *passes)
 
 

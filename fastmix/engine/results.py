@@ -135,7 +135,7 @@ class KMeansResult(NamedTuple):
     converged: bool  # labels or centers came to rest before max_iter
     history: list[float]  # objective of every pass
     state: Any  # of the algorithm: a later run on the same rows begins with it
-    skipped: float  # share of the distances of rows to centers that was not computed
+    skipped: list[float]  # by pass, the share of the distances that was not computed
 
 
 class MixtureTotals(NamedTuple):
@@ -177,6 +177,8 @@ class MixtureResult(NamedTuple):
     converged: bool  # the bound moved by less than tol
     history: list[float]  # bound before every step; a pass whose leap was refused has none
     events: tuple[str, ...] = ()  # what was done about components that collapsed
+    passes: tuple[str, ...] = ()  # how each was done
+    reason: str = ""  # for the last of them
 
     @property
     def bound(self) -> float:

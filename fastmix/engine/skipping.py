@@ -20,6 +20,7 @@ from fastmix.engine.rows import arrange, numbered, order_of, put_back
 LOOKS = (3, 6, 12, 24)  # iterations before which a sample of the rows is looked at
 TILES_A_COMPONENT = 12  # at least; otherwise there is nothing to gain
 SAMPLE, ROWS_A_COMPONENT = 4096, 64  # rows in the sample, at least
+DENSE, SKIPPING = "dense", "skipping"  # names of passes
 WORTH = 0.7  # share of pairs of tile and component that matter, below which order pays
 
 
@@ -31,7 +32,8 @@ class SkippingPasses:
         self._order: NDArray[np.int64] | None = None  # where it is not that of X
         self._skips: Skips | None = None
         self._before: tuple[Array, Array] | None = None
-        self._done = 0
+        self.names = list[str]()  # how passes were done
+        self.reason = "rows are not looked at in the first passes"
 
     def __enter__(self) -> Self:
         return self
@@ -42,9 +44,9 @@ class SkippingPasses:
 
     def expect(self, parameters: Parameters) -> MixtureTotals:
         """E-step of all rows and totals for the M-step."""
-        self._done += 1
-        if self._skips is None and self._done in LOOKS:
+        if self._skips is None and len(self.names) + 1 in LOOKS:
             self._look(parameters)
+        self.names.append(DENSE if self._skips is None else SKIPPING)
         if self._skips is None:
             return passes.expect(self.rows, parameters, self.covariance)
         (_, d, _), dtype = self.rows.tiles.shape, self.rows.tiles.dtype
@@ -57,10 +59,13 @@ class SkippingPasses:
         rows, covariance, k = self.rows, self.covariance, len(parameters.means)
         some = sample(rows, k)
         if not len(some):
+            self.reason = "too few rows for each component to leave some out"
             return
         X = np.ascontiguousarray(some)
         resp = passes.infer(X, rows.frame, parameters, covariance, rows.n_threads, resp=True).resp
-        if pays(resp, rows.tiles.shape[2]):
+        matters = share(resp, rows.tiles.shape[2])
+        self.reason = f"{matters:.0%} of the pairs of component and tile of rows matter"
+        if matters < WORTH:
             self._order = by_components(rows, *passes.rank(rows, parameters, covariance), k)
             arrange(rows, self._order)
             self._skips = nothing_known(len(rows.tiles), k)
@@ -97,17 +102,14 @@ def sample(rows: Rows, k: int) -> Array:
     return rows.X[:: rows.n // m] if enough else rows.X[:0]
 
 
-def pays(resp: Array, R: int) -> bool:
-    """Would tiles of R rows in order have to do with few components? From responsibilities (m, k)."""
-    if not len(resp):
-        return False
+def share(resp: Array, R: int) -> float:
+    """Share of the pairs of component and tile of R rows, in order, that matter; from responsibilities (m, k)."""
     least = float(np.finfo(resp.dtype).eps) / 2 * resp.mean(0)
     two = np.argpartition(-resp, 1, axis=1)[:, :2]
     swap = np.take_along_axis(resp, two, 1)
     two = np.where(swap[:, :1] >= swap[:, 1:], two, two[:, ::-1])
     order = np.lexsort((two[:, 1], two[:, 0]))[: len(resp) // R * R]
-    matters = (resp[order] > least).reshape(-1, R, resp.shape[1]).any(1)
-    return bool(matters.mean() < WORTH)
+    return float((resp[order] > least).reshape(-1, R, resp.shape[1]).any(1).mean())
 
 
 def by_components(

@@ -87,6 +87,7 @@ class Labelled(NamedTuple):
     measured: list[int]  # distances of rows to centers, pass by pass
     order: NDArray[np.int64] | None = None  # rows stay where they are
     name: str = "lloyd"
+    reason: str = "rows are sparse"
 
 
 def start(rows: SparseRows, centers: Array, earlier: Labelled | None = None) -> Labelled:

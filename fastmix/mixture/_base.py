@@ -16,6 +16,7 @@ from fastmix.engine import em, passes
 from fastmix.engine.collapse import ON_COLLAPSE
 from fastmix.engine.covariances import COVARIANCES
 from fastmix.engine.mahalanobis import mahalanobis
+from fastmix.engine.report import FitReport, Log
 from fastmix.engine.results import (
     Array,
     Floats,
@@ -75,6 +76,7 @@ class Mixture(DensityMixin, Convertible, Saveable, ABC):
         "lower_bound_": kinds.Real(),
         "lower_bounds_": compounds.Series(kinds.Real()),
         "init_results_": compounds.records(MixtureInit),
+        "fit_report_": compounds.record(FitReport),
     }
     _needed = {
         "": ("means_", "weights_", "precisions_cholesky_"),
@@ -154,6 +156,7 @@ class Mixture(DensityMixin, Convertible, Saveable, ABC):
 
     def _fit(self, X: ArrayLike, sample_weight: ArrayLike | None) -> NDArray[Any]:
         """Fit, and give X as validated."""
+        log = Log()
         with validation.all_or_nothing(self):
             everything = validation.rows(self, X, reset=True, min_samples=2)
             weight = validation.weights(sample_weight, everything)
@@ -169,16 +172,22 @@ class Mixture(DensityMixin, Convertible, Saveable, ABC):
                 self._check_same_shape(array)
             given = None if going_on else self._given_shares(len(array))
             n_runs = 1 if going_on else self._runs(given is not None)
+            log.lap("checks")
             frame = frame_of(array, measure(array, self.n_threads), normalise=False)
             packed = pack(array, frame, weight, self.n_threads)
+            log.lap("rows")
             model = self._model(packed)
             random = validation.random_state(self.random_state)
             best, records = best_of(
                 n_runs,
-                lambda: self._run(array, packed, given, model, random, going_on),
+                lambda: self._run(array, packed, given, model, random, going_on, log),
                 self.verbose,
             )
             self._keep(packed, best, records)
+            log.kept(best.passes, best.reason, [])
+            self.fit_report_ = log.report(self.n_threads)
+        if self.verbose > 1:
+            print(self.fit_report_)
         return everything
 
     def _check_same_shape(self, X: NDArray[Any]) -> None:
@@ -219,6 +228,7 @@ class Mixture(DensityMixin, Convertible, Saveable, ABC):
         model: em.Model,
         random: RandomState,
         going_on: bool,
+        log: Log,
     ) -> MixtureResult:
         """One start and its EM steps."""
         stepper = self._stepper(model)
@@ -232,7 +242,8 @@ class Mixture(DensityMixin, Convertible, Saveable, ABC):
                 how = validation.shares(answer, len(X), self.n_components)
             first = start(packed, self.n_components, how, model, random)
             bound = -np.inf
-        return em.run(
+        log.lap("starts")
+        found = em.run(
             packed,
             first,
             model,
@@ -243,6 +254,8 @@ class Mixture(DensityMixin, Convertible, Saveable, ABC):
             verbose=self.verbose,
             verbose_interval=self.verbose_interval,
         )
+        log.lap("passes")
+        return found
 
     def _keep(self, packed: Rows, best: MixtureResult, records: list[MixtureInit]) -> None:
         """Set the fitted attributes."""

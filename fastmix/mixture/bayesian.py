@@ -154,6 +154,10 @@ default='dirichlet_process'
         the best run.
     lower_bounds_ : list of float
         The same after every iteration; without ``reg_covar`` it never falls.
+    fit_report_ : FitReport
+        What the fit has done, to be printed: algorithms, how every pass of the best run was done,
+        'dense' or 'skipping' the components that cannot matter to a tile of rows; the reason; seconds by
+        phase; n_threads.
     init_results_ : list
         One record for every start: n_iter, converged, lower_bound, history, best, error,
         events.

@@ -128,6 +128,10 @@ default='full'
         Mean log-likelihood before the last EM step of the best run.
     lower_bounds_ : list of float
         The same before every step that was taken.
+    fit_report_ : FitReport
+        What the fit has done, to be printed: algorithms, how every pass of the best run was done,
+        'dense' or 'skipping' the components that cannot matter to a tile of rows; the reason; seconds by
+        phase; n_threads.
     init_results_ : list
         One record for every start: n_iter, converged, lower_bound, history, best, error, and
         events: what was done about collapses. A start that fails leaves its error here and does

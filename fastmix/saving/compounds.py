@@ -143,6 +143,7 @@ OF_FIELDS: dict[Any, Kind] = {
     bool: Truth(),
     int: Whole(),
     float: either(Real(), Whole()),
+    str: Text(),
     list[float]: Series(Real()),
     str | None: optional(Text()),
     tuple[str, ...]: Series(Text(), tuple),
@@ -150,10 +151,18 @@ OF_FIELDS: dict[Any, Kind] = {
 }
 
 
+def record(cls: Any) -> Made:
+    """A NamedTuple of this class."""
+    fields = {
+        name: record(hint) if hasattr(hint, "_asdict") else OF_FIELDS[hint]
+        for name, hint in get_type_hints(cls).items()
+    }
+    return Made(fields, cls._asdict, cls, tuple(cls._field_defaults))
+
+
 def records(cls: Any) -> Series:
     """A list of NamedTuples of this class."""
-    fields = {name: OF_FIELDS[hint] for name, hint in get_type_hints(cls).items()}
-    return Series(Made(fields, cls._asdict, cls, tuple(cls._field_defaults)))
+    return Series(record(cls))
 
 
 OUTPUT = Made({"transform": Text(("default", "pandas", "polars"))}, dict, dict)

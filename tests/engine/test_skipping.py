@@ -11,12 +11,13 @@ from fastmix.engine.covariances import COVARIANCES, Shared
 from fastmix.engine.likelihood import Likelihood, estimate, placed
 from fastmix.engine.skipping import (
     LOOKS,
+    WORTH,
     SkippingPasses,
     by_components,
     moved,
     nothing_known,
-    pays,
     sample,
+    share,
 )
 from fastmix.engine.squarem import Squarem
 from fastmix.engine.starts import start
@@ -155,7 +156,7 @@ def test_results_do_not_depend_on_the_number_of_threads(
 def test_leaps_are_taken_while_rows_are_in_another_order(
     monkeypatch, apart, covariance, dense, sorted_rows
 ):
-    monkeypatch.setattr(skipping, "pays", lambda resp, R: True)  # where it does not, leaps are long
+    monkeypatch.setattr(skipping, "share", lambda resp, R: 0.0)  # where it does not, leaps are long
     rows, model = apart(gap=4.5), Likelihood(covariance, 1e-6)
     first = first_of(rows, covariance)
     leaps = []
@@ -339,16 +340,15 @@ def test_a_component_that_shrinks_by_hand(covariance_type):
 def test_order_pays_where_components_are_apart(dtype):
     R, k = tile_rows(dtype), 4
     apart = np.eye(k, dtype=dtype)[np.arange(8 * R) % k]
-    assert pays(apart, R)
-    assert not pays(np.full((8 * R, k), 1 / k, dtype), R)
-    assert not pays(apart[:0], R)
+    assert share(apart, R) == 1 / k < WORTH
+    assert share(np.full((8 * R, k), 1 / k, dtype), R) == 1.0
 
 
 def test_what_does_not_matter_is_below_eps_of_the_component(dtype):
     R, k, eps = tile_rows(dtype), 4, float(np.finfo(dtype).eps)
-    for share, expected in ((0.05 * eps, True), (0.4 * eps, False)):
-        resp = np.eye(k)[np.arange(8 * R) % k] + share  # a component holds a quarter of the rows
-        assert pays(resp.astype(dtype), R) == expected
+    for more, expected in ((0.05 * eps, 1 / k), (0.4 * eps, 1.0)):
+        resp = np.eye(k)[np.arange(8 * R) % k] + more  # a component holds a quarter of the rows
+        assert share(resp.astype(dtype), R) == expected
 
 
 def test_nothing_is_known_at_first():

@@ -275,7 +275,8 @@ def check(case):
 
 def check_finite(model):
     for name, value in vars(model).items():
-        if name.endswith("_") and not name.startswith("_") and name != "init_results_":
+        public = name.endswith("_") and not name.startswith("_")
+        if public and name not in ("fit_report_", "init_results_"):
             for each in value if isinstance(value, tuple) else (value,):
                 numbers = np.asarray(each)
                 if numbers.dtype.kind == "f":

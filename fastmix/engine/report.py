@@ -1,0 +1,77 @@
+"""What a fit has done and how long it took, for those who ask why."""
+
+import time
+from typing import NamedTuple
+
+from fastmix._numba import ANY_WORK, threads
+
+
+class Seconds(NamedTuple):
+    """Wall-clock seconds of a fit, by phase."""
+
+    checks: float = 0.0  # of parameters, X and weights
+    rows: float = 0.0  # measured; they are packed by whoever needs their tiles first
+    starts: float = 0.0  # drawn, all of them
+    passes: float = 0.0  # over the rows, of all runs
+    results: float = 0.0  # made from the best run
+
+
+class FitReport(NamedTuple):
+    """What a fit has done, as ``fit_report_``; printing it tells it in words."""
+
+    algorithms: tuple[str, ...]  # of every pass over the rows, in the run that was kept
+    reason: str  # for the last of them
+    skipped: list[float]  # share of the distances that every pass did without; empty: not counted
+    seconds: Seconds
+    n_threads: int  # at most; little work is done by one
+
+    def __str__(self) -> str:
+        phases = ", ".join(
+            f"{name} {value:.3g}" for name, value in self.seconds._asdict().items() if value
+        )
+        lines = [f"{sum(self.seconds):.3g} s on up to {self.n_threads} threads: {phases}."]
+        if self.algorithms:
+            runs = ", then ".join(f"{n} by {name}" for name, n in _lengths(self.algorithms))
+            lines.append(f"Passes of the run that was kept: {runs}; {self.reason}.")
+        if any(self.skipped):
+            most, mean = max(self.skipped), sum(self.skipped) / len(self.skipped)
+            lines.append(
+                f"Distances not computed: {mean:.1%} on average, {self.skipped[0]:.1%} in the first "
+                f"pass, {most:.1%} at most."
+            )
+        return "\n".join(lines)
+
+
+def _lengths(names: tuple[str, ...]) -> list[tuple[str, int]]:
+    """Runs of equal names, and how long they are."""
+    found: list[tuple[str, int]] = []
+    for name in names:
+        if found and found[-1][0] == name:
+            found[-1] = name, found[-1][1] + 1
+        else:
+            found.append((name, 1))
+    return found
+
+
+class Log:
+    """Writes down what a fit does. What has passed since the last lap belongs to the phase that ends."""
+
+    def __init__(self) -> None:
+        self._seconds = Seconds()
+        self._last = time.perf_counter()
+        self._passes: tuple[tuple[str, ...], str, list[float]] = (), "", []
+
+    def lap(self, phase: str) -> None:
+        """A phase ends."""
+        now = time.perf_counter()
+        longer = getattr(self._seconds, phase) + now - self._last
+        self._seconds, self._last = self._seconds._replace(**{phase: longer}), now
+
+    def kept(self, algorithms: tuple[str, ...], reason: str, skipped: list[float]) -> None:
+        """The passes of the run that is kept."""
+        self._passes = algorithms, reason, skipped
+
+    def report(self, n_threads: int | None) -> FitReport:
+        """The fit ends."""
+        self.lap("results")
+        return FitReport(*self._passes, self._seconds, threads(n_threads, ANY_WORK))
