@@ -15,7 +15,7 @@ from fastmix._commands.compare import HEAD, Line, agreement, in_turns, twin
 from fastmix._commands.reasons import why
 from fastmix._commands.report import Report
 from fastmix._numba import JIT
-from fastmix.engine.results import KMeansInit
+from fastmix.engine.report import FitReport, Seconds
 
 
 @pytest.fixture(autouse=True)
@@ -67,9 +67,7 @@ def test_a_file_is_answered_with_a_table_reasons_and_a_figure(tmp_path, capsys):
     for name in ("k-means", "mixture, full"):
         assert re.search(rf"\nthings, {name} +300 +3 +4 +[\d.]+ .* 100\.00%\n", out)
         assert f"\n  things, {name}: " in out
-    assert re.search(
-        r"algorithm lloyd, none of the distances skipped, \d+ iterations, 1 thread,", out
-    )
+    assert re.search(r"passes: \d+ by lloyd \(.*\); of the time .*; 1 thread;", out)
     assert re.search(r"kernels were compiled, and \d+ loaded", out)
     assert "fastmix is " in out
     page = (tmp_path / "out" / "bench.md").read_text(encoding="utf-8")
@@ -159,12 +157,13 @@ def test_the_verdict_names_losses_too(ratios, expected):
 
 
 def test_reasons_tell_the_algorithm_and_what_it_skipped():
-    model = KMeans(12, n_threads=1)
-    record = KMeansInit(7, True, 1.0, [], True, None, "filtering", 0.9876)
-    model.init_results_, model.n_iter_ = [record._replace(best=False, skipped=0.0), record], 7
+    model, seconds = KMeans(12, n_threads=1), Seconds(checks=0.01, starts=0.19, passes=0.8)
+    passes = ("lloyd", *["filtering"] * 6)
+    model.fit_report_ = FitReport(passes, "few features", [0.0, *[0.98] * 6], seconds, 1)
     told = why(Case("x", "fit", model, blobs()), line(2.0, seconds=0.001))
-    assert told.startswith(
-        "algorithm filtering, 98.8 % of the distances skipped, 7 iterations, 1 thread, so short"
+    assert told == (
+        "passes: 1 by lloyd, 6 by filtering (few features); 84.0% of the distances skipped; of the time "
+        "starts 19%, passes 80%; 1 thread; so short that checks and copies count, which every call makes"
     )
     assert told.endswith("so short that checks and copies count, which every call makes")
 

@@ -117,6 +117,7 @@ class Report(NamedTuple):
                     "ratio": each.line.ratio,
                     "first_seconds": each.first_seconds,
                     "why": each.why,
+                    "phases": each.case.model.fit_report_.seconds._asdict(),
                 }
                 for each in self.measured
             ],
