@@ -41,7 +41,8 @@ def bench(
     with (out / "bench.json").open("a"):  # rather fail now than after the work
         pass
     if not as_json:
-        print("Measuring fastmix and scikit-learn in turns: a minute, once compiled.", flush=True)
+        print("Measuring fastmix and scikit-learn in turns: a minute, once compiled,", flush=True)
+        print("if the machine has nothing else to do.\n", flush=True)
     report = measure(cases)
     text = json.dumps(report.as_json(), indent=2)
     (out / "bench.json").write_text(f"{text}\n", encoding="utf-8")
