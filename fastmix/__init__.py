@@ -1,5 +1,6 @@
 """k-means and Gaussian mixtures on the CPU, compiled, behind scikit-learn's API."""
 
+from fastmix._commands.info import show_versions
 from fastmix.cluster import BisectingKMeans, KMeans, MiniBatchKMeans, k_means, kmeans_plusplus
 from fastmix.mixture import BayesianGaussianMixture, GaussianMixture
 from fastmix.saving import load
@@ -14,5 +15,6 @@ __all__ = [
     "k_means",
     "kmeans_plusplus",
     "load",
+    "show_versions",
 ]
 __version__ = "0.1.0"

@@ -39,6 +39,10 @@ ASIDE = ".part"  # how the names of files end that are still being written
 ASIDE_DAYS = 1
 DIGEST_BYTES = 32
 NAME_LENGTH = 20
+FOLDER = re.compile(rf"[0-9a-f]{{{NAME_LENGTH}}}")  # how folders of kernels are named
+FILE = re.compile(
+    rf"fastmix\..+-[0-9a-f]{{{NAME_LENGTH}}}\.bin|tmp\w+\{ASIDE}"
+)  # and what is in them
 
 
 def _hash_sources():
@@ -68,7 +72,7 @@ def fingerprint():
 def cache_dir():
     """Folder of the kernels of exactly these sources; None when caching is off."""
     off = not AVAILABLE or os.environ.get("FASTMIX_CACHE", "1") == "0"
-    base = None if off else _base()
+    base = None if off else base_dir()
     return os.path.join(base, fingerprint()) if base and fingerprint() else None
 
 
@@ -81,7 +85,7 @@ def obstacle():
     there = next(place for place in (folder, *folder.parents) if place.exists())
     try:
         if (there == folder and not _trusted(folder)) or (
-            there == folder.parent and not _sound(there)
+            there == folder.parent and not sound(there)
         ):
             return "others may write there"
         with tempfile.TemporaryFile(dir=there):
@@ -90,7 +94,7 @@ def obstacle():
         return error.strerror
 
 
-def _base():
+def base_dir():
     """The folder of all versions' folders, or None where the user has no home."""
     chosen = os.environ.get("FASTMIX_CACHE_DIR") or config.CACHE_DIR
     if chosen:
@@ -111,7 +115,7 @@ def _private(folder):
     )
 
 
-def _sound(base):
+def sound(base):
     """May a private folder lie here? In a folder of ours, or in a system folder like /tmp."""
     if not hasattr(os, "getuid"):
         return True
@@ -122,21 +126,29 @@ def _sound(base):
 
 def _trusted(folder):
     """May pickles in this folder be read?"""
-    return _private(folder) and _sound(os.path.dirname(folder))
+    return _private(folder) and sound(os.path.dirname(folder))
 
 
 def _create(folder):
     """Make `folder` for this user alone and drop neighbours that nobody has written to for a month."""
     base = os.path.dirname(folder)
     os.makedirs(base, mode=0o700, exist_ok=True)
-    if not _sound(base):
+    if not sound(base):
         return
     os.makedirs(folder, mode=0o700, exist_ok=True)  # another process may have been faster
-    for name in os.listdir(base):
-        other = os.path.join(base, name)
-        if re.fullmatch(f"[0-9a-f]{{{NAME_LENGTH}}}", name) and _private(other):
-            if _age(other) > KEEP_DAYS:
-                shutil.rmtree(other, ignore_errors=True)
+    for other in folders(base):
+        if _age(other) > KEEP_DAYS:
+            shutil.rmtree(other, ignore_errors=True)
+
+
+def folders(base):
+    """The folders there that are named like ours, and are this user's alone."""
+    found = []
+    for name in sorted(os.listdir(base)):
+        with suppress(FileNotFoundError):  # dropped by somebody else
+            if FOLDER.fullmatch(name) and _private(os.path.join(base, name)):
+                found.append(os.path.join(base, name))
+    return found
 
 
 def _sweep(folder):
@@ -171,6 +183,8 @@ def closure(func):
 
 class Store(_Base):
     """The cache of one kernel: one self-checking file per specialisation, and no index."""
+
+    lost = 0  # kernels of this process that could not be kept
 
     def __init__(self, func, flags):
         # the fingerprint covers our own sources only
@@ -239,5 +253,6 @@ class Store(_Base):
                 file.write(hashlib.sha256(data).digest() + data)
             os.replace(aside, path)
         except Exception:
+            Store.lost += 1
             if aside and os.path.exists(aside):
                 os.unlink(aside)

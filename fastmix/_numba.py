@@ -12,6 +12,8 @@ import os
 import pathlib
 import threading
 import warnings
+import weakref
+from contextlib import contextmanager
 
 import numba
 import numpy as np
@@ -24,7 +26,16 @@ from fastmix._forks import compiling
 from fastmix._limits import can_start
 from fastmix._signals import undisturbed
 
-__all__ = ["ANY_WORK", "JIT", "kernel", "parallel_kernel", "threads"]
+__all__ = [
+    "ANY_WORK",
+    "JIT",
+    "both_twins",
+    "kernel",
+    "layer",
+    "loaded_and_compiled",
+    "parallel_kernel",
+    "threads",
+]
 
 JIT = not config.DISABLE_JIT
 
@@ -45,6 +56,8 @@ ANY_WORK = math.inf  # as much as there may be
 COUNTER_WORDS = 8  # one cache line
 SYMBOL_LENGTH = 12
 
+_dispatchers = weakref.WeakSet()  # of all kernels of this process
+
 
 def _jit(func, fastmath, parallel):
     if JIT and func.__closure__:
@@ -64,6 +77,7 @@ def _jit(func, fastmath, parallel):
         key = [(name, sorted(v) if isinstance(v, set) else v) for name, v in sorted(flags.items())]
         compiled._cache = Store(func, key)
         compiled._compile_for_args = undisturbed(compiled._compile_for_args)
+        _dispatchers.add(compiled)
     return compiled
 
 
@@ -190,6 +204,9 @@ class parallel_kernel:
         self.serial, self.threaded = _serial(self.block), _threaded(self.block)
 
     def __call__(self, n_threads, bounds, *args):
+        if _both:
+            self._compile(bounds, args)
+            return self.serial(bounds, args)
         n_threads = min(n_threads, config.NUMBA_NUM_THREADS)
         if n_threads < 2 or not JIT or _serial_only or not _ready(n_threads):
             return self.serial(bounds, args)
@@ -201,6 +218,12 @@ class parallel_kernel:
             return self._together(n_threads, bounds, args)
         finally:
             _gate.release()
+
+    def _compile(self, bounds, args):
+        """Have the threaded twin ready for such arguments; nothing runs."""
+        counter, done = np.zeros((2, COUNTER_WORDS), np.int64)
+        if JIT and not _serial_only and _ready(config.NUMBA_NUM_THREADS):
+            self.threaded._compile_for_args(1, counter, done, bounds, args)
 
     def _together(self, n_threads, bounds, args):
         counter, done = np.zeros((2, COUNTER_WORDS), np.int64)
@@ -216,6 +239,34 @@ class parallel_kernel:
             numba.set_num_threads(before)
         if done[0] < len(bounds) - 1:
             raise MemoryError(f"no memory for {self.__qualname__} in a thread")
+
+
+_both = False  # does every call of a parallel kernel compile both twins?
+
+
+@contextmanager
+def both_twins():
+    """Within, every call of a parallel kernel compiles both of its twins, and runs the serial one."""
+    global _both
+    _both = True
+    try:
+        yield
+    finally:
+        _both = False
+
+
+def loaded_and_compiled():
+    """How many kernels this process has found in the cache, and how many it has compiled."""
+    stats = [dispatcher.stats for dispatcher in list(_dispatchers)]
+    loaded = sum(sum(each.cache_hits.values()) for each in stats)
+    return loaded, sum(sum(each.cache_misses.values()) for each in stats)
+
+
+def layer():
+    """Name of the threading layer, which is started if it was not; None where kernels have no threads."""
+    if not JIT or _serial_only or not _ready(config.NUMBA_NUM_THREADS):
+        return None
+    return _layer()
 
 
 @functools.cache

@@ -2,7 +2,6 @@
 
 import io
 import os
-import platform
 import re
 import sys
 from pathlib import Path
@@ -10,12 +9,12 @@ from pathlib import Path
 import matplotlib.image
 import numpy as np
 import pytest
-import sklearn
 import surroundings
 
-import fastmix
-from fastmix import _cache, _cli, _demo
-from fastmix._numba import ANY_WORK, JIT, threads
+from fastmix import _cli
+from fastmix._commands import demo as _demo
+from fastmix._commands import info
+from fastmix._numba import JIT
 
 COLUMNS = ["fit", "n", "d", "k", "fastmix s", "sklearn s"]
 COLUMNS += ["ratio", "objective", "sklearn's", "same labels"]
@@ -111,13 +110,13 @@ def small(monkeypatch, tmp_path_factory):
     if JIT:  # most of its kernels have been compiled
         cache = surroundings.warm(surroundings.common(tmp_path_factory)).folder
         monkeypatch.setenv("FASTMIX_CACHE_DIR", str(cache))
-    make_blobs, image = _demo.make_blobs, _demo._image()[::40, ::40]
+    make_blobs, image = _demo.make_blobs, _demo.photograph()[::40, ::40]
 
     def few_blobs(n_samples, **options):
         return make_blobs(n_samples=60, **options)
 
     monkeypatch.setattr(_demo, "make_blobs", few_blobs)
-    monkeypatch.setattr(_demo, "_image", lambda: image)
+    monkeypatch.setattr(_demo, "photograph", lambda: image)
     for name, value in {"COLOURS": 4, "ROUNDS": 1, "DPI": 30}.items():
         monkeypatch.setattr(_demo, name, value)
 
@@ -244,10 +243,10 @@ def test_a_figure_that_cannot_be_written_is_one_line(small, tmp_path, monkeypatc
     [(OSError("all is lost"), "all is lost"), (OSError(28, "No space left"), "[Errno 28]")],
 )
 def test_an_error_without_a_file_is_one_line(monkeypatch, capsys, error, expected):
-    def fail():
+    def fail(**_):
         raise error
 
-    monkeypatch.setattr(_cli, "info", fail)
+    monkeypatch.setattr(info, "info", fail)
     assert _cli.main(["info"]) == 1
     err = capsys.readouterr().err
     assert_one_line(err)
@@ -255,10 +254,10 @@ def test_an_error_without_a_file_is_one_line(monkeypatch, capsys, error, expecte
 
 
 def test_ctrl_c_is_one_line(monkeypatch, capsys):
-    def interrupted():
+    def interrupted(**_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(_cli, "info", interrupted)
+    monkeypatch.setattr(info, "info", interrupted)
     assert _cli.main(["info"]) == 130
     assert capsys.readouterr().err == "python -m fastmix: interrupted\n"
 
@@ -296,7 +295,7 @@ def test_the_exit_status_is_that_of_the_process():
     assert_one_line(f"{ended.err}\n")
 
 
-# --- help and info -------------------------------------------------------------------------------
+# --- help --------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -312,48 +311,3 @@ def test_help_tells_what_there_is(capsys, arguments, named):
     assert printed.err == ""
     assert printed.out.startswith("usage: python -m fastmix")
     assert all(name in printed.out for name in named)
-
-
-def test_info_tells_versions_threads_and_cache(capsys, tmp_path, monkeypatch):
-    monkeypatch.delenv("FASTMIX_CACHE", raising=False)
-    monkeypatch.setenv("FASTMIX_CACHE_DIR", str(tmp_path))
-    assert _cli.main(["info"]) == 0
-    printed = capsys.readouterr()
-    found = dict(line.split(maxsplit=1) for line in printed.out.splitlines())
-    assert printed.err == ""
-    assert found["fastmix"] == fastmix.__version__
-    assert found["python"] == platform.python_version()
-    assert found["sklearn"] == sklearn.__version__
-    assert {"machine", "numba", "numpy", "scipy"} < found.keys()
-    assert found["threads"] == str(threads(None, ANY_WORK))
-    assert found["cache"] == str(tmp_path / _cache.fingerprint())
-
-
-def no_folder(place):
-    place.write_text("a file")
-
-
-def open_to_all(place):
-    place.mkdir()
-    place.chmod(0o777)
-
-
-@pytest.mark.skipif(os.name == "nt", reason="folders have no modes there")
-@pytest.mark.parametrize(
-    ("spoil", "reason"), [(no_folder, "Not a directory|others"), (open_to_all, "others may write")]
-)
-def test_info_tells_that_the_cache_cannot_be_used(capsys, tmp_path, monkeypatch, spoil, reason):
-    spoil(tmp_path / "cache")
-    monkeypatch.delenv("FASTMIX_CACHE", raising=False)
-    monkeypatch.setenv("FASTMIX_CACHE_DIR", str(tmp_path / "cache"))
-    assert _cli.main(["info"]) == 0
-    (line,) = (line for line in capsys.readouterr().out.splitlines() if line.startswith("cache "))
-    assert re.search(
-        rf"cannot be written \(.*({reason}).*\): kernels that it has not are compiled anew", line
-    )
-
-
-def test_info_tells_that_there_is_no_cache(capsys, monkeypatch):
-    monkeypatch.setenv("FASTMIX_CACHE", "0")
-    assert _cli.main(["info"]) == 0
-    assert "\ncache        off: kernels are compiled anew" in capsys.readouterr().out

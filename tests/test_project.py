@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from fastmix._demo import HEAD
+from fastmix._commands.compare import HEAD
 
 ROOT = Path(__file__).parents[1]
 INSTALL = "pip install . && python -m fastmix demo"

@@ -20,6 +20,11 @@ def features():
     return {name for name, there in binding.get_host_cpu_features().items() if there}
 
 
+def cpu_name():
+    """LLVM's name of that CPU."""
+    return config.CPU_NAME or binding.get_host_cpu_name()
+
+
 def _vector_bytes():
     """Width of the widest vectors with fused multiply-add on that CPU."""
     forced = os.environ.get("FASTMIX_VECTOR_BYTES")  # for tests

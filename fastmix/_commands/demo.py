@@ -1,24 +1,24 @@
 """The demo: the pictures of k-means and mixtures, two real data sets, and a table against scikit-learn."""
 
-import time
 from collections.abc import Callable
 from copy import copy
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-import sklearn.cluster
-import sklearn.mixture
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.random import RandomState
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 from scipy.spatial.distance import cdist
-from sklearn.datasets import load_iris, load_sample_image, make_blobs
+from sklearn.datasets import load_iris, make_blobs
 from sklearn.metrics import adjusted_rand_score
 from tqdm import tqdm
 
+from fastmix._commands.cases import photograph
+from fastmix._commands.compare import HEAD, Line, cells, compare, twin
+from fastmix._commands.tables import markdown, plain
 from fastmix.cluster import KMeans
 from fastmix.mixture import GaussianMixture
 from fastmix.plotting import plot_gmm, plot_kmeans
@@ -39,21 +39,7 @@ class Fit(NamedTuple):
     X: Array  # (n, d)
 
 
-class Line(NamedTuple):
-    """One line of the table; what was not compared is NaN."""
-
-    name: str
-    n: int
-    d: int
-    k: int
-    seconds: float
-    peer_seconds: float
-    objective: float  # inertia, or mean log-likelihood
-    peer_objective: float
-    agreement: float  # share of rows with the same label
-
-
-def demo(out: Path, compare: bool = True) -> None:
+def demo(out: Path, against: bool = True) -> None:
     """Fit, compare and draw everything into `out`.
 
     Raises
@@ -69,12 +55,13 @@ def demo(out: Path, compare: bool = True) -> None:
         flush=True,
     )
     fits = _fits()
-    steps: list[Any] = [(_measure, fit, compare) for fit in fits.values()]
     lines: list[Line] = []
-    with tqdm(total=len(steps) + len(FIGURES), disable=None, leave=False) as bar:
-        for step, fit, wanted in steps:
-            bar.set_description(fit.name)
-            lines.append(step(fit, wanted))
+    with tqdm(total=len(fits) + len(FIGURES), disable=None, leave=False) as bar:
+        for name, model, X in fits.values():
+            bar.set_description(name)
+            model.fit(X)  # compiles
+            peer = twin(model) if against else None
+            lines.append(compare(name, "fit", model, peer, X, ROUNDS, ENOUGH_SECONDS))
             bar.update()
         for name, draw in FIGURES.items():
             bar.set_description(name)
@@ -84,8 +71,8 @@ def demo(out: Path, compare: bool = True) -> None:
     head = ",".join(f"component {c}" for c in range(probabilities.shape[1]))
     table = {"fmt": "%.6f", "delimiter": ",", "header": head, "comments": ""}
     np.savetxt(out / "probabilities.csv", probabilities, **table)
-    (out / "table.md").write_text(_markdown(lines), encoding="utf-8")
-    print(_plain(lines))
+    (out / "table.md").write_text(markdown(HEAD, map(cells, lines)), encoding="utf-8")
+    print(plain(HEAD, map(cells, lines)))
     print(LEGEND)
     print(f"\nProbabilities of the least certain points under {fits['mixture'].name}:")
     unsure = probabilities.max(1).argsort()[:3]
@@ -98,7 +85,7 @@ def _fits() -> dict[str, Fit]:
     blobs, _ = make_blobs(n_samples=500, centers=5, cluster_std=0.9, random_state=17)
     round_, _ = make_blobs(n_samples=400, centers=4, cluster_std=0.60, random_state=0)
     stretched = round_[:, ::-1] @ RandomState(13).randn(2, 2)
-    pixels = _image().reshape(-1, 3)
+    pixels = photograph().reshape(-1, 3)
     start = pixels[RandomState(0).choice(len(pixels), COLOURS, replace=False)]
     return {
         "kmeans": Fit("blobs, k-means", KMeans(5, random_state=420), blobs),
@@ -124,105 +111,9 @@ def _fits() -> dict[str, Fit]:
     }
 
 
-def _image() -> Array:
-    """A photograph, (height, width, 3) float32 in [0, 1]."""
-    return np.asarray(load_sample_image("china.jpg"), np.float32) / np.float32(255)
-
-
-def _measure(fit: Fit, compare: bool) -> Line:
-    """Fit the model, and time it against scikit-learn's from the same start, in turns."""
-    model, X = fit.model.fit(fit.X), fit.X  # the first fit compiles
-    models = [model, _peer(model)] if compare else [model]
-    seconds: list[list[float]] = [[], []]
-    while len(seconds[0]) < ROUNDS and sum(map(sum, seconds)) < ENOUGH_SECONDS:
-        for some, took in zip(models, seconds, strict=False):
-            began = time.perf_counter()
-            some.fit(X)
-            took.append(time.perf_counter() - began)
-    labels = [some.predict(X) for some in models]
-    peer = models[-1] if compare else None
-    n, d = X.shape
-    return Line(
-        fit.name,
-        n,
-        d,
-        int(labels[0].max()) + 1,
-        float(np.median(seconds[0])),
-        float(np.median(seconds[1])) if peer else np.nan,
-        _objective(model),
-        _objective(peer) if peer else np.nan,
-        float(np.mean(labels[0] == labels[1])) if peer else np.nan,
-    )
-
-
-def _peer(model: Any) -> Any:
-    """scikit-learn's estimator with the same parameters."""
-    cls = getattr(sklearn.cluster, type(model).__name__, None) or getattr(
-        sklearn.mixture, type(model).__name__
-    )
-    names = cls().get_params()
-    chosen = {name: value for name, value in model.get_params().items() if name in names}
-    if "algorithm" in chosen:
-        chosen["algorithm"] = "lloyd"
-    return cls(**chosen)
-
-
-def _objective(model: Any) -> float:
-    return float(model.inertia_ if hasattr(model, "inertia_") else model.lower_bound_)
-
-
 LEGEND = f"""
 Seconds of a fit from the same start, medians of up to {ROUNDS} fits in turns, once compiled; those of a few hundred
 rows are mostly checks of parameters, and noisy. Objective: inertia of k-means, mean log-likelihood of mixtures."""
-HEAD = (
-    "fit",
-    "n",
-    "d",
-    "k",
-    "fastmix s",
-    "sklearn s",
-    "ratio",
-    "objective",
-    "sklearn's",
-    "same labels",
-)
-
-
-def _cells(line: Line) -> tuple[str, ...]:
-    """The texts of one line."""
-
-    def text(value: float, form: str) -> str:
-        return "-" if np.isnan(value) else format(value, form)
-
-    return (
-        line.name,
-        f"{line.n:,}",
-        str(line.d),
-        str(line.k),
-        text(line.seconds, ".4f"),
-        text(line.peer_seconds, ".4f"),
-        text(line.peer_seconds / line.seconds, ".1f"),
-        text(line.objective, ".6g"),
-        text(line.peer_objective, ".6g"),
-        text(line.agreement, ".2%"),
-    )
-
-
-def _plain(lines: list[Line]) -> str:
-    table = [HEAD, *map(_cells, lines)]
-    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
-    return "\n".join(
-        "  ".join(
-            cell.rjust(width) if column else cell.ljust(width)
-            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
-        )
-        for row in table
-    )
-
-
-def _markdown(lines: list[Line]) -> str:
-    rule = ("---", *["---:"] * (len(HEAD) - 1))
-    return "".join(f"| {' | '.join(row)} |\n" for row in (HEAD, rule, *map(_cells, lines)))
 
 
 def _axes(title: str) -> tuple[Figure, Axes]:
@@ -278,7 +169,7 @@ def _in_order_of(mixture: Any, kmeans: Any) -> Any:
 
 def _colours(fit: Fit) -> Figure:
     """A photograph before and after its colours are reduced to the centers."""
-    image = _image()
+    image = photograph()
     reduced = fit.model.cluster_centers_[fit.model.predict(fit.X)].reshape(image.shape)
     figure = Figure(figsize=(10, 3.8), layout="constrained")
     before, after = figure.subplots(1, 2)
