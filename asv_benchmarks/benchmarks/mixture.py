@@ -112,7 +112,7 @@ class Threads(Threaded):
 
     def setup(self, n_threads):
         super().setup(n_threads)
-        self.X, means = problem("30000 x 8, k=32")
+        self.X, means = problem("10000 x 8, k=32")
         self.model = model(means, n_threads=n_threads).fit(self.X)
 
     def time_fit(self, n_threads):

@@ -12,7 +12,7 @@ from .verdict import typical
 SAMPLE = 0.01  # seconds: shorter calls are repeated for so long
 SWEEPS = 6  # over all benchmarks, so that no burst of noise covers all samples of one
 RERUN_SWEEPS = 10  # over suspects only
-RERUNS = 2
+RERUNS = 3
 TURNS = ("ours", "base", "base", "ours")  # in every sweep: what drifts falls on both alike
 
 
