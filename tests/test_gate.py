@@ -70,7 +70,7 @@ def judged(gate, noisy):
 
     def judge(factor):
         one = findings.Finding("a.B.time_c()", *noisy(measure.SWEEPS, factor))
-        for _ in range(measure.RERUNS):
+        for _ in range(gate("verdict").RERUNS):
             if one.doubtful:
                 ours, base = noisy(measure.RERUN_SWEEPS, factor)
                 one.reruns.append(gate("verdict").slowdown(ours, base))
@@ -85,7 +85,7 @@ def test_noise_alone_fails_nobody(judged, factor):
 
 
 def test_slowdown_is_seen_through_noise(judged):
-    assert sum(judged(1.5) for _ in range(200)) >= 190
+    assert sum(judged(1.5) for _ in range(200)) >= 199
 
 
 def test_slowdown_is_a_ratio_of_fast_samples(gate):
@@ -101,16 +101,17 @@ def test_slowdown_is_a_ratio_of_fast_samples(gate):
     [
         (1.1, [], False, False),
         (1.5, [], True, False),  # not before it was measured again
-        (1.5, [1.2], False, False),
-        (1.2, [1.4], True, True),
-        (1.5, [1.4, 1.4], True, True),
-        (1.5, [1.4, 1.3], False, False),
+        (1.2, [1.4], True, False),
+        (1.5, [1.4, 1.2], True, False),
+        (1.5, [1.2, 1.3], False, False),
+        (1.5, [1.4, 1.2, 1.2], False, False),
+        (1.5, [1.4, 1.2, 1.4], False, True),
+        (1.5, [1.4, 1.4], False, True),
     ],
 )
-def test_only_what_is_slow_every_time_is_slower(gate, first, reruns, doubtful, slower):
+def test_only_what_is_slow_again_and_again_is_slower(gate, first, reruns, doubtful, slower):
     one = gate("findings").Finding("a.B.time_c()", [first], [1.0], reruns)
     assert (one.doubtful, one.slower) == (doubtful, slower)
-    assert one.settled == min(reruns, default=first)
 
 
 def test_number_that_grew_needs_no_second_look(gate):

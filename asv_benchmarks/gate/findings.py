@@ -1,6 +1,7 @@
 """What is known of one benchmark on both sides."""
 
 import math
+import statistics
 from dataclasses import dataclass, field
 
 from .verdict import LIMIT, slowdown, slower, suspicious
@@ -31,15 +32,14 @@ class Finding:
     @property
     def doubtful(self):
         """Should it be measured once more?"""
-        seen = not self.counted and suspicious(self.ratio)
-        return seen and all(ratio > LIMIT for ratio in self.reruns)
+        return not self.counted and suspicious(self.ratio) and slower(self.reruns) is None
 
     @property
     def slower(self):
         """Does it fail?"""
-        return self.ratio > LIMIT if self.counted else slower(self.reruns)
+        return self.ratio > LIMIT if self.counted else bool(slower(self.reruns))
 
     @property
     def settled(self):
-        """The ratio to go by: the least that a second look has found, where there was one."""
-        return min(self.reruns, default=self.ratio)
+        """The ratio to go by: that in the middle of what a second look has found, where there was one."""
+        return statistics.median(self.reruns or [self.ratio])

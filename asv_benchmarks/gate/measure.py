@@ -7,12 +7,13 @@ from concurrent.futures import ThreadPoolExecutor
 
 from .findings import Finding
 from .sides import CannotMeasure, Side
-from .verdict import typical
+from .verdict import RERUNS, typical
 
-SAMPLE = 0.01  # seconds: shorter calls are repeated for so long
-SWEEPS = 6  # over all benchmarks, so that no burst of noise covers all samples of one
-RERUN_SWEEPS = 10  # over suspects only
-RERUNS = 3
+SAMPLE = (
+    0.005  # seconds: shorter calls are repeated for so long; the longer, the fewer are undisturbed
+)
+SWEEPS = 8  # over all benchmarks, so that no burst of noise covers all samples of one
+RERUN_SWEEPS = 30  # over suspects only
 TURNS = ("ours", "base", "base", "ours")  # in every sweep: what drifts falls on both alike
 
 
