@@ -16,14 +16,12 @@ def work():
     return sum(i * i for i in range(2_000 * TURNS))
 """
 BENCHMARKS = """
-import time
 import fastmix
 {needs}
 
 class Spin:
     gated = ("time_work", "time_rest", "track_turns")
     params = [["a"], ["b", "unfit"]]
-    timer = time.process_time
 
     def setup(self, one, other):
         if other == "unfit":
@@ -131,6 +129,20 @@ def test_number_that_grew_needs_no_second_look(gate):
 )
 def test_params_are_read_as_asv_reads_them(gate, params, expected):
     assert gate("worker").points(params) == expected
+
+
+@pytest.mark.parametrize(
+    ("whole", "own", "n_threads", "expected"),
+    [
+        (3.0, 3.0, 1, 3.0),
+        (4.0, 2.0, 2, 2.0),
+        (4.0, 1.0, 2, 3.0),
+        (4.0, 4.0, 2, 4.0),
+        (8.0, 2.0, 4, 2.0),
+    ],
+)
+def test_time_of_threads_is_that_of_the_busiest(gate, whole, own, n_threads, expected):
+    assert gate("worker").busiest(whole, own, n_threads) == expected
 
 
 @pytest.fixture

@@ -44,6 +44,7 @@ class Threaded(Warm):
     def setup(self, n_threads):
         if n_threads > (os.cpu_count() or 1):
             raise NotImplementedError  # asv leaves it out
+        self.n_threads = n_threads
 
 
 class Fresh:

@@ -53,7 +53,6 @@ class Compile:
     """How much a first fit compiles."""
 
     timeout = 300
-    gated = ("track_compilations",)
     params = list(FITS)
     param_names = ["model"]
 
