@@ -32,7 +32,7 @@ class Passes(Warm):
     gated = ("time_passes",)
     params = [
         [name for name in ALGORITHMS if name != "auto"],
-        ["20000 x 3, k=32", "20000 x 16, k=64", "5000 x 64, k=64"],
+        ["20000 x 3, k=32", "10000 x 16, k=128", "4000 x 64, k=128"],
     ]
     param_names = ["algorithm", "shape"]
 
