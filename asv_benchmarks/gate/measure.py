@@ -10,7 +10,7 @@ from .sides import CannotMeasure, Side
 from .verdict import RERUNS, typical
 
 SAMPLE = (
-    0.005  # seconds: shorter calls are repeated for so long; the longer, the fewer are undisturbed
+    0.005  # seconds, for which brief calls are repeated: of longer samples fewer are undisturbed
 )
 SWEEPS = 8  # over all benchmarks, so that no burst of noise covers all samples of one
 RERUN_SWEEPS = 30  # over suspects only
@@ -21,15 +21,13 @@ def compare(trees, folder, pattern="", tell=print):
     """Findings of all benchmarks whose names match the pattern; trees are ours and the base."""
     with _both(trees, folder) as sides:
         findings = _known(sides, pattern)
-        tell(
-            f"{len(findings)} benchmarks; kernels that were never compiled here are compiled first"
-        )
+        tell(f"{len(findings)} benchmarks; kernels that are not in the cache are compiled first")
         _measure(sides, findings, SWEEPS, tell)
     for rerun in range(1, RERUNS + 1):
         suspects = [finding for finding in findings if finding.doubtful]
         if not suspects:
             break
-        tell(f"rerun {rerun}: " + "; ".join(f"{one.name} {one.ratio:.2f}" for one in suspects))
+        tell(f"rerun {rerun}: " + "; ".join(f"{one.name} {one.settled:.2f}" for one in suspects))
         again = [Finding(one.name) for one in suspects]
         with _both(trees, folder) as sides:
             _measure(sides, again, RERUN_SWEEPS, tell)
