@@ -117,16 +117,66 @@ def docs(session):
     session.run("sphinx-build", "-W", "-E", "docs", "docs/_build/html", *session.posargs)
 
 
+def set_up_asv(session):
+    """Install fastmix and asv, and go where its configuration lies; return a folder of the session's own.
+
+    asv keeps a description of the machine in the home folder, and asks for it where it is missing: it
+    gets another home. pip, which asv runs, still finds what the user has set and what it has fetched.
+    """
+    folder = set_up(session, "bench")
+    session.chdir("asv_benchmarks")
+    home = Path.home()
+    for name, usual in (("XDG_CONFIG_HOME", ".config"), ("XDG_CACHE_HOME", ".cache")):
+        session.env.setdefault(name, os.environ.get(name) or str(home / usual))
+    session.env.update(HOME=str(folder), USERPROFILE=str(folder))
+    session.run("asv", "machine", "--yes")
+    return folder
+
+
 @nox.session
 def bench(session):
     """Every benchmark once, on the working tree: they run, that is all. CONTRIBUTING.md has more."""
-    folder = set_up(session, "bench")
-    session.chdir("asv_benchmarks")
-    # asv keeps a description of the machine in the home folder, and asks for it where it is missing.
-    session.env["HOME"] = session.env["USERPROFILE"] = str(folder)
-    session.run("asv", "machine", "--yes")
+    set_up_asv(session)
     session.run("asv", "check", "-E", "existing")
     session.run("asv", "run", "-E", "existing", "--quick", "--show-stderr", *session.posargs)
+
+
+@nox.session(name="bench-check")
+def bench_check(session):
+    """The benchmarks can be imported, and are what asv takes for benchmarks."""
+    set_up_asv(session)
+    session.run("asv", "check", "-E", "existing", *session.posargs)
+
+
+@nox.session(name="bench-run")
+def bench_run(session):
+    """Measure the last commit, or those that are named, into asv_benchmarks/results."""
+    set_up_asv(session)
+    session.run("asv", "run", *(session.posargs or ["HEAD^!"]))
+
+
+@nox.session(name="bench-continuous")
+def bench_continuous(session):
+    """asv's own comparison, of the last commit with its parent: `nox -s bench-continuous -- main HEAD`."""
+    set_up_asv(session)
+    session.run("asv", "continuous", *(session.posargs or ["HEAD"]))
+
+
+@nox.session(name="bench-publish")
+def bench_publish(session):
+    """Pages of the results, into asv_benchmarks/html; where there are none, the last commit is measured."""
+    set_up_asv(session)
+    if not list(Path("results").glob("*/*-*.json")):  # machine.json lies there, too
+        session.run("asv", "run", "--quick", "HEAD^!")
+    session.run("asv", "publish", *session.posargs)
+
+
+@nox.session(name="bench-compare")
+def bench_compare(session):
+    """Fail if the working tree is slower than a commit: `nox -s bench-compare -- main`."""
+    set_up(session)
+    session.chdir("asv_benchmarks")
+    session.run("python", "-m", "gate", *session.posargs)
 
 
 @nox.session

@@ -2,6 +2,7 @@
 
 import os
 import re
+from pathlib import Path
 
 import fastmix
 
@@ -28,6 +29,12 @@ if os.environ.get("FASTMIX_DOCS_LINKS", "0") != "0":
         "numpy": ("https://numpy.org/doc/stable", None),
         "sklearn": ("https://scikit-learn.org/stable", None),
     }
+
+# The pages of `nox -s bench-publish`, where they have been made, become a folder of these.
+published = Path(__file__).parents[1] / "asv_benchmarks" / "html"
+if (published / "benchmarks" / "index.html").exists():
+    html_extra_path = [str(published)]
+    tags.add("published")  # noqa: F821, Sphinx puts it here
 
 html_theme = "pydata_sphinx_theme"
 html_title = "fastmix"

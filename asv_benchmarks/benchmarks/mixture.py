@@ -1,57 +1,46 @@
-"""GaussianMixture: every covariance type, from an explicit start, for a fixed number of iterations."""
+"""Mixtures from an explicit start: every covariance type, both estimators, threads, and how well they end."""
 
 import warnings
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
-from fastmix import GaussianMixture
+from fastmix import BayesianGaussianMixture, GaussianMixture
 from fastmix.engine.covariances import COVARIANCES
 
-from . import N_ITER, THREADS, Fresh, Warm, first_call
+from . import N_ITER, Threaded, Warm, problem
 
-SHAPES = {
-    "100000 x 2, k=5": (100_000, 2, 5),
-    "30000 x 8, k=32": (30_000, 8, 32),
-    "10000 x 64, k=10": (10_000, 64, 10),
-}
+SHAPES = ["100000 x 2, k=5", "30000 x 8, k=32", "10000 x 64, k=10"]
 
 
-def data(shape):
-    """One normal cloud (n, d), which no mixture is done with soon, and means (k, d) out of it."""
-    n, d, k = SHAPES[shape]
-    X = np.random.default_rng(0).standard_normal((n, d))
-    return X, X[:k].copy()
-
-
-def model(means, covariance_type, n_threads=1):
+def model(means, covariance_type="full", n_threads=1, **choices):
     """A mixture that runs N_ITER iterations from `means`, equal weights and unit covariances."""
     warnings.simplefilter("ignore", ConvergenceWarning)  # stopping early is the point
     k, d = means.shape
     shape = COVARIANCES[covariance_type].shape(k, d)
     unit = np.eye(d) if shape[-2:] == (d, d) else 1.0  # diag has (k, d), and no k here is its d
+    given = {
+        "weights_init": np.full(k, 1 / k),
+        "means_init": means,
+        "precisions_init": np.broadcast_to(unit, shape).copy(),
+        "init_params": "random_from_data",
+        "random_state": 0,
+        "max_iter": N_ITER,
+        "tol": 0,
+    }
     return GaussianMixture(
-        k,
-        covariance_type=covariance_type,
-        weights_init=np.full(k, 1 / k),
-        means_init=means,
-        precisions_init=np.broadcast_to(unit, shape).copy(),
-        init_params="random_from_data",
-        random_state=0,
-        max_iter=N_ITER,
-        tol=0,
-        n_threads=n_threads,
+        k, covariance_type=covariance_type, n_threads=n_threads, **given | choices
     )
 
 
 class Fit(Warm):
     """A fit on one thread, and the bound on the mean log-likelihood it reaches."""
 
-    params = [list(COVARIANCES), list(SHAPES)]
+    params = [list(COVARIANCES), SHAPES]
     param_names = ["covariance_type", "shape"]
 
     def setup(self, covariance_type, shape):
-        self.X, means = data(shape)
+        self.X, means = problem(shape)
         self.model = model(means, covariance_type).fit(self.X)  # compiles
 
     def time_fit(self, covariance_type, shape):
@@ -63,49 +52,68 @@ class Fit(Warm):
     track_lower_bound.unit = "nats"
 
 
-class Predict(Warm):
-    """Labels of all rows on one thread."""
+class Converge(Warm):
+    """A fit until the bound hardly moves, how many iterations it takes, and what a row is then worth."""
+
+    gated = ("time_fit", "track_n_iter")
+    params = ["none", "squarem"]
+    param_names = ["accelerate"]
+
+    def setup(self, accelerate):
+        self.X, means = problem("2000 x 4, k=5")
+        leaps = {} if accelerate == "none" else {"accelerate": accelerate}
+        self.model = model(means, tol=1e-4, max_iter=500, **leaps).fit(self.X)
+
+    def time_fit(self, accelerate):
+        self.model.fit(self.X)
+
+    def track_n_iter(self, accelerate):
+        return self.model.n_iter_
+
+    def track_loss(self, accelerate):
+        return -self.model.score(self.X)
+
+    track_n_iter.unit = "iterations"
+    track_loss.unit = "nats"
+
+
+class Bayesian(Warm):
+    """A fit of the Bayesian mixture, and the bound on the evidence it reaches."""
 
     params = list(COVARIANCES)
     param_names = ["covariance_type"]
 
     def setup(self, covariance_type):
-        self.X, means = data("30000 x 8, k=32")
-        self.model = model(means, covariance_type).fit(self.X)
-        self.model.predict(self.X)
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        self.X, _ = problem("10000 x 8, k=16")
+        self.model = BayesianGaussianMixture(
+            16,
+            covariance_type=covariance_type,
+            init_params="random_from_data",
+            random_state=0,
+            max_iter=N_ITER,
+            tol=0,
+            n_threads=1,
+        ).fit(self.X)
 
-    def time_predict(self, covariance_type):
-        self.model.predict(self.X)
+    def time_fit(self, covariance_type):
+        self.model.fit(self.X)
+
+    def track_lower_bound(self, covariance_type):
+        return float(np.sum(self.model.lower_bound_))
+
+    track_lower_bound.unit = "nats"
 
 
-class Threads(Warm):
-    """The same fit on more threads."""
+class Threads(Threaded):
+    """A fit on more threads."""
 
-    params = THREADS
-    param_names = ["n_threads"]
+    gated = ("time_fit",)
 
     def setup(self, n_threads):
-        self.X, means = data("30000 x 8, k=32")
-        self.model = model(means, "full", n_threads).fit(self.X)
+        super().setup(n_threads)
+        self.X, means = problem("10000 x 8, k=32")
+        self.model = model(means, n_threads=n_threads).fit(self.X)
 
     def time_fit(self, n_threads):
         self.model.fit(self.X)
-
-
-class FirstFit(Fresh):
-    """The first fit of a process."""
-
-    params = [True, False]
-    param_names = ["cached"]
-    program = (
-        "import numpy as np\n"
-        "from fastmix import GaussianMixture\n"
-        "X = np.random.default_rng(0).standard_normal((300, 3))\n"
-        "GaussianMixture(2, tol=1, n_threads=1).fit(X)"
-    )
-
-    def setup(self, cached):
-        exec(self.program)  # fills the cache
-
-    def timeraw_first_fit(self, cached):
-        return first_call(cached, self.program)
