@@ -87,7 +87,7 @@ class Bayesian(Warm):
         warnings.simplefilter("ignore", ConvergenceWarning)
         self.X, _ = problem("10000 x 8, k=16")
         self.model = BayesianGaussianMixture(
-            16,
+            n_components=16,
             covariance_type=covariance_type,
             init_params="random_from_data",
             random_state=0,
