@@ -260,11 +260,11 @@ def test_the_two_twins_of_a_kernel_are_told_apart(base):
     fill.__module__ = HOST
     for expected in (0, 1):
         compiled, out = parallel_kernel(fill), np.empty(4)
-        arguments = (*np.zeros((2, 8), np.int64), np.array([0, 2, 4]), (out,))
-        for twin in (compiled.serial, compiled.threaded):
+        arguments = np.array([0, 2, 4]), (out,)
+        counters = 1, *np.zeros((2, 8), np.int64)
+        for twin, more in ((compiled.serial, ()), (compiled.threaded, counters)):
             out[:] = -1.0
-            arguments[0][0] = 0
-            twin(1, *arguments)
+            twin(*more, *arguments)
             assert out.tolist() == [0, 0, 1, 1]
             assert hits(twin) == expected
 
