@@ -361,8 +361,8 @@ def stress(forks):
                 os._exit(status)
         count["forked"] += 1
         doomed = random.uniform() < 0.2
-        if doomed:
-            time.sleep(random.uniform(0, 0.1))
+        if doomed:  # before it can be done
+            time.sleep(random.uniform(0, 0.02))
             os.kill(child, signal.SIGKILL)
         status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
         kind = "well" if status == 0 else "killed" if doomed and status == -9 else "wrong"
