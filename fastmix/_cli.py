@@ -8,16 +8,10 @@ from pathlib import Path
 from typing import NoReturn
 
 from fastmix._commands import CommandError
+from fastmix.saving.headers import CLASSES
 
 PROGRAM = "python -m fastmix"
 DTYPES = ("float64", "float32")
-MODELS = (
-    "KMeans",
-    "MiniBatchKMeans",
-    "BisectingKMeans",
-    "GaussianMixture",
-    "BayesianGaussianMixture",
-)
 
 
 class Parser(argparse.ArgumentParser):
@@ -76,10 +70,10 @@ def _parser() -> Parser:
     warmup.add_argument(
         "--models",
         nargs="+",
-        choices=MODELS,
-        default=MODELS,
+        choices=CLASSES,
+        default=CLASSES,
         metavar="MODEL",
-        help=f"classes that will be used, of {', '.join(MODELS)} (default: all)",
+        help=f"classes that will be used, of {', '.join(CLASSES)} (default: all)",
     )
 
     info = add("info", "versions, processor, threads and cache, for bug reports", _info)

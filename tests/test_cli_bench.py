@@ -162,7 +162,7 @@ def test_reasons_tell_the_algorithm_and_what_it_skipped():
     model.fit_report_ = FitReport(passes, "few features", [0.0, *[0.98] * 6], seconds, 1)
     told = why(Case("x", "fit", model, blobs()), line(2.0, seconds=0.001))
     assert told == (
-        "passes: 1 by lloyd, 6 by filtering (few features); 84.0% of the distances skipped; of the time "
+        "passes: 1 by lloyd, then 6 by filtering (few features); 84.0% of the distances skipped; of the time "
         "starts 19%, passes 80%; 1 thread; so short that checks and copies count, which every call makes"
     )
     assert told.endswith("so short that checks and copies count, which every call makes")

@@ -7,7 +7,8 @@ SAME = {"f8": 1e-8, "f4": 1e-5}  # relative difference of objectives from one st
 
 HOW = """\
 Seconds are medians of rounds in turns (ours, theirs, ours, ...) in one process, after calls that are not counted: they
-compile. A ratio is a rival's seconds divided by fastmix's: above 1 fastmix is faster, and **bold** below 1 it has lost.
+compile, and before every call below a second they wake threads and processor. A ratio is a rival's seconds divided by
+fastmix's: above 1 fastmix is faster, and **bold** below 1 it has lost.
 *Must* and *goal* are what fastmix promises and hopes for against scikit-learn. A dagger (†) marks rivals that did not
 do quite the same; what they did stands below the table. From one start, *agreement* is the relative difference of the
 objectives that fastmix and scikit-learn report; with starts of their own, by how much fastmix's objective is better; of

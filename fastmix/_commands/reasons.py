@@ -1,7 +1,5 @@
 """Why one library is faster than the other for these rows, in words."""
 
-from collections import Counter
-
 from fastmix._commands.cases import Case
 from fastmix._commands.compare import Line
 from fastmix._numba import threads
@@ -26,10 +24,9 @@ def why(case: Case, line: Line) -> str:
 
 def _fit(report: FitReport) -> list[str]:
     """What the passes did and why, what they did without, and where the time went."""
-    passes = ", ".join(f"{n} by {name}" for name, n in Counter(report.algorithms).items())
-    told = [f"passes: {passes} ({report.reason})"]
-    if any(report.skipped):
-        told.append(f"{sum(report.skipped) / len(report.skipped):.1%} of the distances skipped")
+    told = [f"passes: {report.passes} ({report.reason})"]
+    if report.share_skipped:
+        told.append(f"{report.share_skipped:.1%} of the distances skipped")
     whole = sum(report.seconds)
     phases = report.seconds._asdict().items()
     long = [f"{name} {value / whole:.0%}" for name, value in phases if value > LITTLE * whole]

@@ -24,7 +24,7 @@ from fastmix.engine.sparse import chosen
 from fastmix.kernels import halves
 from fastmix.kernels.shards import shard_bounds
 
-TILES_A_SHARD = 64  # at least
+TILES_A_SHARD = 64  # to add up the lanes of a shard costs as much as a few tiles
 
 
 class HalvesState(NamedTuple):
@@ -43,7 +43,7 @@ def start(rows: Rows, centers: Array, earlier: HalvesState | None = None) -> Hal
 
 def assign(rows: Rows, centers: Array, state: HalvesState) -> KMeansTotals:
     """One pass of 2-means, the labels of Lloyd's algorithm with the sums taken in lanes."""
-    bounds = _bounds(rows)
+    bounds = shard_bounds(len(rows.tiles), tiles_a_shard=TILES_A_SHARD)
     S, d = len(bounds) - 1, centers.shape[1]
     counts, sums = np.zeros((S, 2)), np.zeros((S, 2, d))
     objective, changed = np.zeros(S), np.zeros(S, np.int64)
@@ -55,13 +55,6 @@ def assign(rows: Rows, centers: Array, state: HalvesState) -> KMeansTotals:
     )
     state.measured.append(2 * rows.n)
     return KMeansTotals(counts.sum(0), sums.sum(0), float(objective.sum()), int(changed.sum()))
-
-
-def _bounds(rows: Rows) -> NDArray[np.int64]:
-    """Shards of some size: to add up the lanes of one costs as much as a few tiles."""
-    n_tiles = len(rows.tiles)
-    n_shards = len(shard_bounds(-(-n_tiles // TILES_A_SHARD))) - 1
-    return np.arange(n_shards + 1) * n_tiles // n_shards
 
 
 HALVES = Algorithm(start, assign, lloyd.move, lloyd.inspect)
@@ -151,7 +144,7 @@ Half = tuple[AnyRows, NDArray[np.int64], float]  # its rows, their numbers, and 
 @singledispatch
 def parts(rows: AnyRows, numbers: NDArray[np.int64], found: KMeansResult) -> list[Half]:
     """The rows of either label, as tiles alone, their numbers, and their distances' weighted sum."""
-    bounds = _bounds(rows)
+    bounds = shard_bounds(len(rows.tiles), tiles_a_shard=TILES_A_SHARD)
     _, d, R = rows.tiles.shape
     ends = np.minimum(bounds * R, rows.n)
     in_right = np.add.reduceat(found.labels, ends[:-1], dtype=np.int64)

@@ -1,6 +1,8 @@
 """What a fit has done and how long it took, for those who ask why."""
 
 import time
+from itertools import groupby
+from statistics import fmean
 from typing import NamedTuple
 
 from fastmix._numba import ANY_WORK, threads
@@ -25,32 +27,30 @@ class FitReport(NamedTuple):
     seconds: Seconds
     n_threads: int  # at most; little work is done by one
 
+    @property
+    def passes(self) -> str:
+        """How many were done by what, one after the other."""
+        runs = ((name, len(list(run))) for name, run in groupby(self.algorithms))
+        return ", then ".join(f"{n} by {name}" for name, n in runs)
+
+    @property
+    def share_skipped(self) -> float:
+        """Mean of `skipped`; 0 where that was not counted."""
+        return fmean(self.skipped) if self.skipped else 0.0
+
     def __str__(self) -> str:
         phases = ", ".join(
             f"{name} {value:.3g}" for name, value in self.seconds._asdict().items() if value
         )
         lines = [f"{sum(self.seconds):.3g} s on up to {self.n_threads} threads: {phases}."]
         if self.algorithms:
-            runs = ", then ".join(f"{n} by {name}" for name, n in _lengths(self.algorithms))
-            lines.append(f"Passes of the run that was kept: {runs}; {self.reason}.")
+            lines.append(f"Passes of the run that was kept: {self.passes}; {self.reason}.")
         if any(self.skipped):
-            most, mean = max(self.skipped), sum(self.skipped) / len(self.skipped)
             lines.append(
-                f"Distances not computed: {mean:.1%} on average, {self.skipped[0]:.1%} in the first "
-                f"pass, {most:.1%} at most."
+                f"Distances not computed: {self.share_skipped:.1%} on average, {self.skipped[0]:.1%} in "
+                f"the first pass, {max(self.skipped):.1%} at most."
             )
         return "\n".join(lines)
-
-
-def _lengths(names: tuple[str, ...]) -> list[tuple[str, int]]:
-    """Runs of equal names, and how long they are."""
-    found: list[tuple[str, int]] = []
-    for name in names:
-        if found and found[-1][0] == name:
-            found[-1] = name, found[-1][1] + 1
-        else:
-            found.append((name, 1))
-    return found
 
 
 class Log:

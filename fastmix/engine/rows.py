@@ -14,7 +14,7 @@ from fastmix.kernels import memory
 from fastmix.kernels import tiles as kernels
 from fastmix.kernels.shards import shard_bounds
 
-ROWS_A_SHARD = 4096  # at least, where rows are read one by one
+ROWS_A_SHARD = 4096  # where rows are read one by one
 DIGIT_BITS = 10  # of a key, by which rows are sorted at once
 # The greatest power of two by which numbers of a dtype are scaled
 MOST_EXPONENT = {np.dtype(np.float64): 1000, np.dtype(np.float32): 120}
@@ -32,7 +32,7 @@ class Columns(NamedTuple):
 def measure(X: Array, n_threads: int | None) -> Columns:
     """Mean, least and greatest value of every column of X (n, d)."""
     n, d = X.shape
-    bounds = shard_bounds(n) if n > ROWS_A_SHARD else np.array([0, n])
+    bounds = shard_bounds(n, tiles_a_shard=ROWS_A_SHARD)
     total, low, high = np.empty((3, len(bounds) - 1, d))
     kernels.column_range(threads(n_threads, 4 * n * d), bounds, writeable(X), total, low, high)
     with np.errstate(over="ignore", invalid="ignore"):

@@ -1,5 +1,6 @@
 """Sums of the rows of every cluster, exact, so that they follow the rows that change cluster."""
 
+import math
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,7 +17,7 @@ from fastmix.kernels.shards import SLOT_BYTES, shard_bounds
 WIDEST = 2.0**20
 # Every pass reads the slots of all shards: fewer shards than usual, but enough for many threads
 FOLDS, ENOUGH_SHARDS = 4, 16
-ENOUGH_FOR_SHARDS = 5e4  # operations of a dense pass
+WORK_A_SHARD = 5e4  # operations of a dense pass
 
 
 class Sums(NamedTuple):
@@ -63,8 +64,8 @@ def no_sums(rows: Rows, centers: Array, earlier: Any = None, n_parts: int | None
     slot = 8 * one.size
     slot = max(slot, min(FOLDS * slot, SLOT_BYTES // ENOUGH_SHARDS))
     n_parts = n_parts or len(rows.tiles)
-    small = rows_work(rows, 3 * len(centers)) < ENOUGH_FOR_SHARDS
-    bounds = np.array([0, n_parts]) if small else shard_bounds(n_parts, slot)
+    work = rows_work(rows, 3 * len(centers)) / n_parts
+    bounds = shard_bounds(n_parts, slot, math.ceil(WORK_A_SHARD / work))
     n_shards = len(bounds) - 1
     changes = memory.zeros((n_shards, *one.shape)) if n_shards > 1 else one[None]
     return Sums(bounds, grids, changes, one, not grids.any())

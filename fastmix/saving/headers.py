@@ -11,7 +11,7 @@ from fastmix.saving.kinds import Arrays, Known
 
 FORMAT = "fastmix model"
 FORMAT_VERSION = 1  # one more when a release of today could misread a file
-CLASSES = (  # of fastmix that a file may name
+CLASSES = (  # of fastmix: a file names one
     "BayesianGaussianMixture",
     "BisectingKMeans",
     "GaussianMixture",

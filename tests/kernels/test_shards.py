@@ -35,3 +35,12 @@ def test_there_are_as_many_shards_as_tiles_and_memory_allow(n_tiles, slot_bytes)
         assert n_shards * slot_bytes <= SLOT_BYTES
     if n_shards < min(MOST_SHARDS, n_tiles):  # memory was the limit
         assert (n_shards + 1) * slot_bytes > SLOT_BYTES
+
+
+@given(TILES, BYTES, st.integers(1, 1 << 20))
+def test_what_is_not_worth_a_shard_gets_none(n_tiles, slot_bytes, tiles_a_shard):
+    bounds = shard_bounds(n_tiles, slot_bytes, tiles_a_shard)
+    portions = -(-n_tiles // tiles_a_shard)
+    assert len(bounds) == len(shard_bounds(portions, slot_bytes))
+    assert (bounds[0], bounds[-1]) == (0, n_tiles)
+    assert np.ptp(np.diff(bounds)) <= 1
