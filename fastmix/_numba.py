@@ -1,11 +1,12 @@
 """The only file that names Numba's flags and threads.
 
-`kernel` compiles a serial kernel. `parallel_kernel` compiles a kernel over one shard together with two
-drivers over all shards, with threads and without, and decides at every call which of the two may run.
+`kernel` compiles a serial kernel. `parallel_kernel` compiles a kernel over one shard, and where threads
+pay a driver that runs it on all shards; it decides at every call whether they do.
 """
 
 import functools
 import hashlib
+import itertools
 import math
 import multiprocessing
 import os
@@ -29,7 +30,7 @@ from fastmix._signals import undisturbed
 __all__ = [
     "ANY_WORK",
     "JIT",
-    "both_twins",
+    "drivers_too",
     "kernel",
     "layer",
     "loaded_and_compiled",
@@ -162,15 +163,7 @@ def _refused(n_threads):
     return f"{n_threads} threads cannot be started."
 
 
-def _serial(block):
-    def drive(bounds, args):
-        for shard in range(bounds.size - 1):
-            block(shard, bounds[shard], bounds[shard + 1], *args)
-
-    return _jit(_placed(drive, block), EXACT, False)
-
-
-def _threaded(block):
+def _driver(block):
     def drive(workers, counter, done, bounds, args):
         for _ in prange(workers):
             shard = next_shard(counter)
@@ -179,12 +172,8 @@ def _threaded(block):
                 next_shard(done)
                 shard = next_shard(counter)
 
-    return _jit(_placed(drive, block), EXACT, True)
-
-
-def _placed(drive, block):
     drive.__module__, drive.__qualname__ = block.__module__, f"{block.__qualname__}.drive"
-    return drive
+    return _jit(drive, EXACT, True)
 
 
 class parallel_kernel:
@@ -192,7 +181,8 @@ class parallel_kernel:
 
     Here is the only prange loop of the package. It runs over workers, each of which takes shards from
     a counter until none is left. A shard writes only its own slot or its own rows, so the results
-    cannot tell who did it. One thread means no threads at all: the serial twin goes through the shards.
+    cannot tell who did it. One thread means no threads at all: Python goes through the shards, and the
+    driver, which takes longer to compile than most kernels, is not needed.
 
     A kernel raises nothing but MemoryError, where its scratch cannot be had. Numba loses that in a
     thread, and makes a SystemError of it in the caller's: so the shards that were finished are counted.
@@ -201,36 +191,42 @@ class parallel_kernel:
     def __init__(self, func):
         functools.update_wrapper(self, func)
         self.block = kernel(func)
-        self.serial, self.threaded = _serial(self.block), _threaded(self.block)
+        self.driver = _driver(self.block)
 
     def __call__(self, n_threads, bounds, *args):
-        if _both:
+        if _drivers_too:
             self._compile(bounds, args)
-            return self.serial(bounds, args)
+            return self._alone(bounds, args)
         n_threads = min(n_threads, config.NUMBA_NUM_THREADS)
         if n_threads < 2 or not JIT or _serial_only or not _ready(n_threads):
-            return self.serial(bounds, args)
+            return self._alone(bounds, args)
         if _layer() != "workqueue":
             return self._together(n_threads, bounds, args)
         if not _gate.acquire(blocking=False):  # another Python thread has the workers
-            return self.serial(bounds, args)
+            return self._alone(bounds, args)
         try:
             return self._together(n_threads, bounds, args)
         finally:
             _gate.release()
 
+    def _alone(self, bounds, args):
+        """One shard after the other."""
+        limits = bounds.tolist()
+        for shard, (start, stop) in enumerate(itertools.pairwise(limits)):
+            self.block(shard, start, stop, *args)
+
     def _compile(self, bounds, args):
-        """Have the threaded twin ready for such arguments; nothing runs."""
+        """Have the driver ready for such arguments; nothing runs."""
         counter, done = np.zeros((2, COUNTER_WORDS), np.int64)
         if JIT and not _serial_only and _ready(config.NUMBA_NUM_THREADS):
-            self.threaded._compile_for_args(1, counter, done, bounds, args)
+            self.driver._compile_for_args(1, counter, done, bounds, args)
 
     def _together(self, n_threads, bounds, args):
         counter, done = np.zeros((2, COUNTER_WORDS), np.int64)
         before = numba.get_num_threads()
         try:
             numba.set_num_threads(n_threads)
-            self.threaded(n_threads, counter, done, bounds, args)
+            self.driver(n_threads, counter, done, bounds, args)
         except SystemError as error:
             if not isinstance(error.__cause__, MemoryError):
                 raise
@@ -241,18 +237,18 @@ class parallel_kernel:
             raise MemoryError(f"no memory for {self.__qualname__} in a thread")
 
 
-_both = False  # does every call of a parallel kernel compile both twins?
+_drivers_too = False  # does every call of a parallel kernel compile its driver?
 
 
 @contextmanager
-def both_twins():
-    """Within, every call of a parallel kernel compiles both of its twins, and runs the serial one."""
-    global _both
-    _both = True
+def drivers_too():
+    """Within, every call of a parallel kernel compiles its driver, and runs without."""
+    global _drivers_too
+    _drivers_too = True
     try:
         yield
     finally:
-        _both = False
+        _drivers_too = False
 
 
 def loaded_and_compiled():

@@ -178,7 +178,9 @@ def models(X, n_threads=2):
 def digest(n_threads=2, n=2_000, least_work=0):
     """Hash of every bit of a k-means and a mixture, with threads for all work beyond `least_work`."""
     from fastmix import _numba
+    from fastmix.kernels import shards
 
+    shards.WORK_A_SHARD = 1
     _numba.THREAD_WORK.clear()
     _numba.DEFAULT_THREAD_WORK = least_work
     X = rows(n)
@@ -224,7 +226,7 @@ def doubled(dtype="f8"):
 
     x = np.full(2, 1 / 3, dtype)
     double(1, np.array([0, 1, 2]), x)
-    return x[1].item(), sum(double.serial.stats.cache_hits.values())
+    return x[1].item(), sum(double.block.stats.cache_hits.values())
 
 
 def in_step(folder, me, rounds):

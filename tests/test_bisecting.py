@@ -169,9 +169,10 @@ def test_the_halves_keep_rows_weights_numbers_and_order(dtype, n_left, n_threads
     from fastmix.engine import bisecting, kmeans
     from fastmix.engine.results import Frame
     from fastmix.engine.rows import pack, take
+    from fastmix.kernels import shards
 
     monkeypatch.setattr(_numba, "DEFAULT_THREAD_WORK", 0)
-    monkeypatch.setattr(bisecting, "TILES_A_SHARD", 2)
+    monkeypatch.setattr(shards, "WORK_A_SHARD", 1)
     random = np.random.RandomState(0)
     X = random.normal(size=(333, 3)).astype(dtype)
     weight = random.choice([0.0, 0.5, 2.0], 333)

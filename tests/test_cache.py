@@ -252,7 +252,7 @@ def test_constants_and_flags_of_a_kernel_are_told_apart(base):
 
 
 @pytest.mark.compiled
-def test_the_two_twins_of_a_kernel_are_told_apart(base):
+def test_a_kernel_and_its_driver_are_told_apart(base):
     def fill(shard, start, stop, out):
         for i in range(start, stop):
             out[i] = shard
@@ -260,13 +260,13 @@ def test_the_two_twins_of_a_kernel_are_told_apart(base):
     fill.__module__ = HOST
     for expected in (0, 1):
         compiled, out = parallel_kernel(fill), np.empty(4)
-        arguments = np.array([0, 2, 4]), (out,)
-        counters = 1, *np.zeros((2, 8), np.int64)
-        for twin, more in ((compiled.serial, ()), (compiled.threaded, counters)):
-            out[:] = -1.0
-            twin(*more, *arguments)
-            assert out.tolist() == [0, 0, 1, 1]
-            assert hits(twin) == expected
+        bounds, counters = np.array([0, 2, 4]), np.zeros((2, 8), np.int64)
+        compiled(1, bounds, out)
+        assert out.tolist() == [0, 0, 1, 1]
+        out[:] = -1.0
+        compiled.driver(1, *counters, bounds, (out,))
+        assert out.tolist() == [0, 0, 1, 1]
+        assert [hits(compiled.block), hits(compiled.driver)] == [expected, expected]
 
 
 @pytest.mark.compiled
@@ -438,7 +438,7 @@ def test_a_process_with_damaged_kernels_computes(bare, tmp_path):
     cache = {"FASTMIX_CACHE_DIR": tmp_path}
     assert doubled(bare, **cache) == (2 / 3, 0)
     files = sorted(tmp_path.rglob("*.bin"))
-    assert len(files) == 3
+    assert len(files) == 2
     for i, file in enumerate(files):
         blob = bytearray(file.read_bytes())
         blob[i * len(blob) // len(files)] ^= 255
@@ -631,14 +631,14 @@ def test_kernels_made_with_other_kernels_have_symbols_of_their_own():
         f"{name}.{verb}.{part}": getattr(getattr(covariance.kernels, verb), part)
         for name, covariance in COVARIANCES.items()
         for verb in ("expect", "infer", "rank", "accumulate")
-        for part in ("block", "serial", "threaded")
+        for part in ("block", "driver")
     }
     made_with = {}
     for key, each in compiled.items():
         cells = [id(cell.cell_contents) for cell in each.py_func.__closure__]
-        flags = key.endswith("threaded"), each.py_func.__code__
+        flags = key.endswith("driver"), each.py_func.__code__
         made_with.setdefault(each.py_func.__qualname__, set()).add((*cells, *flags))
     blocks = {name: made for name, made in made_with.items() if ".drive" not in name}
     assert len(blocks) > len(COVARIANCES)
     assert all(len(made) == 1 for made in blocks.values())
-    assert len(made_with) == 3 * len(blocks)
+    assert len(made_with) == 2 * len(blocks)

@@ -8,7 +8,7 @@ from usage import USES
 
 from fastmix import _cli
 from fastmix._commands import warmup
-from fastmix._numba import JIT, both_twins, parallel_kernel
+from fastmix._numba import JIT, drivers_too, parallel_kernel
 from fastmix.kernels.simd_bytes import FAST
 from fastmix.saving.headers import CLASSES
 
@@ -76,7 +76,7 @@ for _, name, _ in pkgutil.iter_modules(fastmix.kernels.__path__, "fastmix.kernel
     for value in vars(importlib.import_module(name)).values():
         for kernel in value if isinstance(value, tuple) else [value]:
             if isinstance(kernel, parallel_kernel):
-                print(kernel.serial._cache._name, kernel.threaded._cache._name)
+                print(kernel.block._cache._name, kernel.driver._cache._name)
 """
 
 
@@ -84,7 +84,7 @@ for _, name, _ in pkgutil.iter_modules(fastmix.kernels.__path__, "fastmix.kernel
 @pytest.mark.compiled
 @pytest.mark.parametrize("dtype", _cli.DTYPES)
 def test_a_warmup_of_everything_compiles_every_kernel(tmp_path, dtype):
-    """Both twins of every parallel kernel of the package are in the cache, and nobody needs others."""
+    """Every parallel kernel of the package and its driver are in the cache, and nobody needs others."""
     warm(tmp_path, [dtype], USES, 1500)
     assert compiled_later(tmp_path, dtype, USES, 900) == []
     names = set(surroundings.run(KERNELS).split())
@@ -94,11 +94,11 @@ def test_a_warmup_of_everything_compiles_every_kernel(tmp_path, dtype):
     assert missing == set()  # without FAST, seeds are drawn without bytes
 
 
-# --- twins -------------------------------------------------------------------------------------------
+# --- drivers -----------------------------------------------------------------------------------------
 
 
 @pytest.mark.compiled
-def test_within_both_twins_a_call_compiles_both_and_runs_one():
+def test_within_drivers_too_a_call_compiles_the_driver_and_runs_without():
     import numpy as np
 
     def fill(shard, start, stop, x):
@@ -106,16 +106,16 @@ def test_within_both_twins_a_call_compiles_both_and_runs_one():
             x[i] += 1
 
     filled = parallel_kernel(fill)
-    with both_twins():
+    with drivers_too():
         x = np.zeros(4)
         filled(1, np.array([0, 2, 4]), x)
     assert x.tolist() == [1, 1, 1, 1]
-    assert len(filled.serial.signatures) == len(filled.threaded.signatures) == 1
+    assert len(filled.block.signatures) == len(filled.driver.signatures) == 1
     filled(2, np.array([0, 2, 4]), x)
     assert x.tolist() == [2, 2, 2, 2]
-    assert len(filled.threaded.signatures) == 1
+    assert len(filled.driver.signatures) == 1
     filled(1, np.array([0, 2, 4]), x.astype(np.float32))
-    assert len(filled.threaded.signatures) == 1
+    assert len(filled.driver.signatures) == 1
 
 
 # --- failures ----------------------------------------------------------------------------------------

@@ -21,6 +21,7 @@ from fastmix import (
 from fastmix._numba import parallel_kernel
 from fastmix.engine.algorithms import ALGORITHMS, SYNONYMS
 from fastmix.engine.covariances import COVARIANCES
+from fastmix.kernels import shards
 
 COUNTS = (2, 3, 5, 8)
 MANY = max(COUNTS)
@@ -77,6 +78,7 @@ def used(monkeypatch):
         return together(self, n_threads, bounds, args)
 
     monkeypatch.setattr(parallel_kernel, "_together", record)
+    monkeypatch.setattr(shards, "WORK_A_SHARD", 1)
     monkeypatch.setattr(_numba, "THREAD_WORK", {})
     monkeypatch.setattr(_numba, "DEFAULT_THREAD_WORK", 0)
     return seen

@@ -1,4 +1,4 @@
-"""Threads: how many, which twin runs, and what Python threads, forks, pools and Ctrl-C do to them."""
+"""Threads: how many, when they run, and what Python threads, forks, pools and Ctrl-C do to them."""
 
 import _thread
 import math
@@ -109,7 +109,7 @@ def test_the_quota_is_read_from_the_control_group(monkeypatch, tmp_path, case):
     assert _numba._quota.__wrapped__() == expected
 
 
-# --- which twin runs -----------------------------------------------------------------------------
+# --- when the driver runs ------------------------------------------------------------------------
 
 
 @parallel_kernel
@@ -137,14 +137,14 @@ def expected_totals(n_shards=40):
 
 @pytest.fixture
 def calls(monkeypatch):
-    """Record of the calls of add_up's threaded twin, which computes nothing: (workers, thread mask)."""
+    """Record of the calls of add_up's driver, which computes nothing: (workers, thread mask)."""
     seen = []
 
-    def threaded(workers, counter, done, bounds, args):
+    def drive(workers, counter, done, bounds, args):
         seen.append((workers, numba.get_num_threads()))
         done[0] = len(bounds) - 1
 
-    monkeypatch.setattr(add_up, "threaded", threaded)
+    monkeypatch.setattr(add_up, "driver", drive)
     return seen
 
 
@@ -190,7 +190,7 @@ def test_the_thread_mask_and_the_workers_are_given_back_after_an_exception(
         raise RuntimeError("planted")
 
     monkeypatch.setattr(_numba, "_layer", lambda: layer)
-    monkeypatch.setattr(add_up, "threaded", fail)
+    monkeypatch.setattr(add_up, "driver", fail)
     with pytest.raises(RuntimeError, match="planted"):
         totals(3)
     assert numba.get_num_threads() == mask
@@ -212,12 +212,12 @@ def test_more_threads_than_numba_has_are_cut(calls):
     assert calls == ([(most, most)] if most > 1 else [])
 
 
-def test_one_thread_runs_the_serial_twin(calls):
+def test_one_thread_needs_no_driver(calls):
     assert_array_equal(totals(1), expected_totals())
     assert calls == []
 
 
-def test_the_serial_twin_runs_where_threads_are_out_of_reach(calls, monkeypatch):
+def test_no_driver_runs_where_threads_are_out_of_reach(calls, monkeypatch):
     monkeypatch.setattr(_numba, "_serial_only", True)
     assert_array_equal(totals(3), expected_totals())
     assert calls == []
@@ -246,7 +246,7 @@ def limited(monkeypatch):
 
 @pytest.mark.compiled
 @needs_threads
-def test_the_serial_twin_runs_where_threads_cannot_be_started(calls, limited, monkeypatch):
+def test_no_driver_runs_where_threads_cannot_be_started(calls, limited, monkeypatch):
     numba.get_num_threads()  # the layer is there: only this Python thread may have no others
     monkeypatch.setattr(_numba, "_told", False)
     started = limited(1)
@@ -284,7 +284,7 @@ def test_a_layer_whose_threads_cannot_be_started_is_not_started(calls, limited, 
 
 @pytest.mark.compiled
 @needs_threads
-def test_the_serial_twin_runs_while_another_python_thread_has_the_workers(calls, monkeypatch):
+def test_no_driver_runs_while_another_python_thread_has_the_workers(calls, monkeypatch):
     monkeypatch.setattr(_numba, "_layer", lambda: "workqueue")
     with _numba._gate:
         assert_array_equal(totals(3), expected_totals())

@@ -122,7 +122,7 @@ def use_mixture(cls, dtype, **options):
             model.fit(X, sample_weight=weight).fit(X)
         model.predict(X)
         model.predict_proba(X[:9])
-        model.score_samples(X[:9].tolist())
+        model.score_samples(X[:9])  # a list would be float64
         model.score(X, sample_weight=weight)
         model.uncertainty(X)
         model.mahalanobis(X)
@@ -173,7 +173,9 @@ USES = {
 
 def main(dtype, *names):
     from fastmix import _numba
+    from fastmix.kernels import shards
 
+    shards.WORK_A_SHARD = 1
     _numba.THREAD_WORK.clear()
     _numba.DEFAULT_THREAD_WORK = 0
     warnings.simplefilter("ignore")

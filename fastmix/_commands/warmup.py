@@ -21,7 +21,7 @@ from fastmix._cache import Store, cache_dir, obstacle
 from fastmix._commands import CommandError
 from fastmix._commands.cache import OFF, kept
 from fastmix._commands.tables import byte_size
-from fastmix._numba import JIT, both_twins, layer, loaded_and_compiled
+from fastmix._numba import JIT, drivers_too, layer, loaded_and_compiled
 from fastmix.cluster import BisectingKMeans, KMeans, MiniBatchKMeans
 from fastmix.engine.algorithms import ALGORITHMS
 from fastmix.engine.bisecting import STRATEGIES
@@ -67,7 +67,7 @@ def warmup(dtypes: Sequence[str], models: Sequence[str]) -> None:
     with (
         tqdm(steps, disable=None, leave=False) as bar,
         warnings.catch_warnings(),
-        both_twins(),
+        drivers_too(),
     ):
         warnings.simplefilter("ignore")  # fits end early
         for step in bar:

@@ -24,8 +24,6 @@ from fastmix.engine.sparse import chosen
 from fastmix.kernels import halves
 from fastmix.kernels.shards import shard_bounds
 
-TILES_A_SHARD = 64  # to add up the lanes of a shard costs as much as a few tiles
-
 
 class HalvesState(NamedTuple):
     """What a pass of 2-means finds."""
@@ -43,12 +41,13 @@ def start(rows: Rows, centers: Array, earlier: HalvesState | None = None) -> Hal
 
 def assign(rows: Rows, centers: Array, state: HalvesState) -> KMeansTotals:
     """One pass of 2-means, the labels of Lloyd's algorithm with the sums taken in lanes."""
-    bounds = shard_bounds(len(rows.tiles), tiles_a_shard=TILES_A_SHARD)
+    work = rows_work(rows, 8)
+    bounds = shard_bounds(len(rows.tiles), work)
     S, d = len(bounds) - 1, centers.shape[1]
     counts, sums = np.zeros((S, 2)), np.zeros((S, 2, d))
     objective, changed = np.zeros(S), np.zeros(S, np.int64)
     halves.assign(
-        threads(rows.n_threads, rows_work(rows, 8)),
+        threads(rows.n_threads, work),
         bounds,
         *(rows.tiles, rows.n, rows.weight, centers),
         *(state.labels, counts, sums, objective, changed),
@@ -144,7 +143,8 @@ Half = tuple[AnyRows, NDArray[np.int64], float]  # its rows, their numbers, and 
 @singledispatch
 def parts(rows: AnyRows, numbers: NDArray[np.int64], found: KMeansResult) -> list[Half]:
     """The rows of either label, as tiles alone, their numbers, and their distances' weighted sum."""
-    bounds = shard_bounds(len(rows.tiles), tiles_a_shard=TILES_A_SHARD)
+    work = rows_work(rows, 8)
+    bounds = shard_bounds(len(rows.tiles), work)
     _, d, R = rows.tiles.shape
     ends = np.minimum(bounds * R, rows.n)
     in_right = np.add.reduceat(found.labels, ends[:-1], dtype=np.int64)
@@ -158,7 +158,7 @@ def parts(rows: AnyRows, numbers: NDArray[np.int64], found: KMeansResult) -> lis
             tiles[-1, :, m % R :] = 0
         halves_of += [tiles, np.zeros(len(tiles) * R), np.empty(m, np.int64)]
     halves.part(
-        threads(rows.n_threads, rows_work(rows, 8)),
+        threads(rows.n_threads, work),
         bounds,
         *(rows.tiles, rows.weight, numbers, found.labels, found.centers, begin),
         *(*halves_of, objective),

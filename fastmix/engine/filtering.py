@@ -59,8 +59,9 @@ def start(
     order = order_of_rows(rows) if order is None else order
     arrange(rows, order)
     boxes, hulls = np.empty((n_groups, 2, d, BOXES)), np.empty((n_groups, 2, d))
-    n_threads = threads(rows.n_threads, rows_work(rows, 2))
-    kernels.box_tiles(n_threads, shard_bounds(n_groups), rows.tiles, rows.n, boxes, hulls)
+    work = rows_work(rows, 2)
+    n_threads, bounds = threads(rows.n_threads, work), shard_bounds(n_groups, work)
+    kernels.box_tiles(n_threads, bounds, rows.tiles, rows.n, boxes, hulls)
     return FilteringState(order, nobody, boxes, hulls, only, squares_of(rows), [], sums)
 
 
@@ -98,9 +99,10 @@ def order_of_rows(rows: Rows) -> Indices:
         scale = (1 << bits) / np.where(high > low, high - low, np.inf)
     scale[~np.isfinite(scale)] = 0.0  # features that hardly vary do not count
     keys = np.empty(rows.n, np.int64)
-    n_threads = threads(rows.n_threads, rows_work(rows, 4 * bits))
+    work = rows_work(rows, 4 * bits)
+    n_threads, bounds = threads(rows.n_threads, work), shard_bounds(len(rows.tiles), work)
     grid = low, scale, bits, row_bits(rows.n)
-    kernels.find_cells(n_threads, shard_bounds(len(rows.tiles)), rows.tiles, rows.n, *grid, keys)
+    kernels.find_cells(n_threads, bounds, rows.tiles, rows.n, *grid, keys)
     return order_of(keys, (1 << (bits * d)) - 1, rows.n_threads)
 
 

@@ -77,9 +77,10 @@ def objective_of(totals: KMeansTotals, centers: Array, squares: float) -> float:
 
 def squares_of(rows: Rows) -> float:
     """Weighted sum of the squares of all rows."""
-    bounds = shard_bounds(len(rows.tiles))
+    work = rows_work(rows, 2)
+    bounds = shard_bounds(len(rows.tiles), work)
     squares = np.zeros(len(bounds) - 1)
-    n_threads = threads(rows.n_threads, rows_work(rows, 2))
+    n_threads = threads(rows.n_threads, work)
     kernels.squares(n_threads, bounds, rows.tiles, rows.weight, squares)
     return float(squares.sum())
 
@@ -87,10 +88,11 @@ def squares_of(rows: Rows) -> float:
 def measure_own(rows: Rows, centers: Array, state: Any, each: bool = True) -> Inspection:
     """Measure every row against its own center; without `each` only the sum is kept."""
     sq_dist = np.empty(rows.weight.size if each else 0, rows.tiles.dtype)
-    bounds = shard_bounds(len(rows.tiles))
+    work = rows_work(rows, 3)
+    bounds = shard_bounds(len(rows.tiles), work)
     objective = np.zeros(len(bounds) - 1)
     kernels.own_distances(
-        threads(rows.n_threads, rows_work(rows, 3)),
+        threads(rows.n_threads, work),
         bounds,
         rows.tiles,
         rows.n,

@@ -62,10 +62,11 @@ def expect(
         skips = Skips(np.empty((0, k), np.float32), np.empty(0, np.float32), np.empty(0, np.int64))
     if moved is None:
         moved = Moved(np.ones(k), np.ones(k), np.zeros(k))
-    bounds, counts, sums, scatter = _slots(means, covariance, len(rows.tiles))
+    work = _work(rows.n, means, covariance)
+    bounds, counts, sums, scatter = _slots(means, covariance, len(rows.tiles), work)
     objective = np.zeros(len(counts))
     covariance.kernels.expect(
-        _threads(rows.n_threads, rows.n, means, covariance),
+        threads(rows.n_threads, work),
         bounds,
         rows.tiles,
         rows.weight,
@@ -115,9 +116,10 @@ def _given(
     """Totals for the rows from tile `offset` on whose shares are given, labels or responsibilities."""
     means = np.array(origin, rows.tiles.dtype, order="C")
     n_tiles, R = -(-len(given) // rows.tiles.shape[2]), rows.tiles.shape[2]
-    bounds, counts, sums, scatter = _slots(means, covariance, n_tiles)
+    work = _work(len(given), means, covariance)
+    bounds, counts, sums, scatter = _slots(means, covariance, n_tiles, work)
     kernel(
-        _threads(rows.n_threads, rows.n, means, covariance),
+        threads(rows.n_threads, work),
         bounds + offset,
         rows.tiles,
         rows.weight,
@@ -155,10 +157,10 @@ def infer(
         np.empty(n if log_norm or resp else 0),
         np.empty((n if resp else 0, k), X.dtype),
     )
-    R = tile_rows(X.dtype)
+    R, work = tile_rows(X.dtype), _work(n, means, covariance)
     covariance.kernels.infer(
-        _threads(n_threads, n, means, covariance),
-        shard_bounds(n_tiles(n, X.dtype)),
+        threads(n_threads, work),
+        shard_bounds(n_tiles(n, X.dtype), work),
         writeable(X),
         frame.origin.astype(X.dtype),
         R,
@@ -186,9 +188,10 @@ def rank(
         parameters, covariance, rows.tiles.dtype, rows.tiles.shape[1]
     )
     best, second = np.empty((2, rows.weight.size), np.int64)
+    work = _work(rows.n, means, covariance)
     covariance.kernels.rank(
-        _threads(rows.n_threads, rows.n, means, covariance),
-        shard_bounds(len(rows.tiles)),
+        threads(rows.n_threads, work),
+        shard_bounds(len(rows.tiles), work),
         rows.tiles,
         _group(rows, means),
         means,
@@ -221,13 +224,13 @@ def _nearest_of_far(
 
 
 def _slots(
-    means: Array, covariance: Covariance, n_tiles: int
+    means: Array, covariance: Covariance, n_tiles: int, work: float
 ) -> tuple[NDArray[np.int64], Floats, Floats, Floats]:
     """Shard bounds, and empty totals for every shard."""
     k, d = means.shape
     shape = covariance.scatter_shape(k, d)
     slot_bytes = 8 * (k * (d + 1) + math.prod(shape))
-    bounds = shard_bounds(n_tiles, slot_bytes)
+    bounds = shard_bounds(n_tiles, work, slot_bytes)
     S = len(bounds) - 1
     return bounds, np.zeros((S, k)), np.zeros((S, k, d)), np.zeros((S, *shape))
 
@@ -287,6 +290,7 @@ def _reach(parameters: Parameters, dtype: Any) -> Array:
     return least.astype(dtype)
 
 
-def _threads(n_threads: int | None, n: int, means: Array, covariance: Covariance) -> int:
+def _work(n: int, means: Array, covariance: Covariance) -> float:
+    """Floating-point operations of a pass over n rows."""
     k, d = means.shape
-    return threads(n_threads, n * (covariance.work(k, d) + EXP_WORK * k))
+    return n * (covariance.work(k, d) + EXP_WORK * k)

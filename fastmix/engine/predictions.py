@@ -32,10 +32,9 @@ def view(X: Any, frame: Frame, weight: Floats | None, n_threads: int | None) -> 
 @singledispatch
 def nearest(rows: AnyRows, centers: Array) -> tuple[float, NDArray[np.int32]]:
     """Objective, and the number of the nearest center of every row (n,)."""
-    labels, bounds = np.empty(rows.n, np.int32), shard_bounds(n_tiles(rows.n, rows.X.dtype))
+    labels, (n_threads, bounds) = np.empty(rows.n, np.int32), _share_out(rows, centers)
     objective = np.zeros(len(bounds) - 1)
     weight = np.empty(0) if rows.weight is None else rows.weight
-    n_threads = _threads(rows, centers)
     limit = _limit(centers)
     kernels.label(n_threads, bounds, *_given(rows), weight, centers, limit, labels, objective)
     far = np.flatnonzero(labels < 0)
@@ -50,8 +49,8 @@ def nearest(rows: AnyRows, centers: Array) -> tuple[float, NDArray[np.int32]]:
 def two_nearest(rows: AnyRows, centers: Array) -> tuple[NDArray[np.int32], Array, Array]:
     """Number of the nearest center of every row (n,), and squared distances to it and to the second nearest."""
     labels, (best, second) = np.empty(rows.n, np.int32), np.empty((2, rows.n), rows.X.dtype)
-    bounds = shard_bounds(n_tiles(rows.n, rows.X.dtype))
-    kernels.label_two(_threads(rows, centers), bounds, *_given(rows), centers, labels, best, second)
+    n_threads, bounds = _share_out(rows, centers)
+    kernels.label_two(n_threads, bounds, *_given(rows), centers, labels, best, second)
     return labels, best, second
 
 
@@ -59,9 +58,8 @@ def two_nearest(rows: AnyRows, centers: Array) -> tuple[NDArray[np.int32], Array
 def distances(rows: AnyRows, centers: Array) -> Array:
     """Distances of all rows to all centers in the units of X, (n, k); finite wherever the dtype can hold them."""
     dist = np.empty((rows.n, len(centers)), rows.X.dtype)
-    bounds, unit = shard_bounds(n_tiles(rows.n, rows.X.dtype)), 1 / rows.scale
+    (n_threads, bounds), unit = _share_out(rows, centers), 1 / rows.scale
     infinite = np.zeros(len(bounds) - 1, np.int64)
-    n_threads = _threads(rows, centers)
     kernels.distances(n_threads, bounds, *_given(rows), centers, unit, dist, infinite)
     if infinite.any():
         far = np.flatnonzero(~np.isfinite(dist).all(1))
@@ -74,8 +72,10 @@ def _given(rows: Rows | View) -> tuple[Array, Array, Any]:
     return writeable(rows.X), rows.frame.origin, rows.scale
 
 
-def _threads(rows: Rows | View, centers: Array) -> int:
-    return threads(rows.n_threads, 3.0 * rows.n * centers.size)
+def _share_out(rows: Rows | View, centers: Array) -> tuple[int, NDArray[np.int64]]:
+    """Threads, and bounds of shards of tiles, to measure all rows against all centers."""
+    work = 3.0 * rows.n * centers.size
+    return threads(rows.n_threads, work), shard_bounds(n_tiles(rows.n, rows.X.dtype), work)
 
 
 @singledispatch

@@ -52,8 +52,8 @@ def rounded_rows(rows: Rows) -> tuple[Bytes, float]:
     d, n_blocks = rows.d, -(-rows.n // ROWS)
     tiles = np.empty((n_blocks, -(-d // TOGETHER), ROWS, TOGETHER), np.uint8)
     found = Bytes(tiles, *np.empty((4, n_blocks * ROWS), np.float32))
-    n_threads = threads(rows.n_threads, rows_work(rows, 8))
-    bounds = shard_bounds(n_blocks)
+    work = rows_work(rows, 8)
+    n_threads, bounds = threads(rows.n_threads, work), shard_bounds(n_blocks, work)
     squares = np.zeros(len(bounds) - 1)
     given = writeable(rows.X), rows.frame.origin, rows.scale, rows.weight
     kernels.round_rows(n_threads, bounds, *given, *found, squares)
@@ -120,10 +120,11 @@ move = lloyd.move  # bytes of rows know nothing of centers
 def inspect(rows: Rows, centers: Array, state: QuantizedState, each: bool = True) -> Inspection:
     """Measure every row against its own center; without `each` only the sum is kept."""
     sq_dist = np.empty(rows.n if each else 0, rows.dtype)
-    bounds = shard_bounds(n_tiles(rows.n, rows.dtype))
+    work = rows_work(rows, 3)
+    bounds = shard_bounds(n_tiles(rows.n, rows.dtype), work)
     objective = np.zeros(len(bounds) - 1)
     own_distances_of_rows(
-        threads(rows.n_threads, rows_work(rows, 3)),
+        threads(rows.n_threads, work),
         bounds,
         *(writeable(rows.X), rows.frame.origin, rows.scale, rows.weight),
         *(centers, state.labels, sq_dist, objective),

@@ -3,7 +3,7 @@
 import math
 from dataclasses import replace
 from functools import singledispatch
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
@@ -14,7 +14,7 @@ from fastmix.kernels import memory
 from fastmix.kernels import tiles as kernels
 from fastmix.kernels.shards import shard_bounds
 
-ROWS_A_SHARD = 4096  # where rows are read one by one
+FEW = 1 << 11  # values, for which NumPy is about as fast, and nothing has to be compiled
 DIGIT_BITS = 10  # of a key, by which rows are sorted at once
 # The greatest power of two by which numbers of a dtype are scaled
 MOST_EXPONENT = {np.dtype(np.float64): 1000, np.dtype(np.float32): 120}
@@ -32,9 +32,14 @@ class Columns(NamedTuple):
 def measure(X: Array, n_threads: int | None) -> Columns:
     """Mean, least and greatest value of every column of X (n, d)."""
     n, d = X.shape
-    bounds = shard_bounds(n, tiles_a_shard=ROWS_A_SHARD)
+    if X.size <= FEW:
+        with np.errstate(over="ignore", invalid="ignore"):
+            mean = X.mean(0, np.float64)
+        return Columns(mean, *(edge(0).astype(np.float64) for edge in (X.min, X.max)))
+    work = 4 * n * d
+    bounds = shard_bounds(n, work)
     total, low, high = np.empty((3, len(bounds) - 1, d))
-    kernels.column_range(threads(n_threads, 4 * n * d), bounds, writeable(X), total, low, high)
+    kernels.column_range(threads(n_threads, work), bounds, writeable(X), total, low, high)
     with np.errstate(over="ignore", invalid="ignore"):
         mean = total.sum(0) / n
     return Columns(mean, low.min(0), high.max(0))
@@ -43,10 +48,10 @@ def measure(X: Array, n_threads: int | None) -> Columns:
 def finite(X: Array, n_threads: int | None) -> bool:
     """Are all values of X (n, d) finite? False also where their sum is not."""
     n, d = X.shape
-    if n <= ROWS_A_SHARD:
+    if X.size <= FEW:
         with np.errstate(over="ignore", invalid="ignore"):
             return bool(np.isfinite(X.sum()))
-    bounds = shard_bounds(n)
+    bounds = shard_bounds(n, n * d)
     total = np.zeros(len(bounds) - 1)
     kernels.total(threads(n_threads, n * d), bounds, writeable(X), total)
     return bool(np.isfinite(total).all())
@@ -107,6 +112,11 @@ def pack(
     return Rows(X, padded, total, n, frame, exponent, n_threads, _new_tiles, far)
 
 
+def few(rows: Rows) -> bool:
+    """Are they so few that NumPy is as fast, and that nothing need be compiled?"""
+    return len(rows.X) == rows.n and rows.X.size <= FEW
+
+
 def _reach(columns: Columns, origin: Array) -> float:
     """Largest distance of a value from the origin, as it is rounded in the origin's dtype."""
     ends = (edge.astype(origin.dtype) - origin for edge in (columns.low, columns.high))
@@ -121,7 +131,13 @@ def _new_tiles(rows: Rows) -> Array:
 
 
 def _pack(rows: Rows, tiles: Array) -> None:
-    bounds, n_threads = shard_bounds(len(tiles)), threads(rows.n_threads, rows_work(rows, 4))
+    if few(rows):
+        (n_tiles, d, R), turned = tiles.shape, np.zeros((len(rows.weight), rows.d), rows.dtype)
+        turned[: rows.n] = in_frame(rows)
+        tiles[:] = turned.reshape(n_tiles, R, d).transpose(0, 2, 1)
+        return
+    work = rows_work(rows, 4)
+    bounds, n_threads = shard_bounds(len(tiles), work), threads(rows.n_threads, work)
     kernels.pack(n_threads, bounds, writeable(rows.X), rows.frame.origin, rows.scale, tiles)
 
 
@@ -139,9 +155,10 @@ def arrange(rows: Rows, order: NDArray[np.int64]) -> None:
     weight = rows.weight[: rows.n]
     if weight.min() < weight.max():
         weight[:] = weight[order]
+    work = rows_work(rows, 4)
     kernels.pack_in_order(
-        threads(rows.n_threads, rows_work(rows, 4)),
-        shard_bounds(len(rows.tiles)),
+        threads(rows.n_threads, work),
+        shard_bounds(len(rows.tiles), work),
         writeable(rows.X),
         order,
         rows.frame.origin,
@@ -161,8 +178,9 @@ def put_back(rows: Rows, order: NDArray[np.int64]) -> None:
 def in_place(found: Array, order: NDArray[np.int64], n_threads: int | None) -> Array:
     """What was found for rows (n,) in an order, in that of X."""
     back = np.empty_like(found)
-    workers = threads(n_threads, 4 * len(order))
-    kernels.put_in_place(workers, shard_bounds(len(order)), found, order, back)
+    work = 4 * len(order)
+    bounds = shard_bounds(len(order), work)
+    kernels.put_in_place(threads(n_threads, work), bounds, found, order, back)
     return back
 
 
@@ -187,7 +205,7 @@ def order_of(keys: NDArray[np.int64], most: int, n_threads: int | None) -> NDArr
     below, above = row_bits(n), max(1, int(most)).bit_length()
     n_digits = -(-above // DIGIT_BITS)
     bits = -(-above // n_digits)
-    bounds, placed = shard_bounds(n), np.empty(n, np.int64)
+    bounds, placed = shard_bounds(n, 4 * n), np.empty(n, np.int64)
     workers = threads(n_threads, 4 * n)
     for digit in range(n_digits):
         shift = below + digit * bits
@@ -228,10 +246,13 @@ def largest(rows: Rows) -> float:
     """Largest absolute value of the rows."""
     if rows.largest is not None:
         return rows.largest
-    bounds = shard_bounds(rows.n)
+    if few(rows):
+        return float(np.abs(in_frame(rows)).max())
+    work = rows_work(rows, 1)
+    bounds = shard_bounds(rows.n, work)
     found = np.zeros(len(bounds) - 1)
     given = writeable(rows.X), rows.frame.origin
-    kernels.reach(threads(rows.n_threads, rows_work(rows, 1)), bounds, *given, found)
+    kernels.reach(threads(rows.n_threads, work), bounds, *given, found)
     return float(found.max()) * float(rows.scale)
 
 
@@ -259,10 +280,13 @@ def rows_work(rows: Rows, per_value: float) -> float:
 @singledispatch
 def mean_variance(rows: AnyRows) -> float:
     """Unweighted variance of the rows, averaged over features, in the frame."""
-    bounds = shard_bounds(rows.n)
+    if few(rows):
+        return float(np.square(in_frame(rows), dtype=np.float64).mean())
+    work = rows_work(rows, 2)
+    bounds = shard_bounds(rows.n, work)
     squares = np.zeros((len(bounds) - 1, rows.d))
     given = writeable(rows.X), rows.frame.origin, rows.scale
-    kernels.square(threads(rows.n_threads, rows_work(rows, 2)), bounds, *given, squares)
+    kernels.square(threads(rows.n_threads, work), bounds, *given, squares)
     return float(squares.sum(0).mean()) / rows.n
 
 
@@ -271,4 +295,9 @@ def take(rows: AnyRows, indices: Array) -> Array:
     """Rows of the frame by number, (len(indices), d)."""
     if rows.packed:
         return np.ascontiguousarray(kernels.take_rows(rows.tiles, np.asarray(indices)))
+    return in_frame(rows, indices)
+
+
+def in_frame(rows: Rows, indices: Any = slice(None)) -> Array:
+    """All rows of X in its frame, or some."""
     return np.asarray((rows.X[indices] - rows.frame.origin) * rows.scale)

@@ -13,7 +13,7 @@ from numpy.random import RandomState
 from fastmix._numba import threads
 from fastmix.engine.quantized import pays, rounded_points, rounded_rows
 from fastmix.engine.results import AnyRows, Array, Floats, Rows
-from fastmix.engine.rows import rows_work, take, writeable
+from fastmix.engine.rows import few, in_frame, rows_work, take, writeable
 from fastmix.kernels import seeding
 from fastmix.kernels.shards import shard_bounds
 from fastmix.kernels.simd_bytes import ROWS
@@ -90,7 +90,7 @@ class TileSeeding(Drawing):
     """Squared distances of packed rows to their nearest seed, for several starts at once."""
 
     def __init__(self, rows: Rows, n_starts: int = 1) -> None:
-        self.rows, self.bounds = rows, shard_bounds(len(rows.tiles))
+        self.rows, self.bounds = rows, shard_bounds(len(rows.tiles), rows_work(rows, 3))
         self.closest = np.empty((n_starts, rows.weight.size), rows.tiles.dtype)
         self.tile_potential = np.empty((n_starts, len(rows.tiles)))
         self.closer = np.empty((n_starts, len(rows.tiles)), np.uint64)
@@ -146,7 +146,7 @@ class ByteSeeding(Drawing):
         self.rows = rows
         self.bytes, _ = rounded_rows(rows)
         n_tiles = len(self.bytes.tiles)
-        self.bounds = shard_bounds(n_tiles)
+        self.bounds = shard_bounds(n_tiles, rows_work(rows, 1))
         self.closest = np.zeros((n_starts, n_tiles * ROWS))
         self.tile_potential = np.empty((n_starts, n_tiles))
 
@@ -188,9 +188,52 @@ class ByteSeeding(Drawing):
         return gains.sum(0)
 
 
+class RowSeeding:
+    """The same row by row, for few rows or sparse ones. Memory: one number a row and candidate."""
+
+    def __init__(self, rows: AnyRows, n_starts: int) -> None:
+        self.rows, self.closest = rows, np.empty((n_starts, rows.n))
+
+    def restart(self) -> None:
+        """No seeds yet."""
+        self.closest[:] = np.inf
+
+    def add(self, numbers: Array) -> None:
+        """One more seed of every start, the rows of these numbers (n_starts,)."""
+        for closest, number in zip(self.closest, numbers, strict=False):
+            closest[:] = self._closer(closest, np.array([number]))[:, 0]
+
+    def draw(self, shares: Floats) -> Array:
+        """The first rows whose running sums of weight * closest reach these shares (n_starts, m) of the total."""
+        rows, drawn = self.rows, np.empty(shares.shape, np.int64)
+        for its, closest, wanted in zip(drawn, self.closest, shares, strict=False):
+            running = np.cumsum(rows.weight[: rows.n] * closest)
+            its[:] = np.searchsorted(running, wanted * running[-1]).clip(max=rows.n - 1)
+        return allowed(rows, drawn)
+
+    def potentials(self, candidates: Array) -> Floats:
+        """What would be left of the total with each candidate as one more seed, (n_starts, m) of both."""
+        weight = self.rows.weight[: self.rows.n]
+        each = zip(self.closest, candidates, strict=False)
+        return np.array([weight @ self._closer(closest, its) for closest, its in each])
+
+    def _closer(self, closest: Floats, numbers: Array) -> Floats:
+        return np.minimum(closest[:, None], sq_distances(self.rows, numbers))
+
+
+@singledispatch
+def sq_distances(rows: AnyRows, numbers: Array) -> Array:
+    """Squared distances of all rows to those of these numbers (m,), (n, m)."""
+    X = in_frame(rows)
+    apart = X[:, None] - X[numbers]
+    return np.asarray(np.einsum("nmd,nmd->nm", apart, apart))
+
+
 @singledispatch
 def begin(rows: AnyRows, n_starts: int) -> Any:
     """No seeds yet, of so many starts at once."""
+    if few(rows):
+        return RowSeeding(rows, n_starts)
     enough = rows.d >= FEWEST_FEATURES and len(rows.X) == rows.n
     return (ByteSeeding if enough and pays(rows) else TileSeeding)(rows, n_starts)
 

@@ -172,40 +172,16 @@ def distances(rows: SparseRows, centers: Array) -> Array:
         return np.ldexp(dist, rows.frame.exponent)
 
 
-class SparseSeeding:
-    """Squared distances of sparse rows to their nearest seed. Memory: one number a row and candidate."""
-
-    def __init__(self, rows: SparseRows, n_starts: int) -> None:
-        self.rows, self.closest = rows, np.empty((n_starts, rows.n))
-
-    def restart(self) -> None:
-        """No seeds yet."""
-        self.closest[:] = np.inf
-
-    def add(self, numbers: Array) -> None:
-        """One more seed of every start, the rows of these numbers (n_starts,)."""
-        for closest, number in zip(self.closest, numbers, strict=False):
-            closest[:] = self._closer(closest, np.array([number]))[:, 0]
-
-    def draw(self, shares: Floats) -> Array:
-        """The first rows whose running sums of weight * closest reach these shares (n_starts, m) of the total."""
-        rows, drawn = self.rows, np.empty(shares.shape, np.int64)
-        for its, closest, wanted in zip(drawn, self.closest, shares, strict=False):
-            running = np.cumsum(rows.weight * closest)
-            its[:] = np.searchsorted(running, wanted * running[-1]).clip(max=rows.n - 1)
-        return seeds.allowed(rows, drawn)
-
-    def potentials(self, candidates: Array) -> Floats:
-        """What would be left of the total with each candidate as one more seed, (n_starts, m) of both."""
-        each = zip(self.closest, candidates, strict=False)
-        return np.array([self.rows.weight @ self._closer(closest, its) for closest, its in each])
-
-    def _closer(self, closest: Floats, candidates: Array) -> Floats:
-        sq_dist = _sq_distances(self.rows, take(self.rows, candidates))
-        return np.minimum(closest[:, None], sq_dist)
+@seeds.begin.register
+def begin(rows: SparseRows, n_starts: int) -> seeds.RowSeeding:
+    """No seeds yet, of so many starts at once."""
+    return seeds.RowSeeding(rows, n_starts)
 
 
-seeds.begin.register(SparseRows, SparseSeeding)
+@seeds.sq_distances.register
+def sq_distances(rows: SparseRows, numbers: Array) -> Floats:
+    """Squared distances of all rows to those of these numbers (m,), (n, m)."""
+    return _sq_distances(rows, take(rows, numbers))
 
 
 @seeds.size.register
@@ -229,10 +205,11 @@ def _by_feature(centers: Array) -> tuple[Floats, Floats]:
 
 def _label(rows: SparseRows, centers: Array, state: Labelled) -> float:
     """Nearest centers into the state; the objective."""
-    bounds = shard_bounds(rows.n)
+    work = 5 * rows.data.size * len(centers)
+    bounds = shard_bounds(rows.n, work)
     objective = np.zeros(len(bounds) - 1)
     kernels.label(
-        threads(rows.n_threads, 5 * rows.data.size * len(centers)),
+        threads(rows.n_threads, work),
         bounds,
         *(rows.data, rows.indices, rows.indptr, rows.weight),
         *_by_feature(centers),
@@ -244,9 +221,10 @@ def _label(rows: SparseRows, centers: Array, state: Labelled) -> float:
 def _sq_distances(rows: SparseRows, centers: Array) -> Floats:
     """Squared distances of all rows to all centers, (n, k)."""
     sq_dist = np.empty((rows.n, len(centers)))
+    work = 5 * rows.data.size * len(centers)
     kernels.sq_distances(
-        threads(rows.n_threads, 5 * rows.data.size * len(centers)),
-        shard_bounds(rows.n),
+        threads(rows.n_threads, work),
+        shard_bounds(rows.n, work),
         *(rows.data, rows.indices, rows.indptr),
         *_by_feature(centers),
         sq_dist,

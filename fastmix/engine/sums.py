@@ -1,6 +1,5 @@
 """Sums of the rows of every cluster, exact, so that they follow the rows that change cluster."""
 
-import math
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,7 +16,6 @@ from fastmix.kernels.shards import SLOT_BYTES, shard_bounds
 WIDEST = 2.0**20
 # Every pass reads the slots of all shards: fewer shards than usual, but enough for many threads
 FOLDS, ENOUGH_SHARDS = 4, 16
-WORK_A_SHARD = 5e4  # operations of a dense pass
 
 
 class Sums(NamedTuple):
@@ -39,17 +37,19 @@ class Sums(NamedTuple):
         """Totals after a pass in which every shard has written its changes, and `changed` (n_shards,) rows."""
         k, d = len(self.exact), rows.d
         if len(self.changes) > 1:
-            n_threads = threads(rows.n_threads, np.count_nonzero(changed) * self.exact.size)
-            exact.fold(n_threads, shard_bounds(k), changed, self.changes, self.exact)
+            work = np.count_nonzero(changed) * self.exact.size
+            bounds = shard_bounds(k, work)
+            exact.fold(threads(rows.n_threads, work), bounds, changed, self.changes, self.exact)
         total = self._anew(rows, labels) if self.unequal else self.exact[:, 0] + self.exact[:, 1]
         return KMeansTotals(total[:, d], total[:, :d], objective, int(changed.sum()))
 
     def _anew(self, rows: Rows, labels: NDArray[np.int32]) -> Floats:
         """Sums of all rows by their labels, (k, d + 1)."""
         k, d = len(self.exact), rows.d
-        bounds = shard_bounds(len(rows.tiles), 8 * k * (d + 1))
+        work = rows_work(rows, 4)
+        bounds = shard_bounds(len(rows.tiles), work, 8 * k * (d + 1))
         total = np.zeros((len(bounds) - 1, k, d + 1))
-        n_threads = threads(rows.n_threads, rows_work(rows, 4))
+        n_threads = threads(rows.n_threads, work)
         lloyd.add_rows(n_threads, bounds, rows.tiles, rows.n, rows.weight, labels, total)
         return np.asarray(total.sum(0))
 
@@ -64,8 +64,7 @@ def no_sums(rows: Rows, centers: Array, earlier: Any = None, n_parts: int | None
     slot = 8 * one.size
     slot = max(slot, min(FOLDS * slot, SLOT_BYTES // ENOUGH_SHARDS))
     n_parts = n_parts or len(rows.tiles)
-    work = rows_work(rows, 3 * len(centers)) / n_parts
-    bounds = shard_bounds(n_parts, slot, math.ceil(WORK_A_SHARD / work))
+    bounds = shard_bounds(n_parts, rows_work(rows, 3 * len(centers)), slot)
     n_shards = len(bounds) - 1
     changes = memory.zeros((n_shards, *one.shape)) if n_shards > 1 else one[None]
     return Sums(bounds, grids, changes, one, not grids.any())

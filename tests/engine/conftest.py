@@ -9,6 +9,7 @@ from fastmix.engine.covariances import COVARIANCES
 from fastmix.engine.likelihood import Given, Likelihood
 from fastmix.engine.results import Frame
 from fastmix.engine.rows import pack
+from fastmix.kernels import shards
 
 
 @pytest.fixture(params=COVARIANCES, scope="session")
@@ -23,7 +24,8 @@ def covariance(covariance_type):
 
 @pytest.fixture
 def threaded(monkeypatch):
-    """As many threads as asked for, however little there is to do."""
+    """As many threads and shards as can be, however little there is to do."""
+    monkeypatch.setattr(shards, "WORK_A_SHARD", 1)
     monkeypatch.setattr(_numba, "DEFAULT_THREAD_WORK", 0)
     monkeypatch.setattr(_numba, "THREAD_WORK", {})
 

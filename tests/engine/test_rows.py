@@ -9,9 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
+from fastmix.engine import rows as rows_module
 from fastmix.engine.results import Frame
 from fastmix.engine.rows import (
-    ROWS_A_SHARD,
+    FEW,
     Columns,
     arrange,
     finite,
@@ -41,6 +42,12 @@ WEIGHTS = {
 }
 
 
+@pytest.fixture(autouse=True, params=[0, FEW])
+def few(request, monkeypatch):
+    """Values for which NumPy does the work of kernels: none, and as they are."""
+    monkeypatch.setattr(rows_module, "FEW", request.param)
+
+
 def framed(X, normalise=True):
     return frame_of(X, measure(X, 1), normalise)
 
@@ -48,7 +55,7 @@ def framed(X, normalise=True):
 # --- measure ---------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("n", [1, 5, ROWS_A_SHARD, ROWS_A_SHARD + 1])
+@pytest.mark.parametrize("n", [1, 5, FEW // 2, FEW // 2 + 1])
 def test_columns_are_measured_in_float64(rng, dtype, n):
     X = (100 + rng.normal(size=(n, 2))).astype(dtype)
     got = measure(X, 1)

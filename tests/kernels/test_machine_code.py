@@ -53,13 +53,13 @@ def control(x):
 
 control(np.ones(R))
 arrays = np.ones((9, 3)), np.zeros(3), 1.0, np.zeros((1, 3))
-tiles.square.threaded(1, np.zeros(8, np.int64), np.zeros(8, np.int64), np.array([0, 9]), arrays)
+tiles.square.driver(1, np.zeros(8, np.int64), np.zeros(8, np.int64), np.array([0, 9]), arrays)
 
 def text(compiled):
     (asm,) = compiled.inspect_asm().values()
     return asm
 
-metadata = tiles.square.threaded.get_metadata().values()
+metadata = tiles.square.driver.get_metadata().values()
 found = {
     "choose": text(filtering.choose),
     "sq_distance": text(hamerly.sq_distance),
@@ -111,7 +111,7 @@ def parallel_kernels():
 
 @pytest.mark.compiled
 def test_all_threaded_drivers_are_one_function_with_one_parallel_loop(probe):
-    drivers = [each.threaded.py_func.__code__ for each in parallel_kernels().values()]
+    drivers = [each.driver.py_func.__code__ for each in parallel_kernels().values()]
     assert len(drivers) >= 10
     assert len(set(drivers)) == 1
     assert probe["parfors"] == [1]

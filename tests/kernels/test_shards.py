@@ -1,25 +1,34 @@
 """Where shards begin and end."""
 
+import math
+
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 
-from fastmix.kernels.shards import FEWEST_SHARDS, MOST_SHARDS, SLOT_BYTES, shard_bounds
+from fastmix.kernels.shards import (
+    FEWEST_SHARDS,
+    MOST_SHARDS,
+    SLOT_BYTES,
+    WORK_A_SHARD,
+    shard_bounds,
+)
 
 TILES = st.one_of(st.integers(1, 200), st.integers(1, 1 << 40))
+LOTS = math.inf
 BYTES = st.one_of(st.just(0), st.integers(1, 1 << 40))
 
 
 def test_few_tiles_are_a_shard_each():
     for n_tiles in range(FEWEST_SHARDS + 1):
-        assert_array_equal(shard_bounds(n_tiles), np.arange(n_tiles + 1))
-        assert_array_equal(shard_bounds(n_tiles, SLOT_BYTES), np.arange(n_tiles + 1))
+        assert_array_equal(shard_bounds(n_tiles, LOTS), np.arange(n_tiles + 1))
+        assert_array_equal(shard_bounds(n_tiles, LOTS, SLOT_BYTES), np.arange(n_tiles + 1))
 
 
 @given(TILES, BYTES)
 def test_shards_respond_all_tiles_evenly(n_tiles, slot_bytes):
-    bounds = shard_bounds(n_tiles, slot_bytes)
+    bounds = shard_bounds(n_tiles, LOTS, slot_bytes)
     assert bounds.dtype == np.int64
     assert (bounds[0], bounds[-1]) == (0, n_tiles)
     sizes = np.diff(bounds)
@@ -29,7 +38,7 @@ def test_shards_respond_all_tiles_evenly(n_tiles, slot_bytes):
 
 @given(TILES, BYTES)
 def test_there_are_as_many_shards_as_tiles_and_memory_allow(n_tiles, slot_bytes):
-    n_shards = len(shard_bounds(n_tiles, slot_bytes)) - 1
+    n_shards = len(shard_bounds(n_tiles, LOTS, slot_bytes)) - 1
     assert min(FEWEST_SHARDS, n_tiles) <= n_shards <= min(MOST_SHARDS, n_tiles)
     if n_shards > FEWEST_SHARDS:
         assert n_shards * slot_bytes <= SLOT_BYTES
@@ -37,10 +46,14 @@ def test_there_are_as_many_shards_as_tiles_and_memory_allow(n_tiles, slot_bytes)
         assert (n_shards + 1) * slot_bytes > SLOT_BYTES
 
 
-@given(TILES, BYTES, st.integers(1, 1 << 20))
-def test_what_is_not_worth_a_shard_gets_none(n_tiles, slot_bytes, tiles_a_shard):
-    bounds = shard_bounds(n_tiles, slot_bytes, tiles_a_shard)
-    portions = -(-n_tiles // tiles_a_shard)
-    assert len(bounds) == len(shard_bounds(portions, slot_bytes))
+@given(TILES, BYTES, st.one_of(st.integers(0, 1 << 50), st.just(LOTS)))
+def test_what_is_not_worth_a_shard_gets_none(n_tiles, slot_bytes, work):
+    bounds = shard_bounds(n_tiles, work, slot_bytes)
+    n_shards, most = len(bounds) - 1, len(shard_bounds(n_tiles, LOTS, slot_bytes)) - 1
+    assert 1 <= n_shards <= most
+    assert (
+        n_shards == 1 or work / (n_shards - 1) > WORK_A_SHARD
+    )  # all but one do as much, or nearly
+    assert n_shards == most or work / n_shards <= WORK_A_SHARD
     assert (bounds[0], bounds[-1]) == (0, n_tiles)
     assert np.ptp(np.diff(bounds)) <= 1
