@@ -36,7 +36,7 @@ def test_samples_have_the_moments_of_the_mixture(blobs, covariance_type):
 
 @pytest.mark.usefixtures("in_sklearn")
 def test_a_seed_samples_what_scikit_learn_samples(blobs, covariance_type, mixture_start):
-    X, truth, _ = blobs(n=90, d=3)
+    X, truth, _ = blobs(n=92, d=3)  # weights p / (1 - p) of 1/2 hang on the last bit
     options = mixture_start(X, truth, covariance_type)
     options |= {"covariance_type": covariance_type, "random_state": 4}
     ours, theirs = GaussianMixture(3, **options).fit(X), SklearnMixture(3, **options).fit(X)

@@ -22,6 +22,9 @@ class Covariance(Protocol):
     def scatter_shape(self, k: int, d: int) -> tuple[int, ...]:
         """Shape of the second moments that the kernels add up."""
 
+    def moments(self, share: Floats, away: Floats) -> Floats:
+        """These moments by NumPy, of rows away (k, n, d) from every origin that are shared out, (n, k)."""
+
     def n_parameters(self, k: int, d: int) -> int:
         """Free parameters of the covariances."""
 

@@ -52,6 +52,9 @@ class Full:
     def scatter_shape(self, k: int, d: int) -> tuple[int, ...]:
         return self.shape(k, d)
 
+    def moments(self, share: Floats, away: Floats) -> Floats:
+        return np.asarray(np.einsum("nk,kni,knj->kij", share, away, away))
+
     def n_parameters(self, k: int, d: int) -> int:
         return k * d * (d + 1) // 2
 
@@ -186,6 +189,9 @@ class Diag:
 
     def scatter_shape(self, k: int, d: int) -> tuple[int, ...]:
         return (k, d)
+
+    def moments(self, share: Floats, away: Floats) -> Floats:
+        return np.asarray(np.einsum("nk,knd,knd->kd", share, away, away))
 
     def n_parameters(self, k: int, d: int) -> int:
         return k * d
@@ -338,6 +344,10 @@ class Shared:
 
     def scatter_shape(self, k: int, d: int) -> tuple[int, ...]:
         return self.own.scatter_shape(1, d)[1:]
+
+    def moments(self, share: Floats, away: Floats) -> Floats:
+        total: Floats = self.own.moments(share, away).sum(0)
+        return total
 
     def n_parameters(self, k: int, d: int) -> int:
         return self.own.n_parameters(1, d)

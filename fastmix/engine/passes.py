@@ -10,7 +10,7 @@ from numpy.typing import DTypeLike, NDArray
 from fastmix._numba import threads
 from fastmix.engine.covariance import Covariance
 from fastmix.engine.results import Array, Floats, Frame, MixtureTotals, Parameters, Rows
-from fastmix.engine.rows import writeable
+from fastmix.engine.rows import few, writeable
 from fastmix.engine.totals import add
 from fastmix.kernels.expectation import group_tiles
 from fastmix.kernels.shards import shard_bounds
@@ -58,10 +58,9 @@ def expect(
         parameters, covariance, rows.tiles.dtype, rows.tiles.shape[1]
     )
     k = len(means)
-    if skips is None:
-        skips = Skips(np.empty((0, k), np.float32), np.empty(0, np.float32), np.empty(0, np.int64))
-    if moved is None:
-        moved = Moved(np.ones(k), np.ones(k), np.zeros(k))
+    known: tuple[Any, ...] = (None,) * 6
+    if skips is not None or not few(rows):
+        known = *(moved or Moved(np.ones(k), np.ones(k), np.zeros(k))), *(skips or no_skips(k))
     work = _work(rows.n, means, covariance)
     bounds, counts, sums, scatter = _slots(means, covariance, len(rows.tiles), work)
     objective = np.zeros(len(counts))
@@ -75,14 +74,18 @@ def expect(
         factor,
         constant,
         _reach(parameters, means.dtype),
-        *moved,
-        *skips,
+        *known,
         counts,
         sums,
         scatter,
         objective,
     )
     return _fold(counts, sums, scatter, float(objective.sum()), rows.total, means)
+
+
+def no_skips(k: int) -> Skips:
+    """No component is skipped."""
+    return Skips(np.empty((0, k), np.float32), np.empty(0, np.float32), np.empty(0, np.int64))
 
 
 def accumulate(
@@ -116,6 +119,8 @@ def _given(
     """Totals for the rows from tile `offset` on whose shares are given, labels or responsibilities."""
     means = np.array(origin, rows.tiles.dtype, order="C")
     n_tiles, R = -(-len(given) // rows.tiles.shape[2]), rows.tiles.shape[2]
+    if few(rows):
+        return _given_few(rows, given, offset * R, means, covariance)
     work = _work(len(given), means, covariance)
     bounds, counts, sums, scatter = _slots(means, covariance, n_tiles, work)
     kernel(
@@ -133,6 +138,19 @@ def _given(
     )
     n_rows = float(rows.weight[offset * R : (offset + n_tiles) * R].sum())
     return _fold(counts, sums, scatter, 0.0, n_rows, means)
+
+
+def _given_few(
+    rows: Rows, given: Array, first: int, means: Array, covariance: Covariance
+) -> MixtureTotals:
+    """The same for the rows from `first` on, by NumPy."""
+    (m, (k, d)), origin = (len(given), means.shape), means.astype(np.float64)
+    X = rows.tiles.transpose(0, 2, 1).reshape(-1, d)[first : first + m].astype(np.float64)
+    share = given if given.ndim == 2 else np.equal.outer(given, np.arange(k))
+    weight = rows.weight[first : first + m]
+    share, away = weight[:, None] * share, X - origin[:, None]
+    sums, scatter = np.einsum("nk,knd->kd", share, away), covariance.moments(share, away)
+    return MixtureTotals(share.sum(0), sums, scatter, 0.0, float(weight.sum()), origin)
 
 
 def infer(

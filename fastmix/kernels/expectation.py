@@ -83,7 +83,8 @@ def passes(log_prob, add, locate=themselves):
         low,  # in      (k,) factors of distances since the last pass, as `drift` has them
         high,  # in      (k,)
         shift,  # in      (k,)
-        near,  # in/out  (n_tiles, k) float32; (0, k) where components are not to be skipped
+        near,  # in/out  (n_tiles, k) float32; (0, k) where components are not to be skipped, or
+        # these six are None, which compiles less
         far,  # in/out  (n_tiles,) float32
         home,  # in/out  (n_tiles,) int64
         counts,  # in/out  (n_shards, k) float64
@@ -97,18 +98,22 @@ def passes(log_prob, add, locate=themselves):
         top, total = np.empty(group * R), np.empty(group * R)
         members, sizes = everybody(group, k)
         places, n_places = np.empty((k, group), np.int64), np.empty(k, np.int64)
-        points, skips = locate(means, factor), len(near) > 0
-        extremes = np.empty((group if skips else 0, k, 2), tiles.dtype)
+        points, noted = locate(means, factor), 0
+        if near is not None:
+            noted = group if len(near) > 0 else 0
+        extremes = np.empty((noted, k, 2), tiles.dtype)
         for first in range(start, stop, group):
             last = min(first + group, stop)
             share = weight[first * R : last * R]
-            if skips:
-                drift(first, last, low, high, shift, near, far, home)
-                admit(first, last, near, far, home, log_const, reach, members, sizes)
+            if near is not None:
+                if noted:
+                    drift(first, last, low, high, shift, near, far, home)
+                    admit(first, last, near, far, home, log_const, reach, members, sizes)
             log_prob(tiles, first, last, points, factor, log_const, members, sizes, resp)
             respond(resp, last - first, members, sizes, reach, share, top, total, holds, extremes)
-            if skips:
-                certify(first, last, members, sizes, log_const, extremes, near, far, home)
+            if near is not None:
+                if noted:
+                    certify(first, last, members, sizes, log_const, extremes, near, far, home)
             objective[shard] += log_likelihood(top, total, share, R)
             places_of(holds, last - first, places, n_places)
             add(

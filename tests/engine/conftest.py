@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from fastmix import _numba
+from fastmix.engine import rows
 from fastmix.engine.covariances import COVARIANCES
 from fastmix.engine.likelihood import Given, Likelihood
 from fastmix.engine.results import Frame
@@ -28,6 +29,12 @@ def threaded(monkeypatch):
     monkeypatch.setattr(shards, "WORK_A_SHARD", 1)
     monkeypatch.setattr(_numba, "DEFAULT_THREAD_WORK", 0)
     monkeypatch.setattr(_numba, "THREAD_WORK", {})
+
+
+@pytest.fixture(params=[0, rows.FEW], ids=["kernels", "few rows"])
+def few(request, monkeypatch):
+    """Values for which NumPy does the work of kernels: none, and as they are."""
+    monkeypatch.setattr(rows, "FEW", request.param)
 
 
 @pytest.fixture(scope="session")

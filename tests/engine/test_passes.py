@@ -10,6 +10,8 @@ from fastmix.engine.likelihood import Likelihood
 from fastmix.engine.passes import accumulate, expect, infer, rank
 from fastmix.engine.results import Frame
 
+pytestmark = pytest.mark.usefixtures("few")
+
 EPS = np.finfo(np.float64).eps
 # the types in which components differ in their covariances
 OF_THEIR_OWN = [name for name, each in COVARIANCES.items() if each.shape(2, 4) != each.shape(3, 4)]

@@ -9,7 +9,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
-from fastmix.engine import rows as rows_module
 from fastmix.engine.results import Frame
 from fastmix.engine.rows import (
     FEW,
@@ -34,18 +33,14 @@ from fastmix.engine.rows import (
 )
 from fastmix.kernels.tiles import SUMMED_TILES, tile_rows
 
+pytestmark = pytest.mark.usefixtures("few")
+
 EPS = np.finfo(np.float64).eps
 WEIGHTS = {
     "nobody's": lambda rng, n: None,
     "equal": lambda rng, n: np.full(n, 3.0),
     "unequal": lambda rng, n: rng.uniform(size=n),
 }
-
-
-@pytest.fixture(autouse=True, params=[0, FEW])
-def few(request, monkeypatch):
-    """Values for which NumPy does the work of kernels: none, and as they are."""
-    monkeypatch.setattr(rows_module, "FEW", request.param)
 
 
 def framed(X, normalise=True):

@@ -13,6 +13,8 @@ from fastmix.engine.results import Frame
 from fastmix.engine.rows import pack
 from fastmix.engine.seeds import SEEDINGS, ByteSeeding, PlusPlus, TileSeeding, Uniform, Urn
 
+pytestmark = pytest.mark.usefixtures("few")
+
 
 @pytest.fixture(params=SEEDINGS)
 def seeding(request):

@@ -171,7 +171,7 @@ def test_leaps_are_taken_while_rows_are_in_another_order(
 
         return stepper
 
-    options = {"tol": 0.0, "max_iter": 14}
+    options = {"tol": 0.0, "max_iter": 10}
     got = em.run(rows, first, model, stepper=leaping(), **options)
     assert len(sorted_rows) == 1
     assert any(leaps)

@@ -15,6 +15,8 @@ from fastmix.engine.shares import blocks, mean_and_variances, overall
 from fastmix.engine.starts import STARTS, start, whitened
 from fastmix.engine.whitening import CollapseError
 
+pytestmark = pytest.mark.usefixtures("few")
+
 N, D, K = 150, 2, 4
 NOTHING = Given(None, None, None)
 # Sums of 150 numbers below 50, or of their squares.

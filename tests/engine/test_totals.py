@@ -8,6 +8,8 @@ from fastmix.engine.passes import accumulate
 from fastmix.engine.results import MixtureTotals
 from fastmix.engine.totals import add
 
+pytestmark = pytest.mark.usefixtures("few")
+
 EPS = np.finfo(np.float64).eps
 
 

@@ -166,7 +166,7 @@ DATA = {
 def shards(request, monkeypatch):
     """Few rows are a group of tiles to every shard; many, or one shard, are regions of groups."""
     if request.param == "one shard":
-        monkeypatch.setattr(sums, "shard_bounds", lambda n, slot_bytes=0: np.array([0, n]))
+        monkeypatch.setattr(sums, "shard_bounds", lambda n, work, slot_bytes=0: np.array([0, n]))
 
 
 def assert_labels_stay_right(X, weight, k, rng, passes):
