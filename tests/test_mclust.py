@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from sklearn.datasets import load_iris
+from sklearn.exceptions import ConvergenceWarning
 
 from fastmix import GaussianMixture
 from fastmix.engine.starts import STARTS
@@ -100,13 +101,13 @@ def test_a_climb_passes_where_mclust_ends(name, covariance_type, k, init, seed):
 
 @pytest.mark.parametrize(("name", "covariance_type", "k"), ALL)
 def test_the_best_of_all_starts_is_no_worse_than_mclusts(name, covariance_type, k):
-    """Of each start by name with the seeds 0 to 9; degenerate ends do not count."""
+    """Of each start by name with the seeds 0 to 9; degenerate and endless ones do not count."""
     X, found = rows(name), []
     for init in STARTS:
         for seed in range(10 if k > 2 else 1):
             try:
                 gm = fit(name, covariance_type, k, init, seed)
-            except ValueError:  # a component has collapsed
+            except (ValueError, ConvergenceWarning):  # a component has collapsed, or trembles there
                 continue
             full = {"full": gm.covariances_, "tied": gm.covariances_[None]}.get(covariance_type)
             variances = gm.covariances_ if full is None else np.linalg.eigvalsh(full)

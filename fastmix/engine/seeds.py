@@ -20,6 +20,7 @@ from fastmix.kernels.simd_bytes import ROWS
 
 NUMBER = 8  # bytes, at most, that a seeding remembers of a row
 FEWEST_FEATURES = 24  # from which on bytes pay
+SEED_WORK = 12  # operations a value of one more seed: its distances, and those of some candidates
 ENOUGH_ROOM = 2**24  # bytes that starts together may need, however small X is
 
 
@@ -90,7 +91,10 @@ class TileSeeding(Drawing):
     """Squared distances of packed rows to their nearest seed, for several starts at once."""
 
     def __init__(self, rows: Rows, n_starts: int = 1) -> None:
-        self.rows, self.bounds = rows, shard_bounds(len(rows.tiles), rows_work(rows, 3))
+        self.rows, self.bounds = (
+            rows,
+            shard_bounds(len(rows.tiles), rows_work(rows, SEED_WORK * n_starts)),
+        )
         self.closest = np.empty((n_starts, rows.weight.size), rows.tiles.dtype)
         self.tile_potential = np.empty((n_starts, len(rows.tiles)))
         self.closer = np.empty((n_starts, len(rows.tiles)), np.uint64)
@@ -146,7 +150,7 @@ class ByteSeeding(Drawing):
         self.rows = rows
         self.bytes, _ = rounded_rows(rows)
         n_tiles = len(self.bytes.tiles)
-        self.bounds = shard_bounds(n_tiles, rows_work(rows, 1))
+        self.bounds = shard_bounds(n_tiles, rows_work(rows, SEED_WORK))
         self.closest = np.zeros((n_starts, n_tiles * ROWS))
         self.tile_potential = np.empty((n_starts, n_tiles))
 

@@ -5,9 +5,7 @@ import math
 import numpy as np
 
 MOST_SHARDS = 64
-WORK_A_SHARD = (
-    5e4  # floating-point operations: to call a kernel costs a microsecond, and to fold its totals
-)
+WORK_A_SHARD = 5e4  # floating-point operations, some microseconds: to call a kernel costs one
 SLOT_BYTES = 1 << 23  # all shards' totals together: more costs page faults and a longer fold
 FEWEST_SHARDS = 4  # where one shard's totals alone are that large, for threads' sake
 
