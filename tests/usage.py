@@ -134,6 +134,7 @@ def use_mixture(cls, dtype, **options):
             rows(30_000, d, k, dtype)
         )
     cls(n_components=3, relative_reg_covar=True, random_state=0).fit(X)
+    cls(n_components=2, random_state=0).fit(X[:100]).predict(X[:100])
     few = np.repeat(X[:4], 50, axis=0)
     for policy in ("reseed", "regularize"):
         cls(n_components=3, on_collapse=policy, random_state=0).fit(np.r_[few, X[:200]])

@@ -22,7 +22,7 @@ from fastmix._commands import CommandError
 from fastmix._commands.cache import OFF, kept
 from fastmix._commands.tables import byte_size
 from fastmix._numba import JIT, drivers_too, layer, loaded_and_compiled
-from fastmix.cluster import BisectingKMeans, KMeans, MiniBatchKMeans
+from fastmix.cluster import BisectingKMeans, KMeans, MiniBatchKMeans, kmeans_plusplus
 from fastmix.engine.algorithms import ALGORITHMS
 from fastmix.engine.bisecting import STRATEGIES
 from fastmix.engine.covariances import COVARIANCES
@@ -33,6 +33,7 @@ from fastmix.mixture import BayesianGaussianMixture, GaussianMixture
 Array = NDArray[Any]
 
 N = 20_000  # rows: enough for the algorithms that only many rows are given to
+LESS = 500  # rows: so few that NumPy does most of the work
 MANY = 40_000  # rows: enough for components to be skipped
 CENTERS = 8
 FEW, SOME, LOTS = 2, 16, 32  # features: a grid over the rows, a look at it, and bytes
@@ -161,6 +162,7 @@ def _seeding(name: str, dtype: Any) -> None:
         for kind in ("none", "equal"):
             model = KMeans(CENTERS, init=name, n_init=2, max_iter=2, random_state=0)
             model.fit(_rows(dtype, d), sample_weight=_weights(kind))
+        kmeans_plusplus(_rows(dtype, d), CENTERS, random_state=0)  # which has not measured the rows
 
 
 def _breathing(dtype: Any) -> None:
@@ -223,6 +225,7 @@ def _mixtures(cls: Any, dtype: Any) -> Iterable[Step]:
     """All covariance types, and the k-means that they start from, which may take any algorithm."""
     for name in ALGORITHMS:
         yield Step(f"start by algorithm={name}", partial(_algorithm, name, dtype))
+    yield Step("start by k-means++", partial(_seeding, "k-means++", dtype))
     for how in STARTS:
         yield Step(f"init_params={how}", partial(_mixture, cls, "diag", how, dtype))
     for name in COVARIANCES:
@@ -242,6 +245,7 @@ def _mixture(cls: Any, name: str, how: str, dtype: Any) -> None:
     model.predict_proba(X)
     model.score(X, sample_weight=_weights("equal"))
     cls(n_components=3, relative_reg_covar=True, on_collapse="reseed", **options).fit_predict(X)
+    cls(n_components=3, **options).fit(X[:LESS])  # its passes have nothing to skip
 
 
 def _skipping(cls: Any, name: str, dtype: Any) -> None:
