@@ -83,7 +83,7 @@ def _jit(func, fastmath, parallel):
 
 
 def kernel(func=None, *, sums=False, strict=False):
-    """Compile a serial kernel: called by drivers, and tested on its own."""
+    """Compile a serial kernel: called by other kernels, by drivers, and shard by shard by Python."""
     if func is None:
         return functools.partial(kernel, sums=sums, strict=strict)
     return _jit(func, SUMS if sums else STRICT if strict else EXACT, False)

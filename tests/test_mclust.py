@@ -102,15 +102,19 @@ def test_a_climb_passes_where_mclust_ends(name, covariance_type, k, init, seed):
 @pytest.mark.parametrize(("name", "covariance_type", "k"), ALL)
 def test_the_best_of_all_starts_is_no_worse_than_mclusts(name, covariance_type, k):
     """Of each start by name with the seeds 0 to 9; degenerate and endless ones do not count."""
-    X, found = rows(name), []
+    X, found, endless = rows(name), [], []
     for init in STARTS:
         for seed in range(10 if k > 2 else 1):
             try:
                 gm = fit(name, covariance_type, k, init, seed)
-            except (ValueError, ConvergenceWarning):  # a component has collapsed, or trembles there
+            except ValueError:  # a component has collapsed
+                continue
+            except ConvergenceWarning:  # it trembles there, by rounding
+                endless.append((init, seed))
                 continue
             full = {"full": gm.covariances_, "tied": gm.covariances_[None]}.get(covariance_type)
             variances = gm.covariances_ if full is None else np.linalg.eigvalsh(full)
             if variances.min() > READING[name]:
                 found.append(log_likelihood(gm, X))
     assert max(found) > mclusts(gm, name, covariance_type) - 0.01
+    assert len(endless) <= 1

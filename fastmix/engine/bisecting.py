@@ -24,6 +24,10 @@ from fastmix.engine.sparse import chosen
 from fastmix.kernels import halves
 from fastmix.kernels.shards import shard_bounds
 
+ROW_WORK = (
+    25  # operations that make shards of some 64 tiles: to add up their lanes takes as long as a few
+)
+
 
 class HalvesState(NamedTuple):
     """What a pass of 2-means finds."""
@@ -41,13 +45,12 @@ def start(rows: Rows, centers: Array, earlier: HalvesState | None = None) -> Hal
 
 def assign(rows: Rows, centers: Array, state: HalvesState) -> KMeansTotals:
     """One pass of 2-means, the labels of Lloyd's algorithm with the sums taken in lanes."""
-    work = rows_work(rows, 8)
-    bounds = shard_bounds(len(rows.tiles), work)
+    bounds = shard_bounds(len(rows.tiles), ROW_WORK * rows.n)
     S, d = len(bounds) - 1, centers.shape[1]
     counts, sums = np.zeros((S, 2)), np.zeros((S, 2, d))
     objective, changed = np.zeros(S), np.zeros(S, np.int64)
     halves.assign(
-        threads(rows.n_threads, work),
+        threads(rows.n_threads, rows_work(rows, 8)),
         bounds,
         *(rows.tiles, rows.n, rows.weight, centers),
         *(state.labels, counts, sums, objective, changed),
@@ -143,8 +146,7 @@ Half = tuple[AnyRows, NDArray[np.int64], float]  # its rows, their numbers, and 
 @singledispatch
 def parts(rows: AnyRows, numbers: NDArray[np.int64], found: KMeansResult) -> list[Half]:
     """The rows of either label, as tiles alone, their numbers, and their distances' weighted sum."""
-    work = rows_work(rows, 8)
-    bounds = shard_bounds(len(rows.tiles), work)
+    bounds = shard_bounds(len(rows.tiles), ROW_WORK * rows.n)
     _, d, R = rows.tiles.shape
     ends = np.minimum(bounds * R, rows.n)
     in_right = np.add.reduceat(found.labels, ends[:-1], dtype=np.int64)
@@ -158,7 +160,7 @@ def parts(rows: AnyRows, numbers: NDArray[np.int64], found: KMeansResult) -> lis
             tiles[-1, :, m % R :] = 0
         halves_of += [tiles, np.zeros(len(tiles) * R), np.empty(m, np.int64)]
     halves.part(
-        threads(rows.n_threads, work),
+        threads(rows.n_threads, rows_work(rows, 8)),
         bounds,
         *(rows.tiles, rows.weight, numbers, found.labels, found.centers, begin),
         *(*halves_of, objective),

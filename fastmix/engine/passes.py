@@ -58,9 +58,14 @@ def expect(
         parameters, covariance, rows.tiles.dtype, rows.tiles.shape[1]
     )
     k = len(means)
-    known: tuple[Any, ...] = (None,) * 6
-    if skips is not None or not few(rows):
-        known = *(moved or Moved(np.ones(k), np.ones(k), np.zeros(k))), *(skips or no_skips(k))
+    if skips is None:
+        skips = Skips(np.empty((0, k), np.float32), np.empty(0, np.float32), np.empty(0, np.int64))
+    if moved is None:
+        moved = Moved(np.ones(k), np.ones(k), np.zeros(k))
+    known: tuple[Any, ...] = (*moved, *skips)
+    if few(rows) and len(skips.near) == 0:
+        # Less is compiled. Many rows may skip later: arrays, if without rows, are the same types then.
+        known = (None,) * len(known)
     work = _work(rows.n, means, covariance)
     bounds, counts, sums, scatter = _slots(means, covariance, len(rows.tiles), work)
     objective = np.zeros(len(counts))
@@ -81,11 +86,6 @@ def expect(
         objective,
     )
     return _fold(counts, sums, scatter, float(objective.sum()), rows.total, means)
-
-
-def no_skips(k: int) -> Skips:
-    """No component is skipped."""
-    return Skips(np.empty((0, k), np.float32), np.empty(0, np.float32), np.empty(0, np.int64))
 
 
 def accumulate(

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from fastmix._numba import threads
 from fastmix.engine.results import AnyRows, Array, Floats, Frame, Rows, View
-from fastmix.engine.rows import largest, weight_exponent, writeable
+from fastmix.engine.rows import in_frame, largest, weight_exponent, writeable
 from fastmix.kernels import predictions as kernels
 from fastmix.kernels.shards import shard_bounds
 from fastmix.kernels.tiles import n_tiles
@@ -81,8 +81,7 @@ def _share_out(rows: Rows | View, centers: Array) -> tuple[int, NDArray[np.int64
 @singledispatch
 def some(rows: AnyRows, numbers: NDArray[np.int64]) -> Array:
     """Rows of the frame by their numbers in X, (m, d); they may be infinite."""
-    with np.errstate(over="ignore"):
-        return np.asarray((rows.X[numbers] - rows.frame.origin) * rows.scale)
+    return in_frame(rows, numbers)
 
 
 @singledispatch

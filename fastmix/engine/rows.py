@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from fastmix._numba import threads
-from fastmix.engine.results import AnyRows, Array, Floats, Frame, Rows, scale
+from fastmix.engine.results import AnyRows, Array, Floats, Frame, Rows, View, scale
 from fastmix.kernels import memory
 from fastmix.kernels import tiles as kernels
 from fastmix.kernels.shards import shard_bounds
@@ -298,6 +298,7 @@ def take(rows: AnyRows, indices: Array) -> Array:
     return in_frame(rows, indices)
 
 
-def in_frame(rows: Rows, indices: Any = slice(None)) -> Array:
-    """All rows of X in its frame, or some."""
-    return np.asarray((rows.X[indices] - rows.frame.origin) * rows.scale)
+def in_frame(rows: Rows | View, indices: Any = slice(None)) -> Array:
+    """All rows of X in its frame, or some; they may be infinite."""
+    with np.errstate(over="ignore"):
+        return np.asarray((rows.X[indices] - rows.frame.origin) * rows.scale)

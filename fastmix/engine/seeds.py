@@ -4,7 +4,7 @@ Random numbers are drawn in scikit-learn's order, so the same seed starts at the
 """
 
 from collections.abc import Callable
-from functools import singledispatch
+from functools import partial, singledispatch
 from typing import Any
 
 import numpy as np
@@ -91,10 +91,7 @@ class TileSeeding(Drawing):
     """Squared distances of packed rows to their nearest seed, for several starts at once."""
 
     def __init__(self, rows: Rows, n_starts: int = 1) -> None:
-        self.rows, self.bounds = (
-            rows,
-            shard_bounds(len(rows.tiles), rows_work(rows, SEED_WORK * n_starts)),
-        )
+        self.rows, self.bounds = rows, shard_bounds(len(rows.tiles), rows_work(rows, SEED_WORK))
         self.closest = np.empty((n_starts, rows.weight.size), rows.tiles.dtype)
         self.tile_potential = np.empty((n_starts, len(rows.tiles)))
         self.closer = np.empty((n_starts, len(rows.tiles)), np.uint64)
@@ -193,10 +190,16 @@ class ByteSeeding(Drawing):
 
 
 class RowSeeding:
-    """The same row by row, for few rows or sparse ones. Memory: one number a row and candidate."""
+    """The same by NumPy, for few rows or sparse ones. Memory: a number a row and candidate, d of dense rows.
 
-    def __init__(self, rows: AnyRows, n_starts: int) -> None:
-        self.rows, self.closest = rows, np.empty((n_starts, rows.n))
+    `sq_distances(numbers)` measures all rows against those of these numbers (m,), (n, m).
+    """
+
+    def __init__(
+        self, rows: AnyRows, n_starts: int, sq_distances: Callable[[Array], Array]
+    ) -> None:
+        self.rows, self.sq_distances = rows, sq_distances
+        self.closest = np.empty((n_starts, rows.n))
 
     def restart(self) -> None:
         """No seeds yet."""
@@ -217,18 +220,17 @@ class RowSeeding:
 
     def potentials(self, candidates: Array) -> Floats:
         """What would be left of the total with each candidate as one more seed, (n_starts, m) of both."""
-        weight = self.rows.weight[: self.rows.n]
-        each = zip(self.closest, candidates, strict=False)
-        return np.array([weight @ self._closer(closest, its) for closest, its in each])
+        weight, each = self.rows.weight[: self.rows.n], zip(self.closest, candidates, strict=False)
+        # not by BLAS, whose threads would change the order of additions
+        left = [np.einsum("n,nm->m", weight, self._closer(closest, its)) for closest, its in each]
+        return np.array(left)
 
     def _closer(self, closest: Floats, numbers: Array) -> Floats:
-        return np.minimum(closest[:, None], sq_distances(self.rows, numbers))
+        return np.minimum(closest[:, None], self.sq_distances(numbers))
 
 
-@singledispatch
-def sq_distances(rows: AnyRows, numbers: Array) -> Array:
-    """Squared distances of all rows to those of these numbers (m,), (n, m)."""
-    X = in_frame(rows)
+def sq_distances(X: Array, numbers: Array) -> Array:
+    """Squared distances of all rows X (n, d) to those of these numbers (m,), (n, m)."""
     apart = X[:, None] - X[numbers]
     return np.asarray(np.einsum("nmd,nmd->nm", apart, apart))
 
@@ -237,7 +239,7 @@ def sq_distances(rows: AnyRows, numbers: Array) -> Array:
 def begin(rows: AnyRows, n_starts: int) -> Any:
     """No seeds yet, of so many starts at once."""
     if few(rows):
-        return RowSeeding(rows, n_starts)
+        return RowSeeding(rows, n_starts, partial(sq_distances, in_frame(rows)))
     enough = rows.d >= FEWEST_FEATURES and len(rows.X) == rows.n
     return (ByteSeeding if enough and pays(rows) else TileSeeding)(rows, n_starts)
 

@@ -16,7 +16,7 @@ from fastmix.engine import rows as dense
 from fastmix.engine.algorithms import Algorithm
 from fastmix.engine.results import Array, Floats, Frame, Inspection, KMeansTotals, SparseRows
 from fastmix.kernels import sparse as kernels
-from fastmix.kernels.shards import MOST_SHARDS, SLOT_BYTES, shard_bounds
+from fastmix.kernels.shards import SLOT_BYTES, shard_bounds
 
 DISTANCES_AT_ONCE = 1 << 20  # of rows to centers
 
@@ -101,10 +101,11 @@ def assign(rows: SparseRows, centers: Array, state: Labelled) -> KMeansTotals:
     before = state.labels.copy()
     objective = _label(rows, centers, state)
     # totals of few shards fit into memory where d is large, and adding is but 1/k of the work
-    most = max(1, min(MOST_SHARDS, SLOT_BYTES // (8 * k * (d + 1)), rows.n))
+    work = 4 * rows.data.size
+    most = max(1, min(len(shard_bounds(rows.n, work)) - 1, SLOT_BYTES // (8 * k * (d + 1))))
     counts, sums = np.zeros((most, k)), np.zeros((most, k, d))
     kernels.add(
-        threads(rows.n_threads, 4 * rows.data.size),
+        threads(rows.n_threads, work),
         np.linspace(0, rows.n, most + 1).astype(np.int64),
         *(rows.data, rows.indices, rows.indptr, rows.weight),
         *(state.labels, counts, sums),
@@ -175,13 +176,9 @@ def distances(rows: SparseRows, centers: Array) -> Array:
 @seeds.begin.register
 def begin(rows: SparseRows, n_starts: int) -> seeds.RowSeeding:
     """No seeds yet, of so many starts at once."""
-    return seeds.RowSeeding(rows, n_starts)
-
-
-@seeds.sq_distances.register
-def sq_distances(rows: SparseRows, numbers: Array) -> Floats:
-    """Squared distances of all rows to those of these numbers (m,), (n, m)."""
-    return _sq_distances(rows, take(rows, numbers))
+    return seeds.RowSeeding(
+        rows, n_starts, lambda numbers: _sq_distances(rows, take(rows, numbers))
+    )
 
 
 @seeds.size.register

@@ -80,11 +80,11 @@ def passes(log_prob, add, locate=themselves):
         factor,  # in      as the type has it
         log_const,  # in      (k,)
         reach,  # in      (k,) below a row's best log-probability
-        low,  # in      (k,) factors of distances since the last pass, as `drift` has them
+        low,  # in      (k,) factors of distances since the last pass, as `drift` has them; this and
+        # the next five are None where nothing is ever skipped, and Numba leaves out what is for them
         high,  # in      (k,)
         shift,  # in      (k,)
-        near,  # in/out  (n_tiles, k) float32; (0, k) where components are not to be skipped, or
-        # these six are None, which compiles less
+        near,  # in/out  (n_tiles, k) float32; (0, k) where components are not to be skipped
         far,  # in/out  (n_tiles,) float32
         home,  # in/out  (n_tiles,) int64
         counts,  # in/out  (n_shards, k) float64

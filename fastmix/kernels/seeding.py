@@ -142,7 +142,7 @@ def gain(
     keep,  # in      is the one candidate a seed now?
     closest,  # in/out  (n_tiles * 64,) float64, squared distance to the nearest seed
     tile_potential,  # in/out  (n_tiles,) float64, its weighted sum over every tile
-    totals,  # in/out  (n_shards, L) float64
+    totals,  # in/out  (n_shards, L) float64, untouched where a seed is kept
 ):
     """Add what every candidate as one more seed would take from the potential.
 
@@ -181,9 +181,10 @@ def gain(
                     break
                 sq = sq_distance(X[i], origin, scale, candidates[c])
                 if sq < closest[i]:
-                    totals[shard, c] += weight[i] * (closest[i] - sq)
                     if keep:
                         closest[i], closer = sq, True
+                    else:
+                        totals[shard, c] += weight[i] * (closest[i] - sq)
         if closer:
             tile_potential[t] = weighted_sum(
                 near[: n - first], weight[first : min(first + ROWS, n)]

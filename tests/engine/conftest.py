@@ -33,8 +33,10 @@ def threaded(monkeypatch):
 
 @pytest.fixture(params=[0, rows.FEW], ids=["kernels", "few rows"])
 def few(request, monkeypatch):
-    """Values for which NumPy does the work of kernels: none, and as they are."""
+    """Rows by kernels, on as many shards as can be, and as few rows are packed and added up, by NumPy."""
     monkeypatch.setattr(rows, "FEW", request.param)
+    if request.param == 0:
+        monkeypatch.setattr(shards, "WORK_A_SHARD", 1)
 
 
 @pytest.fixture(scope="session")
