@@ -110,15 +110,18 @@ def _layer():
 
 # The workqueue layer bears one caller at a time.
 _gate = threading.Lock()
-# True where threads are out of reach. At import: OpenMP was started above the fork that made us.
-_serial_only = _layer() == "omp" and multiprocessing.parent_process() is not None
+# Layers whose threads are out of reach below a fork. GNU OpenMP cannot be entered again; TBB can, but
+# not if some of its threads were at work when the process forked, and then a child may wait for ever.
+_ABOVE_FORKS = ("omp", "tbb")
+# True where threads are out of reach. At import: they were started above the fork that made us.
+_serial_only = _layer() in _ABOVE_FORKS and multiprocessing.parent_process() is not None
 _told = False  # has the user been warned of that?
 
 
 def _in_child():
     global _gate, _serial_only
     _gate = threading.Lock()
-    _serial_only = _serial_only or _layer() == "omp"  # GNU OpenMP cannot be re-entered below a fork
+    _serial_only = _serial_only or _layer() in _ABOVE_FORKS
 
 
 if hasattr(os, "register_at_fork"):

@@ -326,6 +326,7 @@ def within(rounds):
 
 def stress(forks):
     """Forks while threads fit, predict, compile and collect garbage; a fifth of the children is killed."""
+    import faulthandler
     import gc
 
     random, want, X = np.random.RandomState(0), digest(), rows()
@@ -353,17 +354,20 @@ def stress(forks):
         other.start()
     for i in range(forks):
         time.sleep(random.exponential(0.02))
+        doomed = random.uniform() < 0.2
         child = os.fork()
         if not child:
+            faulthandler.register(signal.SIGALRM, chain=True)  # tells where it hangs, and ends it
             signal.alarm(180)
             status = 2
             try:
+                while doomed:  # until it is killed
+                    digest()
                 status = 0 if digest() == want and predict() and compiled(-1 - i) else 1
             finally:
                 os._exit(status)
         count["forked"] += 1
-        doomed = random.uniform() < 0.2
-        if doomed:  # before it can be done
+        if doomed:
             time.sleep(random.uniform(0, 0.02))
             os.kill(child, signal.SIGKILL)
         status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])

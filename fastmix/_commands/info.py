@@ -25,7 +25,7 @@ CALLERS = {
 }
 CHILDREN = {
     "omp": "a forked child has one thread",
-    "tbb": "forked children have threads",
+    "tbb": "a forked child has one thread",
     "workqueue": "forked children have threads",
 }
 
@@ -116,7 +116,7 @@ def _threads() -> dict[str, Any]:
         "threads": threads(None, ANY_WORK) if name else 1,
         "layer": name,
         "several_callers": name in ("omp", "tbb") if known else None,
-        "threads_in_forked_children": name != "omp" if known else None,
+        "threads_in_forked_children": name == "workqueue" if known else None,
         "obstacle": str(told[0].message) if told else None,
     }
 
