@@ -86,10 +86,12 @@ def relabel(
     beside,  # scratch (R, columns(d)) of rows_beside
     sums,  # in/out  (k, 2, columns(d)) float64, as `exchange` has them
 ):
-    """Give rows their new labels, and take them along to the sums: how many have changed."""
-    changed = differ(new, labels, labels.size)
-    if changed == 0:
-        return 0
+    """Give rows their new labels, and take them along to the sums: how many have changed.
+
+    A call with so many arrays costs as much as the distances of a tile to a few centers: callers look
+    first whether any labels differ.
+    """
+    changed = differ(new, labels)
     many = changed >= MANY and len(beside) > 0
     if many:
         turn(tile, beside)
@@ -106,12 +108,11 @@ def relabel(
 @kernel
 def differ(
     left,  # in  (>= m,)
-    right,  # in  (>= m,)
-    m,
+    right,  # in  (m,)
 ):
     """In how many places two labellings differ."""
     places = 0
-    for i in range(m):
+    for i in range(right.size):
         places += left[i] != right[i]
     return places
 

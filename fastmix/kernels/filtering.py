@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from fastmix._numba import kernel, parallel_kernel
-from fastmix.kernels.exact import move_tile, relabel, rows_beside
+from fastmix.kernels.exact import differ, move_tile, relabel, rows_beside
 from fastmix.kernels.simd_boxes import BOXES, in_reach
 from fastmix.kernels.simd_kmeans import nearest
 
@@ -196,7 +196,10 @@ def assign(
                         here[:] = now
                         changed[shard] += R
                     continue
-                changed[shard] += relabel(tiles[t], share, new, here, grids, beside, changes[shard])
+                if differ(new, here):
+                    changed[shard] += relabel(
+                        tiles[t], share, new, here, grids, beside, changes[shard]
+                    )
 
 
 @kernel

@@ -23,7 +23,7 @@ from typing import NamedTuple
 import numpy as np
 
 from fastmix._numba import kernel, parallel_kernel
-from fastmix.kernels.exact import relabel, relabel_gathered, rows_beside
+from fastmix.kernels.exact import differ, relabel, relabel_gathered, rows_beside
 from fastmix.kernels.lloyd import own_distances_of
 from fastmix.kernels.simd_kmeans import nearest, two_nearest
 
@@ -120,7 +120,10 @@ def assign(
             for r in range(here.size):
                 settle(before + r, new[r], best[r], second[r], margin, moves, bounds)
             share = weight[before : before + R]
-            changed[shard] += relabel(tiles[t], share, new, here, grids, beside, changes[shard])
+            if differ(new, here):
+                changed[shard] += relabel(
+                    tiles[t], share, new, here, grids, beside, changes[shard]
+                )
             measured[shard] += k * here.size
         for begin in range(0, some, R):
             rows = failing[begin : min(begin + R, some)]
@@ -159,7 +162,8 @@ def assign_unbounded(
         first = t * R
         nearest(tiles[t], centers, new, best)
         here, share = labels[first : min(first + R, n)], weight[first : first + R]
-        changed[shard] += relabel(tiles[t], share, new, here, grids, beside, changes[shard])
+        if differ(new, here):
+            changed[shard] += relabel(tiles[t], share, new, here, grids, beside, changes[shard])
 
 
 @kernel

@@ -3,7 +3,7 @@
 import numpy as np
 
 from fastmix._numba import kernel, parallel_kernel
-from fastmix.kernels.exact import relabel, rows_beside
+from fastmix.kernels.exact import differ, relabel, rows_beside
 from fastmix.kernels.simd_kmeans import nearest
 
 
@@ -30,14 +30,12 @@ def assign(
         rows_beside(tiles[0], grids),
     )
     for t in range(start, stop):
-        tile, first = tiles[t], t * R
-        here = labels[first : first + R]
-        nearest(tile, centers, new, best)
-        objective[shard] += weighted_sum(best, weight[first : first + R])
-        share = weight[first : first + R]
-        changed[shard] += relabel(
-            tile, share, new, here[: n - first], grids, beside, changes[shard]
-        )
+        first = t * R
+        nearest(tiles[t], centers, new, best)
+        here, share = labels[first : min(first + R, n)], weight[first : first + R]
+        objective[shard] += weighted_sum(best, share)
+        if differ(new, here):
+            changed[shard] += relabel(tiles[t], share, new, here, grids, beside, changes[shard])
 
 
 @parallel_kernel

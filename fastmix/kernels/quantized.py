@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 
 from fastmix._numba import kernel, parallel_kernel
-from fastmix.kernels.exact import relabel_gathered, relabel_rows
+from fastmix.kernels.exact import differ, relabel_gathered, relabel_rows
 from fastmix.kernels.hamerly import gather, sq_distance
 from fastmix.kernels.simd_bytes import ROWS, TOGETHER, ZERO, at_most, bounds, lowest_bit
 from fastmix.kernels.simd_kmeans import nearest
@@ -222,9 +222,10 @@ def assign(
                 new[r] = labels[row]  # for now
                 waiting[some] = first + r
                 some += 1
-        changed[shard] += relabel_rows(
-            X, origin, scale, first, valid, weight, new, labels, grids, changes[shard], x
-        )
+        if differ(new, labels[first : first + valid]):
+            changed[shard] += relabel_rows(
+                X, origin, scale, first, valid, weight, new, labels, grids, changes[shard], x
+            )
         while some >= R or (some > 0 and t == stop - 1):
             m = min(some, R)
             some -= m

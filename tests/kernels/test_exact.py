@@ -150,7 +150,7 @@ def test_a_turned_tile_is_its_rows(rng, dtype, in_tiles, guarded, d):
 def test_places_that_differ_are_counted(rng, guarded):
     left, right = (guarded(rng.randint(2, size=40).astype(np.int32)) for _ in range(2))
     for m in (0, 1, 31, 40):
-        assert differ(left, right, m) == np.count_nonzero(left[:m] != right[:m])
+        assert differ(left, right[:m]) == np.count_nonzero(left[:m] != right[:m])
 
 
 # --- fold ------------------------------------------------------------------------------------
