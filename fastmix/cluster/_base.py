@@ -144,15 +144,17 @@ class KMeansFamily(
         task: Task,
         ready: Callable[[Array], dict[str, Any]],
         again: Callable[[KMeansResult], Array | None] = lambda best: None,
+        state: Any = None,
     ) -> tuple[KMeansResult, list[KMeansInit]]:
         """The best of the runs from all starts, and a record of each.
 
         `better(found, best)` decides, `ready(centers)` is what callbacks are shown, and `again(best)` gives
-        centers of one more run, if there is to be one. Runs may put the rows in another order.
+        centers of one more run, if there is to be one. `state` is what is known of the rows beforehand, as
+        a run's. Runs may put the rows in another order.
         """
         records: list[KMeansInit] = []
         best: KMeansResult | None = None
-        state, breath = None, 0
+        breath = 0
         waiting = deque(starts)
         while waiting:
             centers, seeds = waiting.popleft()

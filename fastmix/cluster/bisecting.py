@@ -314,7 +314,9 @@ class BisectingKMeans(KMeansFamily):
         algorithm = bisecting.HALVES if isinstance(rows, Rows) else self._algorithm(rows)
         with np.errstate(over="ignore"):  # rows so near to each other need one pass
             tolerance = float(np.ldexp(float(self.tol), -2 * rows.frame.exponent))
-        return self._best_run(rows, starts, algorithm, tolerance, better, task, ready)
+        return self._best_run(
+            rows, starts, algorithm, tolerance, better, task, ready, state=leaf.known
+        )
 
     # --- after the fit -------------------------------------------------------------------------
 

@@ -21,57 +21,96 @@ from fastmix.engine.results import (
 )
 from fastmix.engine.rows import in_tiles, rows_work
 from fastmix.engine.sparse import chosen
-from fastmix.kernels import halves
+from fastmix.engine.sums import Sums, no_sums
+from fastmix.kernels import halves, memory
 from fastmix.kernels.shards import shard_bounds
 
-ROW_WORK = (
-    25  # operations that make shards of some 64 tiles: to add up their lanes takes as long as a few
-)
+SUM_WORK = 8  # operations a value, to add it up exactly
+ROW_WORK = 25  # operations a row that make shards of some 64 tiles, which are worth a call
 
 
 class HalvesState(NamedTuple):
-    """What a pass of 2-means finds."""
+    """What a pass of 2-means finds, and the sums of the two halves."""
 
-    labels: NDArray[np.int32]  # (n_tiles * R,) -1 before the first pass
+    labels: NDArray[np.int32]  # (n_tiles * R,)
+    sums: Sums
+    objectives: Floats  # (2,) of either half in the last pass
     measured: list[int]  # distances of rows to centers, pass by pass
     order: None = None  # rows stay where they are
     name: str = "lloyd"
 
 
-def start(rows: Rows, centers: Array, earlier: HalvesState | None = None) -> HalvesState:
-    """Memory: 4 bytes a row."""
-    return HalvesState(np.full(rows.weight.size, -1, np.int32), [])
+def start(rows: Rows, centers: Array, earlier: Any = None) -> HalvesState:
+    """All rows on the left.
+
+    `earlier` has sums of these rows, of whatever clusters: an earlier run's, or those of the split that
+    made them. Memory: 4 bytes a row.
+    """
+    sums = no_sums(rows, centers, earlier)
+    if earlier is None:
+        n_threads = threads(rows.n_threads, rows_work(rows, SUM_WORK))
+        halves.add_all(
+            n_threads, sums.bounds, rows.tiles, rows.weight, sums.grids, sums.changes
+        )
+        sums.fold(np.ones(len(sums.changes), np.int64), rows.n_threads)
+    else:
+        sums.exact[0] = earlier.sums.exact.sum(0)
+    return HalvesState(np.zeros(rows.weight.size, np.int32), sums, np.zeros(2), [])
 
 
 def assign(rows: Rows, centers: Array, state: HalvesState) -> KMeansTotals:
-    """One pass of 2-means, the labels of Lloyd's algorithm with the sums taken in lanes."""
-    bounds = shard_bounds(len(rows.tiles), ROW_WORK * rows.n)
-    S, d = len(bounds) - 1, centers.shape[1]
-    counts, sums = np.zeros((S, 2)), np.zeros((S, 2, d))
-    objective, changed = np.zeros(S), np.zeros(S, np.int64)
+    """One pass of 2-means, the labels of Lloyd's algorithm; in the first one every row changes."""
+    sums, first = state.sums, not state.measured
+    objective, changed = np.zeros((len(sums.changes), 2)), np.zeros(len(sums.changes), np.int64)
     halves.assign(
         threads(rows.n_threads, rows_work(rows, 8)),
-        bounds,
-        *(rows.tiles, rows.n, rows.weight, centers),
-        *(state.labels, counts, sums, objective, changed),
+        *(sums.bounds, rows.tiles, rows.n, rows.weight, centers, sums.grids),
+        *(state.labels, sums.changes, objective, changed),
     )
     state.measured.append(2 * rows.n)
-    return KMeansTotals(counts.sum(0), sums.sum(0), float(objective.sum()), int(changed.sum()))
+    state.objectives[:] = objective.sum(0)
+    totals = sums.totals(rows, state.labels, float(state.objectives.sum()), changed)
+    return totals._replace(changed=rows.n) if first else totals
 
 
 HALVES = Algorithm(start, assign, lloyd.move, lloyd.inspect)
+
+
+class Known(NamedTuple):
+    """What a split tells of the rows of one half before their own."""
+
+    sums: Sums
+
+
+def known(found: KMeansResult, side: int) -> Known | None:
+    """The sums of the rows of one label, if they are those of the state."""
+    if not isinstance(found.state, HalvesState) or not _are_of_state(found):
+        return None
+    sums = found.state.sums
+    return Known(sums._replace(exact=sums.exact[side : side + 1].copy(), changes=sums.exact[:0]))
+
+
+def _are_of_state(found: KMeansResult) -> bool:
+    """Are the labels those of the last pass? Far rows have others."""
+    return np.may_share_memory(found.labels, found.state.labels)
 
 
 class Node:
     """A cluster: a leaf with its rows, or a node with two children."""
 
     def __init__(
-        self, center: Array, rows: AnyRows, numbers: NDArray[np.int64], objective: float
+        self,
+        center: Array,
+        rows: AnyRows,
+        numbers: NDArray[np.int64],
+        objective: float,
+        known: Known | None = None,
     ) -> None:
         self.center = center  # (d,) in the frame
         self.rows = rows  # of a leaf, while the tree grows
         self.numbers = numbers  # (m,) of its rows among all, ascending
         self.objective = objective  # weighted squared distances of its rows to the center
+        self.known = known  # of its rows, if anything is
         self.children: tuple[Node, Node] | None = None
 
     def leaves(self) -> "Iterator[Node]":
@@ -86,18 +125,16 @@ class Node:
 
     def split(self, found: KMeansResult) -> None:
         """Two children in place of the rows."""
+        halves = parts(self.rows, self.numbers, found)
         left, right = (
-            Node(center, *half)
-            for center, half in zip(
-                found.centers, parts(self.rows, self.numbers, found), strict=True
-            )
+            Node(found.centers[side], *halves[side], known(found, side)) for side in range(2)
         )
         self.children = left, right
         self.forget()
 
     def forget(self) -> None:
         """Drop the rows."""
-        self.rows, self.numbers = None, np.empty(0, np.int64)
+        self.rows, self.numbers, self.known = None, np.empty(0, np.int64), None
 
     def __reduce__(self) -> Any:
         # a tree may be deeper than Python calls itself
@@ -153,26 +190,31 @@ def parts(rows: AnyRows, numbers: NDArray[np.int64], found: KMeansResult) -> lis
     sizes = np.stack([np.diff(ends) - in_right, in_right])
     begin = np.zeros((2, len(bounds)), np.int64)
     sizes.cumsum(1, out=begin[:, 1:])
-    halves_of, objective = [], np.zeros((len(bounds) - 1, 2))
+    halves_of = []
     for m in begin[:, -1]:
-        tiles = np.empty((-(-int(m) // R), d, R), rows.tiles.dtype)
+        tiles = memory.empty((-(-int(m) // R), d, R), rows.tiles.dtype)
         if m % R:
             tiles[-1, :, m % R :] = 0
-        halves_of += [tiles, np.zeros(len(tiles) * R), np.empty(m, np.int64)]
+        halves_of.append((tiles, np.zeros(len(tiles) * R), np.empty(m, np.int64)))
     halves.part(
         threads(rows.n_threads, rows_work(rows, 8)),
         bounds,
-        *(rows.tiles, rows.weight, numbers, found.labels, found.centers, begin),
-        *(*halves_of, objective),
+        *(rows.tiles, rows.weight, numbers, found.labels, begin, *halves_of[0], *halves_of[1]),
     )
     return [
-        (
-            in_tiles(rows, tiles, weight, len(its)),
-            its,
-            float(objective[:, side].sum()),
-        )
-        for side, (tiles, weight, its) in enumerate([halves_of[:3], halves_of[3:]])
+        (in_tiles(rows, tiles, weight, len(its)), its, float(objective))
+        for (tiles, weight, its), objective in zip(halves_of, _objectives(rows, found), strict=True)
     ]
+
+
+def _objectives(rows: Rows, found: KMeansResult) -> Floats:
+    """Weighted squared distances of either half to its center, (2,)."""
+    state: HalvesState = found.state
+    if _are_of_state(found):
+        return state.objectives
+    state.labels[: rows.n] = found.labels
+    far = lloyd.measure_own(rows, found.centers, state).sq_dist * rows.weight
+    return np.bincount(found.labels, far[: rows.n], 2)
 
 
 @parts.register

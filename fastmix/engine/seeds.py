@@ -28,36 +28,57 @@ class Urn:
     """Numbers of rows, drawn by chance in proportion to weights (n,).
 
     The stream and the numbers are those of ``random.choice(n, size, p=weight / weight.sum())``, without
-    its passes over all n rows every time.
+    its passes over all n rows every time, and where all weights are equal without any.
     """
 
     def __init__(self, weight: Floats) -> None:
         self.weight = weight
-        self.running = _shares(self.chances)
+        self.equal = bool(weight.min() == weight.max())
+        self._running: Floats | None = None
 
     @property
     def chances(self) -> Floats:
         """(n,), of sum 1."""
         return self.weight / self.weight.sum()
 
+    @property
+    def running(self) -> Floats:
+        """Running sums of the chances."""
+        if self._running is None:  # no functools.cached_property: a fork may meet its lock
+            self._running = _shares(self.chances)
+        return self._running
+
+    @property
+    def size(self) -> int:
+        """How many rows can be drawn."""
+        return len(self.weight) if self.equal else int(np.count_nonzero(self.chances))
+
+    def _search(self, shares: Floats) -> Array:
+        """The rows at which the running sums go beyond these shares."""
+        if self.equal:
+            places, n = shares * len(self.weight), len(self.weight)
+            # Rounding moves a running sum of n terms by less than n eps, so a place by less than this.
+            sure = np.abs(places - np.rint(places)) > float(n) * n * np.finfo(np.float64).eps
+            if sure.all():
+                return places.astype(np.intp)
+        return self.running.searchsorted(shares, side="right")
+
     def draw(self, size: int, random: RandomState) -> Array:
         """Draw so many, with replacement."""
         shares = random.random_sample(size)
         order = shares.argsort()  # ascending, the searches walk through memory in one direction
         numbers = np.empty(size, np.intp)
-        numbers[order] = self.running.searchsorted(shares[order], side="right")
+        numbers[order] = self._search(shares[order])
         return numbers
 
     def draw_distinct(self, size: int, random: RandomState) -> Array:
         """Draw so many, without replacement."""
-        found = np.empty(0, np.intp)
+        found = self._search(random.random_sample(size))
+        found = found[np.sort(np.unique(found, return_index=True)[1])]
         while len(found) < size:
-            shares, running = random.random_sample(size - len(found)), self.running
-            if len(found):
-                left = self.chances
-                left[found] = 0.0
-                running = _shares(left)
-            new = running.searchsorted(shares, side="right")
+            left = self.chances
+            left[found] = 0.0
+            new = _shares(left).searchsorted(random.random_sample(size - len(found)), side="right")
             _, first = np.unique(new, return_index=True)
             found = np.concatenate([found, new[np.sort(first)]])
         return found
@@ -312,7 +333,7 @@ class Uniform:
             If fewer than k rows have a weight.
         """
         urn = Urn(self.rows.weight[: self.rows.n])
-        weighted = np.count_nonzero(urn.chances)
+        weighted = urn.size
         if weighted < k:
             raise ValueError(
                 f"init='random' draws {k} distinct rows, but only {weighted} rows have a positive "

@@ -35,13 +35,17 @@ class Sums(NamedTuple):
         changed: NDArray[np.int64],
     ) -> KMeansTotals:
         """Totals after a pass in which every shard has written its changes, and `changed` (n_shards,) rows."""
-        k, d = len(self.exact), rows.d
-        if len(self.changes) > 1:
-            work = np.count_nonzero(changed) * self.exact.size
-            bounds = shard_bounds(k, work)
-            exact.fold(threads(rows.n_threads, work), bounds, changed, self.changes, self.exact)
+        d = rows.d
+        self.fold(changed, rows.n_threads)
         total = self._anew(rows, labels) if self.unequal else self.exact[:, 0] + self.exact[:, 1]
         return KMeansTotals(total[:, d], total[:, :d], objective, int(changed.sum()))
+
+    def fold(self, changed: NDArray[np.int64], n_threads: int | None) -> None:
+        """Add what every shard has changed to the sums; `changed` (n_shards,) is 0 where nothing has."""
+        if len(self.changes) > 1:
+            work = np.count_nonzero(changed) * self.exact.size
+            bounds = shard_bounds(len(self.exact), work)
+            exact.fold(threads(n_threads, work), bounds, changed, self.changes, self.exact)
 
     def _anew(self, rows: Rows, labels: NDArray[np.int32]) -> Floats:
         """Sums of all rows by their labels, (k, d + 1)."""

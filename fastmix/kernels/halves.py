@@ -1,10 +1,29 @@
-"""2-means: rows to the nearer of two centers, with totals in lanes, and at last apart."""
+"""2-means: rows to the nearer of two centers, and at last each half in tiles of its own."""
 
 import numpy as np
 
 from fastmix._numba import kernel, parallel_kernel
+from fastmix.kernels.exact import differ, move_tile, relabel, rows_beside
 from fastmix.kernels.simd_kmeans import nearest
-from fastmix.kernels.tiles import TILE_BYTES
+
+MANY = 4  # rows of a tile that change side, from which on all its lanes are added up
+
+
+@parallel_kernel
+def add_all(
+    shard,
+    start,
+    stop,  # in      tiles of this shard
+    tiles,  # in      (n_tiles, d, R)
+    weight,  # in      (n_tiles * R,) float64, zero where padded
+    grids,  # in      (2, columns) float64, of exact.py
+    changes,  # in/out  (n_shards, 2, 2, columns) float64, what the sums of exact.py change by
+):
+    """Add all rows to the sums of the left half."""
+    R = tiles.shape[2]
+    terms = np.ones((3, R))
+    for t in range(start, stop):
+        move_tile(tiles[t], weight[t * R : t * R + R], -1, 0, grids, changes[shard], terms)
 
 
 @parallel_kernel
@@ -16,42 +35,47 @@ def assign(
     n,  # in      rows
     weight,  # in      (n_tiles * R,) float64, zero where padded
     centers,  # in      (2, d)
-    labels,  # in/out  (n_tiles * R,) int32
-    counts,  # in/out  (n_shards, 2) float64
-    sums,  # in/out  (n_shards, 2, d) float64
-    objective,  # in/out  (n_shards,) float64
-    changed,  # in/out  (n_shards,) int64, rows that changed label
+    grids,  # in      (2, columns) float64, of exact.py
+    labels,  # in/out  (n_tiles * R,) int32, 0 or 1
+    changes,  # in/out  (n_shards, 2, 2, columns) float64, what the sums of exact.py change by
+    objective,  # out     (n_shards, 2) float64, of either half
+    changed,  # in/out  (n_shards,) int64, rows that changed side
 ):
-    """Label every row and add it to the totals of its half, each row of a tile in a lane of its own."""
-    d, R = tiles.shape[1], tiles.shape[2]
-    new, best, share = np.empty(R, np.int32), np.empty(R, tiles.dtype), np.empty((2, R))
-    count, total, far = np.zeros((2, R)), np.zeros((2 * d, R)), np.zeros(R)
-    moved = 0
+    """Label every row; those that change side take their parts of the sums along."""
+    R = tiles.shape[2]
+    new, best, left, right = np.empty(R, np.int32), np.empty(R, tiles.dtype), 0.0, 0.0
+    beside, to_right, terms = rows_beside(tiles[0], grids), np.zeros(R), np.ones((3, R))
     for t in range(start, stop):
-        tile, first = tiles[t], t * R
-        here, w = labels[first : first + R], weight[first:]
-        nearest(tile, centers, new, best)
-        for r in range(R):
-            far[r] += w[r] * best[r] if w[r] > 0.0 else 0.0  # the distance may be infinite
-            in_right = w[r] * new[r]
-            share[0, r], share[1, r] = w[r] - in_right, in_right
-            count[0, r] += share[0, r]
-            count[1, r] += in_right
-        for r in range(min(R, n - first)):
-            moved += new[r] != here[r]
-            here[r] = new[r]
-        for j in range(d):
-            x, left, right = tile[j], total[j], total[d + j]
-            for r in range(R):
-                left[r] += share[0, r] * x[r]
-                right[r] += share[1, r] * x[r]
-    changed[shard] += moved
-    for r in range(R):
-        objective[shard] += far[r]
-        for c in range(2):
-            counts[shard, c] += count[c, r]
-            for j in range(d):
-                sums[shard, c, j] += total[c * d + j, r]
+        first = t * R
+        nearest(tiles[t], centers, new, best)
+        here, share = labels[first : min(first + R, n)], weight[first : first + R]
+        left += weighted_sum_of(0, new, best, share)
+        right += weighted_sum_of(1, new, best, share)
+        some = differ(new, here)
+        if some >= MANY:  # what goes to the left is less than nothing to the right
+            to_right[here.size :] = 0.0
+            for r in range(here.size):
+                to_right[r] = share[r] * (new[r] - here[r])
+                here[r] = new[r]
+            move_tile(tiles[t], to_right, 0, 1, grids, changes[shard], terms)
+        elif some > 0:
+            relabel(tiles[t], share, new, here, grids, beside, changes[shard])
+        changed[shard] += some
+    objective[shard, 0], objective[shard, 1] = left, right
+
+
+@kernel(sums=True)
+def weighted_sum_of(
+    label,
+    labels,  # in  (>= m,) int32
+    values,  # in  (m,) infinite only where the weight is 0
+    weight,  # in  (m,)
+):
+    """Sum of weight times value over rows of one label and of positive weight."""
+    total = 0.0
+    for i in range(values.size):
+        total += weight[i] * values[i] if labels[i] == label and weight[i] > 0.0 else 0.0
+    return total
 
 
 @parallel_kernel
@@ -63,7 +87,6 @@ def part(
     weight,  # in      (n_tiles * R,) float64
     numbers,  # in      (n,) int64, of the rows
     labels,  # in      (n,) int32, 0 or 1
-    centers,  # in      (2, d)
     begin,  # in      (2, n_shards + 1) int64, rows of either label before every shard
     left,  # out     (m_tiles, d, R) of label 0
     left_weight,  # out     (m_tiles * R,) float64
@@ -71,70 +94,53 @@ def part(
     right,  # out     (l_tiles, d, R) of label 1
     right_weight,  # out     (l_tiles * R,) float64
     right_numbers,  # out     (l,) int64
-    objective,  # in/out  (n_shards, 2) float64, weighted squared distances to their centers
 ):
     """Copy the rows of either label to tiles of their own, in their order."""
     R, n = tiles.shape[2], numbers.size
-    to_left, to_right = left.reshape(left.size), right.reshape(right.size)
-    far, sq_dist, lanes = np.zeros((2, R)), np.empty(R, tiles.dtype), np.empty((2, R), np.int64)
+    lanes = np.empty((2, R), np.uint32)
     m, m_right = begin[0, shard], begin[1, shard]
     for t in range(start, stop):
-        tile, before = tiles[t], t * R
+        before = t * R
         here, w, its = labels[before : min(before + R, n)], weight[before:], numbers[before:]
         some = some_right = 0
         for r in range(here.size):  # written to both lists, counted in its own
             lanes[0, some] = lanes[1, some_right] = r
-            some += 1 - here[r]
             some_right += here[r]
-        copy_rows(tile, w, its, lanes[0, :some], m, to_left, left_weight, left_numbers)
-        copy_rows(
-            tile, w, its, lanes[1, :some_right], m_right, to_right, right_weight, right_numbers
-        )
+            some = r + 1 - some_right
+        copy_lanes(tiles[t], lanes[0, :some], m, left)
+        copy_some(w, lanes[0, :some], left_weight[m:])
+        copy_some(its, lanes[0, :some], left_numbers[m:])
+        copy_lanes(tiles[t], lanes[1, :some_right], m_right, right)
+        copy_some(w, lanes[1, :some_right], right_weight[m_right:])
+        copy_some(its, lanes[1, :some_right], right_numbers[m_right:])
         m += some
         m_right += some_right
-        for side in range(2):
-            add_far(tile, here, w, side, centers[side], sq_dist, far[side])
-    for side in range(2):
-        for r in range(R):
-            objective[shard, side] += far[side, r]
 
 
 @kernel
-def copy_rows(
+def copy_lanes(
     tile,  # in   (d, R)
-    weight,  # in   (R,) float64
-    numbers,  # in   (R,) int64
-    lanes,  # in   (m,) int64, of the rows to copy
+    lanes,  # in   (m,) uint32, of the rows to copy
     first,  # in   the place of the first of them
-    values,  # out  (n_tiles * d * R,) of other tiles
-    its_weight,  # out  (n_tiles * R,) float64
-    its_numbers,  # out  (>= first + m,) int64
+    tiles,  # out  (n_tiles, d, R)
 ):
-    """Copy some rows of a tile to their places in others."""
-    R, d = np.uint64(TILE_BYTES // values.itemsize), np.uint64(tile.shape[0])
-    for i in range(lanes.size):
-        lane, to = np.uint64(lanes[i]), np.uint64(first + i)
-        at = to // R * d * R + to % R
+    """Copy some rows of a tile to their places in others, one feature after the other."""
+    (d, R), m = tile.shape, lanes.size
+    copied = 0
+    while copied < m:  # at most twice, where they go beyond the end of a tile
+        place = first + copied
+        these, to = lanes[copied : min(copied + R - place % R, m)], tiles[place // R]
         for j in range(d):
-            values[at + j * R] = tile[j, lane]
-        its_weight[to], its_numbers[to] = weight[lane], numbers[lane]
+            copy_some(tile[j], these, to[j, place % R :])
+        copied += these.size
 
 
 @kernel
-def add_far(
-    tile,  # in      (d, R)
-    labels,  # in      (m,) int32
-    weight,  # in      (>= m,) float64
-    side,  # in      the label whose rows count
-    center,  # in      (d,)
-    sq_dist,  # scratch (R,)
-    far,  # in/out  (R,) float64
+def copy_some(
+    values,  # in   (R,)
+    lanes,  # in   (m,) uint32
+    to,  # out  (>= m,)
 ):
-    """Add weighted squared distances of rows to their center, by lanes."""
-    sq_dist[:] = 0
-    for j in range(tile.shape[0]):
-        x, c = tile[j], center[j]
-        for r in range(sq_dist.size):
-            sq_dist[r] += (x[r] - c) * (x[r] - c)
-    for r in range(labels.size):  # the distance of what weighs nothing may be infinite
-        far[r] += weight[r] * sq_dist[r] if labels[r] == side and weight[r] > 0.0 else 0.0
+    """Copy the values of some lanes, side by side."""
+    for i in range(lanes.size):
+        to[i] = values[lanes[i]]
