@@ -12,7 +12,6 @@ import numpy as np
 from fastmix._numba import kernel, parallel_kernel
 from fastmix.kernels import memory, simd_exact
 from fastmix.kernels.lanes import DOUBLES
-from fastmix.kernels.responsibilities import add_up
 from fastmix.kernels.simd_exact import PADDING
 
 MANY, MOST_BESIDE = 20, 64  # rows that change, and columns of a tile whose rows are then turned
@@ -193,34 +192,21 @@ def relabel_gathered(
     return changed
 
 
-@kernel
+@kernel(strict=True)
 def move_tile(
     tile,  # in      (d, R)
-    weight,  # in      (R,) float64
+    weight,  # in      (R,) float64; a row of less than nothing goes the other way
     before,  # in      cluster that its rows leave; -1: none
     now,  # in      cluster that they join
     grids,  # in      (2, columns(d)) float64
     sums,  # in/out  (k, 2, columns(d)) float64, as `exchange` has them
-    terms,  # scratch (3, R) float64, the last row 1
 ):
     """Take all rows of a tile from the sums of a cluster to those of another: exchange, by lanes.
 
     Sums of terms on a grid are exact, so they may be added in any order.
     """
-    d = tile.shape[0]
-    if before == now:
-        return
-    for j in range(d + 1):
-        if j < d:
-            split(tile[j], weight, grids[0, j], grids[1, j], terms)
-        else:
-            split(terms[2], weight, grids[0, j], grids[1, j], terms)
-        above, below = add_up(terms[0]), add_up(terms[1])
-        sums[now, 0, j] += above
-        sums[now, 1, j] += below
-        if before >= 0:
-            sums[before, 0, j] -= above
-            sums[before, 1, j] -= below
+    if before != now:
+        simd_exact.move(tile, weight, before, now, grids, sums)
 
 
 @parallel_kernel
@@ -242,17 +228,3 @@ def fold(
                 for j in range(total.size):
                     total[j] += row[j]
                     row[j] = 0.0
-
-
-@kernel(strict=True)
-def split(
-    values,  # in   (R,)
-    weight,  # in   (R,) float64
-    coarse,
-    fine,
-    terms,  # out  (>= 2, R) float64
-):
-    """Weighted values in two parts, on the coarse and on the fine grid."""
-    above, below = terms[0], terms[1]
-    for r in range(weight.size):
-        above[r], below[r] = halves(weight[r] * np.float64(values[r]), coarse, fine)

@@ -151,8 +151,7 @@ def assign(
             everyone[c, j] = centers[c, j]
     wide, narrow = scratch(k, d), scratch(k, d)
     hull, beside = np.empty((2, d, BOXES)), rows_beside(tiles[0], grids)
-    new, best, parts = np.empty(R, np.int32), np.empty(R, tiles.dtype), np.empty((3, R))
-    parts[:] = 1.0
+    new, best = np.empty(R, np.int32), np.empty(R, tiles.dtype)
     for region in range(start, stop, BOXES):
         end = min(region + BOXES, stop)
         for b in range(BOXES):
@@ -192,7 +191,7 @@ def assign(
                 if size == 1 and here.size == R and all_are(here, here[0]):
                     before, now = here[0], new[0]
                     if before != now:
-                        move_tile(tiles[t], share, before, now, grids, changes[shard], parts)
+                        move_tile(tiles[t], share, before, now, grids, changes[shard])
                         here[:] = now
                         changed[shard] += R
                     continue

@@ -3,10 +3,8 @@
 import numpy as np
 
 from fastmix._numba import kernel, parallel_kernel
-from fastmix.kernels.exact import differ, move_tile, relabel, rows_beside
+from fastmix.kernels.exact import differ, move_tile
 from fastmix.kernels.simd_kmeans import nearest
-
-MANY = 4  # rows of a tile that change side, from which on all its lanes are added up
 
 
 @parallel_kernel
@@ -21,9 +19,8 @@ def add_all(
 ):
     """Add all rows to the sums of the left half."""
     R = tiles.shape[2]
-    terms = np.ones((3, R))
     for t in range(start, stop):
-        move_tile(tiles[t], weight[t * R : t * R + R], -1, 0, grids, changes[shard], terms)
+        move_tile(tiles[t], weight[t * R : t * R + R], -1, 0, grids, changes[shard])
 
 
 @parallel_kernel
@@ -44,7 +41,7 @@ def assign(
     """Label every row; those that change side take their parts of the sums along."""
     R = tiles.shape[2]
     new, best, left, right = np.empty(R, np.int32), np.empty(R, tiles.dtype), 0.0, 0.0
-    beside, to_right, terms = rows_beside(tiles[0], grids), np.zeros(R), np.ones((3, R))
+    to_right = np.zeros(R)
     for t in range(start, stop):
         first = t * R
         nearest(tiles[t], centers, new, best)
@@ -52,14 +49,12 @@ def assign(
         left += weighted_sum_of(0, new, best, share)
         right += weighted_sum_of(1, new, best, share)
         some = differ(new, here)
-        if some >= MANY:  # what goes to the left is less than nothing to the right
+        if some > 0:  # what goes to the left is less than nothing to the right
             to_right[here.size :] = 0.0
             for r in range(here.size):
                 to_right[r] = share[r] * (new[r] - here[r])
                 here[r] = new[r]
-            move_tile(tiles[t], to_right, 0, 1, grids, changes[shard], terms)
-        elif some > 0:
-            relabel(tiles[t], share, new, here, grids, beside, changes[shard])
+            move_tile(tiles[t], to_right, 0, 1, grids, changes[shard])
         changed[shard] += some
     objective[shard, 0], objective[shard, 1] = left, right
 

@@ -120,21 +120,28 @@ def _exchange_row_plainly(rows, r, w, before, now, grids, sums):
     _exchange_plainly(rows[r, :d, None], 0, w, before, now, grids, sums)
 
 
+def _widened(lanes, dtype, pointer, index):
+    """A vector of doubles from numbers of either dtype."""
+    builder, size = lanes.builder, dtype.bitwidth // 8
+    if size == lanes.size:
+        return lanes.load(pointer, index)
+    kind = ir.VectorType(ir.FloatType(), lanes.width)
+    at = builder.bitcast(lanes.at(pointer, index), kind.as_pointer())
+    return builder.fpext(builder.load(at, align=size), lanes.vector)
+
+
 def _emit_turn(context, builder, sig, args):
     lanes = Lanes(builder, types.float64)
     (tile, (d, R)), (rows, (_, columns)) = (
         array(context, builder, kind, value) for kind, value in zip(sig.args, args, strict=True)
     )
-    W, double = lanes.width, sig.args[0].dtype == types.float64
-    kind = lanes.vector if double else ir.VectorType(ir.FloatType(), W)
+    W = lanes.width
     whole = builder.mul(builder.sdiv(d, I64(W)), I64(W))
     with lanes.loop(whole, 0, W) as j, lanes.loop(R, 0, W) as r:
         block = []
         for lane in range(W):
             at = builder.add(builder.mul(builder.add(j, I64(lane)), R), r)
-            at = builder.bitcast(lanes.at(tile, at), kind.as_pointer())
-            x = builder.load(at, align=8 if double else 4)
-            block.append(x if double else builder.fpext(x, lanes.vector))
+            block.append(_widened(lanes, sig.args[0].dtype, tile, at))
         step = W // 2
         while step:  # numbers of rows and of columns exchange one bit after the other
             for i in (i for i in range(W) if not i & step):
@@ -163,7 +170,65 @@ def _turn_plainly(tile, rows):
     rows[:, :whole] = tile[:whole].T
 
 
+def _emit_move(context, builder, sig, args):
+    lanes = Lanes(builder, types.float64)
+    (tile, (d, R)), (weights, _), (grids, (_, columns)), (sums, _) = (
+        array(context, builder, sig.args[i], args[i]) for i in (0, 1, 4, 5)
+    )
+    before, now = args[2:4]
+    add, sub, slot = builder.fadd, builder.fsub, builder.mul(columns, I64(2))
+
+    def move(j, value):
+        """Add up one column, which is value(r) in the lanes from r on."""
+        coarse, fine = (lanes.splat_at(lanes.at(grids, j), part) for part in (0, columns))
+        totals = [lanes.variable(lanes.zero) for _ in range(2)]
+        with lanes.loop(R, 0, lanes.width) as r:
+            weight = lanes.load(weights, r)
+            term = weight if value is None else builder.fmul(weight, value(r))
+            above = sub(add(term, coarse), coarse)
+            below = sub(add(sub(term, above), fine), fine)
+            for total, part in zip(totals, (above, below), strict=True):
+                lanes.set(total, add(lanes.get(total), part))
+        both = lanes.sum_four([lanes.get(total) for total in totals])
+
+        def change(cluster, by):
+            here = lanes.at(sums, builder.add(builder.mul(builder.sext(cluster, I64), slot), j))
+            for part, offset in enumerate((0, columns)):
+                place = lanes.at(here, offset)
+                total = builder.extract_element(both, I32(part))
+                builder.store(by(builder.load(place), total), place)
+
+        change(now, add)
+        with builder.if_then(builder.icmp_signed(">=", before, I32(0))):
+            change(before, sub)
+
+    with lanes.loop(d) as j:
+        row = lanes.at(tile, builder.mul(j, R))
+        move(j, lambda r: _widened(lanes, sig.args[0].dtype, row, r))
+    move(d, None)
+    return context.get_dummy_value()
+
+
+@intrinsic
+def _move(typing, tile, weight, before, now, grids, sums):
+    refuse(tile.dtype, tile=tile)
+    refuse(types.float64, weight=weight, grids=grids, sums=sums)
+    i32 = types.int32
+    return types.void(tile, weight, i32, i32, grids, sums), _emit_move
+
+
+def _move_plainly(tile, weight, before, now, grids, sums):
+    """Take all rows of a tile from the sums of a cluster to those of another, exactly.
+
+    A row counts with its weight (R,), which may be 0, and less than nothing: it then goes the other way.
+    tile (d, R), grids and sums as for an exchange.
+    """
+    for r, w in enumerate(weight):
+        _exchange_plainly(tile, r, w, before, now, grids, sums)
+
+
 if JIT:
-    exchange, exchange_row, turn = _exchange, _exchange_row, _turn
+    exchange, exchange_row, move, turn = _exchange, _exchange_row, _move, _turn
 else:
-    exchange, exchange_row, turn = _exchange_plainly, _exchange_row_plainly, _turn_plainly
+    exchange, exchange_row = _exchange_plainly, _exchange_row_plainly
+    move, turn = _move_plainly, _turn_plainly

@@ -103,7 +103,7 @@ def test_a_whole_tile_moves_as_its_rows_do(rng, dtype, in_tiles, guarded, before
     tile = guarded(in_tiles(X)[0])
     grids = grids_of(np.abs(X).max(), 1.0, R, 3)
     found, expected = (guarded(np.zeros((3, 2, columns(3)))) for _ in range(2))
-    move_tile(tile, guarded(weight), before, 2, grids, found, guarded(np.ones((3, R))))
+    move_tile(tile, guarded(weight), before, 2, grids, found)
     if before != 2:
         for r in range(R):
             exchange(tile, r, weight[r], before, 2, grids, expected)
