@@ -228,14 +228,16 @@ class parallel_kernel:
         counter, done = np.zeros((2, COUNTER_WORDS), np.int64)
         before = numba.get_num_threads()
         try:
-            numba.set_num_threads(n_threads)
+            if n_threads != before:  # a call takes some microseconds
+                numba.set_num_threads(n_threads)
             self.driver(n_threads, counter, done, bounds, args)
         except SystemError as error:
             if not isinstance(error.__cause__, MemoryError):
                 raise
             raise MemoryError(f"no memory for {self.__qualname__}") from None
         finally:
-            numba.set_num_threads(before)
+            if n_threads != before:
+                numba.set_num_threads(before)
         if done[0] < len(bounds) - 1:
             raise MemoryError(f"no memory for {self.__qualname__} in a thread")
 

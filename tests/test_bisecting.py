@@ -140,7 +140,7 @@ def test_the_number_of_threads_never_shows(n_threads, assert_same_bits):
         assert_same_bits(getattr(other, name), getattr(alone, name), name)
 
 
-def test_sums_in_lanes_are_those_of_lloyd(blobs, dtype):
+def test_sums_of_the_halves_are_those_of_lloyd(blobs, dtype):
     from fastmix.engine import algorithms, bisecting
     from fastmix.engine.rows import frame_of, measure, pack
 
@@ -157,14 +157,17 @@ def test_sums_in_lanes_are_those_of_lloyd(blobs, dtype):
         answers.append((state.labels[:333], first))
     (labels, ours), (their_labels, theirs) = answers
     assert_array_equal(labels, their_labels)
-    assert_allclose(ours.counts, theirs.counts)
-    assert_allclose(ours.sums, theirs.sums, atol=1e-9)
+    assert_array_equal(ours.counts, theirs.counts)
+    assert_array_equal(ours.sums, theirs.sums)
     assert ours.objective == pytest.approx(theirs.objective)
 
 
 @pytest.mark.parametrize("n_left", [0, 1, 64, 99, 300, 333])
 @pytest.mark.parametrize("n_threads", [1, 3])
-def test_the_halves_keep_rows_weights_numbers_and_order(dtype, n_left, n_threads, monkeypatch):
+@pytest.mark.parametrize("of_the_last_pass", [True, False])
+def test_the_halves_keep_rows_weights_numbers_and_order(
+    dtype, n_left, n_threads, of_the_last_pass, monkeypatch
+):
     from fastmix import _numba
     from fastmix.engine import bisecting, kmeans
     from fastmix.engine.results import Frame
@@ -180,7 +183,12 @@ def test_the_halves_keep_rows_weights_numbers_and_order(dtype, n_left, n_threads
     labels = np.ones(333, np.int32)
     labels[random.permutation(333)[:n_left]] = 0
     centers, numbers = X[:2].copy(), 1000 + np.arange(333)
-    found = kmeans.KMeansResult(centers, labels, 0.0, 1, True, [], None, [0.0])
+    state = bisecting.start(rows, centers)
+    if of_the_last_pass:
+        bisecting.assign(rows, centers, state)
+        labels = state.labels[:333]
+    found = kmeans.KMeansResult(centers, labels, 0.0, 1, True, [], state, [0.0])
+    assert (bisecting.known(found, 0) is not None) == of_the_last_pass
     for side, (half, its, objective) in enumerate(bisecting.parts(rows, numbers, found)):
         mine = labels == side
         assert half.n == mine.sum()
@@ -191,6 +199,26 @@ def test_the_halves_keep_rows_weights_numbers_and_order(dtype, n_left, n_threads
         assert_array_equal(its, numbers[mine])
         expected = weight[mine] @ np.square(X[mine] - centers[side]).sum(1)
         assert objective * unit == pytest.approx(expected, rel=1e-5, abs=1e-9)
+
+
+def test_a_split_knows_the_sums_of_its_halves(rng, dtype):
+    from fastmix.engine import bisecting
+    from fastmix.engine.kmeans import run
+    from fastmix.engine.results import Frame
+    from fastmix.engine.rows import pack
+
+    X, weight = rng.normal(size=(300, 4)).astype(dtype), rng.uniform(size=300)
+    rows = pack(X, Frame(np.zeros(4, dtype), 0), weight, 1)
+    found = run(rows, rows.X[:2].copy(), bisecting.HALVES, 5, 0.0)
+    numbers = np.arange(300)
+    for side, (half, its, _) in enumerate(bisecting.parts(rows, numbers, found)):
+        known = bisecting.known(found, side)
+        first, again = (bisecting.start(half, found.centers, e) for e in (None, known))
+        assert_array_equal(again.sums.grids, found.state.sums.grids)
+        assert_allclose(again.sums.exact.sum(1), first.sums.exact.sum(1), rtol=1e-14)
+        expected = rows.weight[its].sum(), rows.weight[its] @ rows.X[its].astype(np.float64)
+        assert again.sums.exact[0, :, 4].sum() == pytest.approx(expected[0], rel=1e-14)
+        assert_allclose(again.sums.exact[0, :, :4].sum(0), expected[1], rtol=1e-12)
 
 
 # --- messages --------------------------------------------------------------------------------

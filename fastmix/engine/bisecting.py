@@ -49,9 +49,7 @@ def start(rows: Rows, centers: Array, earlier: Any = None) -> HalvesState:
     sums = no_sums(rows, centers, earlier)
     if earlier is None:
         n_threads = threads(rows.n_threads, rows_work(rows, SUM_WORK))
-        halves.add_all(
-            n_threads, sums.bounds, rows.tiles, rows.weight, sums.grids, sums.changes
-        )
+        halves.add_all(n_threads, sums.bounds, rows.tiles, rows.weight, sums.grids, sums.changes)
         sums.fold(np.ones(len(sums.changes), np.int64), rows.n_threads)
     else:
         sums.exact[0] = earlier.sums.exact.sum(0)
@@ -213,15 +211,21 @@ def _objectives(rows: Rows, found: KMeansResult) -> Floats:
     if _are_of_state(found):
         return state.objectives
     state.labels[: rows.n] = found.labels
-    far = lloyd.measure_own(rows, found.centers, state).sq_dist * rows.weight
-    return np.bincount(found.labels, far[: rows.n], 2)
+    sq_dist, _ = lloyd.measure_own(rows, found.centers, state)
+    return np.bincount(found.labels, _weighted(rows, sq_dist), 2)
+
+
+def _weighted(rows: AnyRows, sq_dist: Array) -> Floats:
+    """Weight times squared distance (n,); the distance of what weighs nothing may be infinite."""
+    far, weight = np.zeros(rows.n), rows.weight[: rows.n]
+    np.multiply(weight, sq_dist[: rows.n], out=far, where=weight > 0)
+    return far
 
 
 @parts.register
 def sparse_parts(rows: SparseRows, numbers: NDArray[np.int64], found: KMeansResult) -> list[Half]:
     """The same of sparse rows."""
-    far = np.zeros(rows.n)
-    np.multiply(rows.weight, found.state.sq_dist, out=far, where=rows.weight > 0)
+    far = _weighted(rows, found.state.sq_dist)
     sides = (found.labels == side for side in range(2))
     return [(chosen(rows, here), numbers[here], float(far[here].sum())) for here in sides]
 

@@ -39,17 +39,6 @@ def _grid(largest, n):
 
 
 @kernel(strict=True)
-def halves(
-    term,
-    coarse,
-    fine,
-):
-    """A term in two parts, on the coarse and on the fine grid."""
-    above = (term + coarse) - coarse
-    return above, ((term - above) + fine) - fine
-
-
-@kernel(strict=True)
 def exchange(
     tile,  # in      (d, R)
     r,  # in      lane

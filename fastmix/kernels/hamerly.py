@@ -121,9 +121,7 @@ def assign(
                 settle(before + r, new[r], best[r], second[r], margin, moves, bounds)
             share = weight[before : before + R]
             if differ(new, here):
-                changed[shard] += relabel(
-                    tiles[t], share, new, here, grids, beside, changes[shard]
-                )
+                changed[shard] += relabel(tiles[t], share, new, here, grids, beside, changes[shard])
             measured[shard] += k * here.size
         for begin in range(0, some, R):
             rows = failing[begin : min(begin + R, some)]

@@ -1,5 +1,6 @@
 """Shards: fixed ranges of tiles whose totals are added up in order, whoever computed them."""
 
+import functools
 import math
 
 import numpy as np
@@ -18,5 +19,10 @@ def shard_bounds(n_tiles, work, slot_bytes=0):
     """
     most = max(FEWEST_SHARDS, min(MOST_SHARDS, SLOT_BYTES // max(slot_bytes, 1)))
     worth = max(1, math.ceil(min(work / WORK_A_SHARD, MOST_SHARDS)))
-    n_shards = min(most, worth, n_tiles)
+    return _equal_parts(n_tiles, min(most, worth, n_tiles))
+
+
+@functools.lru_cache(maxsize=128)  # every pass asks
+def _equal_parts(n_tiles, n_shards):
+    """Bounds of so many shards; nobody writes to them, but for Numba a read-only array is another type."""
     return np.arange(n_shards + 1) * n_tiles // max(n_shards, 1)

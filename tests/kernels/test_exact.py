@@ -14,7 +14,6 @@ from fastmix.kernels.exact import (
     exchange,
     fold,
     grids_of,
-    halves,
     move_tile,
     relabel,
     rows_beside,
@@ -85,7 +84,9 @@ def test_halves_lie_on_their_grids_and_lose_no_more_than_the_finer_one(terms):
     X, weight, grids = terms
     coarse, fine = grids[:, 0] * 2.0**-52 / 1.5  # steps of a number as large as the constants
     for term in (weight * X).ravel():
-        above, below = halves(term, *grids[:, 0])
+        sums, row = np.zeros((1, 2, columns(D))), np.full((D, 1), term)
+        exchange(row, 0, 1.0, -1, 0, grids, sums)
+        above, below = sums[0, :, 0]
         assert (above % coarse, below % fine) == (0, 0)
         assert abs(term - above) <= coarse / 2
         assert abs(term - above - below) <= fine / 2
@@ -99,7 +100,7 @@ def test_nothing_but_zeros_has_a_grid_too():
 @pytest.mark.parametrize("before", [-1, 0, 2])
 def test_a_whole_tile_moves_as_its_rows_do(rng, dtype, in_tiles, guarded, before):
     R = tile_rows(dtype)
-    X, weight = rng.normal(size=(R, 3)).astype(dtype), rng.uniform(size=R)
+    X, weight = rng.normal(size=(R, 3)).astype(dtype), rng.uniform(-1.0, 1.0, size=R)
     tile = guarded(in_tiles(X)[0])
     grids = grids_of(np.abs(X).max(), 1.0, R, 3)
     found, expected = (guarded(np.zeros((3, 2, columns(3)))) for _ in range(2))
