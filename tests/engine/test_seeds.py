@@ -167,6 +167,16 @@ def test_rows_are_drawn_as_by_choice(weighted, size):
         assert_array_equal(urn.draw_distinct(size, mine), expected)
 
 
+@pytest.mark.parametrize("n", [1, 3, 7, 1000])
+def test_equal_weights_draw_as_their_running_sums_do_also_at_their_steps(n):
+    running = np.cumsum(np.full(n, 1 / n))
+    running /= running[-1]
+    for shares in (running[:-1], np.nextafter(running, 0), np.nextafter(running[:-1], 1)):
+        assert_array_equal(
+            Urn(np.full(n, 0.3))._search(shares), running.searchsorted(shares, "right")
+        )
+
+
 # --- random ----------------------------------------------------------------------------------
 
 
