@@ -169,12 +169,11 @@ def test_rows_are_drawn_as_by_choice(weighted, size):
 
 @pytest.mark.parametrize("n", [1, 3, 7, 1000])
 def test_equal_weights_draw_as_their_running_sums_do_also_at_their_steps(n):
-    running = np.cumsum(np.full(n, 1 / n))
+    weight = np.full(n, 0.3)
+    running = np.cumsum(weight / weight.sum())
     running /= running[-1]
     for shares in (running[:-1], np.nextafter(running, 0), np.nextafter(running[:-1], 1)):
-        assert_array_equal(
-            Urn(np.full(n, 0.3))._search(shares), running.searchsorted(shares, "right")
-        )
+        assert_array_equal(Urn(weight)._search(shares), running.searchsorted(shares, "right"))
 
 
 # --- random ----------------------------------------------------------------------------------
