@@ -1,5 +1,7 @@
 """Circles and ellipses as numbers: what a model says about two of its features."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -19,13 +21,13 @@ def covariance_matrices(covariances: Array, covariance_type: str, k: int, d: int
     return COVARIANCES[covariance_type].to_full(kept, k, d)
 
 
-def marginal(means: Array, matrices: Array, dims: tuple[int, int]) -> tuple[Array, Array]:
-    """Means (k, 2) and covariances (k, 2, 2) of the features dims alone.
+def marginal(means: Array, matrices: Array, dims: Sequence[int]) -> tuple[Array, Array]:
+    """Means (k, m) and covariances (k, m, m) of the m features dims alone.
 
     A marginal of a Gaussian is the Gaussian of the same entries: nothing has to be integrated.
     """
-    pair = list(dims)
-    return means[:, pair], matrices[:, pair][:, :, pair]
+    some = list(dims)
+    return means[:, some], matrices[:, some][:, :, some]
 
 
 def ellipse_axes(covariances: Array) -> tuple[Array, Array]:

@@ -94,4 +94,4 @@ def plot_kmeans(
     colors = palette(len(centers), distinct=label)
     draw_points(ax, view.points, colors[nearest], scatter_kwargs)
     ax.scatter(*centers.T, zorder=ABOVE, **CENTER)
-    return finish(ax, view)
+    return finish(ax, view.points, view.names)
