@@ -65,3 +65,11 @@ def cluster_radii(
     dist = np.linalg.norm(points - centers[labels], axis=1)
     members = (dist[labels == c] for c in range(len(centers)))
     return np.array([np.quantile(own, quantile) if own.size else 0.0 for own in members])
+
+
+def every(values: Array, most: int) -> tuple[Array, Array]:
+    """Corners (p,) and heights (p,) of bars of width 1 side by side; about `most` of them, if they are more."""
+    n = len(values)
+    picked = np.arange(n) if n <= most else np.linspace(0, n - 1, most).round().astype(np.intp)
+    ends = np.append(picked[1:], n)
+    return np.stack([picked, ends], axis=1).ravel().astype(np.float64), np.repeat(values[picked], 2)

@@ -94,18 +94,31 @@ WAYS_OUT = {
 }
 
 
-def fitted_centers(model: Any, X: ArrayLike, *attributes: str) -> Array:
-    """The centers (k, d) that the model keeps under one of these names; a model not yet fitted is."""
-    kind, wanted = type(model).__name__, " or ".join(attributes)
-    way_out = (
-        f"pass {WAYS_OUT[wanted]} (of a pipeline: its last step, with the X that this step sees)."
-    )
+OF_PIPELINES = "(of a pipeline: its last step, with the X that this step sees)."
+
+
+def ready(
+    model: Any, X: ArrayLike | None, way_out: str = "pass a KMeans or a GaussianMixture."
+) -> None:
+    """Fit a model not yet fitted; an error if it is none, or if there are no rows to fit it on."""
     if not (hasattr(model, "fit") and hasattr(model, "predict")):
-        raise TypeError(f"model must have fit and predict, got {kind}; {way_out}")
+        raise TypeError(f"model must have fit and predict, got {type(model).__name__}; {way_out}")
     try:
         check_is_fitted(model)
     except NotFittedError:
+        if X is None:
+            raise ValueError(
+                f"X must be rows to fit the {type(model).__name__} on, which is not fitted, got None; "
+                "pass rows, or a fitted model."
+            ) from None
         model.fit(X)
+
+
+def fitted_centers(model: Any, X: ArrayLike, *attributes: str) -> Array:
+    """The centers (k, d) that the model keeps under one of these names; a model not yet fitted is."""
+    kind, wanted = type(model).__name__, " or ".join(attributes)
+    way_out = f"pass {WAYS_OUT[wanted]} {OF_PIPELINES}"
+    ready(model, X, way_out)
     kept = [name for name in attributes if hasattr(model, name)]
     if not kept:
         raise TypeError(f"model must have {wanted} once fitted, got {kind}; {way_out}")

@@ -48,7 +48,7 @@ WHOLE: dict[str, Any] = {"color": INK, "linewidth": 1.0}  # and of all together
 LEGEND: dict[str, Any] = {
     "fontsize": "small",
     "title_fontsize": "small",
-    "handletextpad": 0.2,
+    "handletextpad": 0.4,
     "framealpha": 0.8,
     "edgecolor": "none",
 }
@@ -59,6 +59,10 @@ ABOVE_AXES: dict[str, Any] = {  # where a picture leaves no room within
     "borderaxespad": 0.2,
     "alignment": "left",
 }
+BEST_RUN: dict[str, Any] = {"color": HUES[0], "linewidth": 2.0, "zorder": 3}
+OTHER_RUN: dict[str, Any] = {"color": "#999999", "linewidth": 1.0, "zorder": 2}
+END: dict[str, Any] = {"marker": "o", "markersize": 4, "linestyle": "", "zorder": 4}
+MEAN_LINE: dict[str, Any] = {"color": INK, "linewidth": 1.0, "linestyle": "--"}
 OUTLINE: dict[str, Any] = {"facecolor": "none", "edgecolor": INK, "linewidth": 1.0, "alpha": 0.8}
 FILL_ALPHA = 0.2  # of an ellipse of the heaviest component
 EDGE_ALPHA = 0.5
@@ -333,13 +337,44 @@ def bar_width(m: int) -> float:
     return 0.9 if m <= MOST_TICKS else 1.0
 
 
-def tick_names(ax: Axes, names: Sequence[str]) -> None:
-    """Name 0, 1, 2, ... on the vertical axis, if there is room for so many names."""
+def tick_names(ax: Axes, names: Sequence[str], places: Sequence[float] | None = None) -> None:
+    """Name places of the vertical axis, 0, 1, 2, ... unless given, if there is room for so many names."""
     if len(names) > MOST_TICKS:
         ax.set_yticks([])
         return
-    size = "medium" if len(names) <= MOST_TICKS // 3 else "x-small"
-    ax.set_yticks(range(len(names)), names, fontsize=size)
+    where = range(len(names)) if places is None else places
+    ax.set_yticks(where, names, fontsize=_size(len(names)))
+
+
+def write_beside(ax: Axes, places: Sequence[float], words: Sequence[str]) -> None:
+    """Write a word at the right of the frame, at every place of the vertical axis."""
+    style: dict[str, Any] = {"xytext": (4, 0), "textcoords": "offset points", "va": "center"}
+    style |= {"xycoords": ("axes fraction", "data"), "fontsize": _size(len(words))}
+    for place, word in zip(places, words, strict=True):
+        ax.annotate(word, (1.0, place), **style)
+
+
+def _size(m: int) -> str:
+    """Size of the type of m words along an axis."""
+    return "medium" if m <= MOST_TICKS // 4 else "small" if m <= MOST_TICKS // 2 else "x-small"
+
+
+def whole_ticks(ax: Axes) -> None:
+    """Only whole numbers along the horizontal axis."""
+    from matplotlib.ticker import MaxNLocator
+
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+
+
+def write_above(ax: Axes, where: float | str, text: str) -> None:
+    """Write a few words above the frame, at a place of the horizontal axis, or above what is beside it."""
+    style: dict[str, Any] = {"textcoords": "offset points", "fontsize": "small"}
+    if isinstance(where, str):
+        x, away, ha = (0.0, -4, "right") if where == "left" else (1.0, 4, "left")
+        ax.annotate(text, (x, 1.0), (away, 3), xycoords="axes fraction", ha=ha, **style)
+    else:
+        style |= {"xycoords": ("data", "axes fraction"), "ha": "center"}
+        ax.annotate(text, (where, 1.0), (0, 3), **style)
 
 
 def percent(share: float) -> str:
