@@ -2,7 +2,7 @@
 
 import operator
 from collections.abc import Collection, Sequence
-from numbers import Real
+from numbers import Integral, Real
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -156,6 +156,13 @@ def row_names(X: ArrayLike, rows: NDArray[np.intp]) -> list[str]:
     """What some rows are called: the labels of a pandas DataFrame, else their numbers."""
     index = getattr(X, "index", None)
     return [str(i if index is None else index[i]) for i in rows.tolist()]
+
+
+def whole_number(name: str, value: int) -> int:
+    """`value` itself; ValueError unless it is a whole number above 0."""
+    if not (isinstance(value, Integral) and value > 0):
+        raise ValueError(f"{name} must be a whole number above 0, got {value!r}.")
+    return int(value)
 
 
 def quantile_of(quantile: float) -> float:

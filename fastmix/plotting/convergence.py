@@ -9,15 +9,8 @@ from numpy.typing import ArrayLike
 
 from fastmix.plotting._courses import Courses, courses
 from fastmix.plotting._inputs import ready
-from fastmix.plotting._style import (
-    BEST_RUN,
-    END,
-    LEGEND,
-    MOST_NAMED,
-    OTHER_RUN,
-    axes,
-    whole_ticks,
-)
+from fastmix.plotting._layout import axes, whole_ticks
+from fastmix.plotting._style import BEST_RUN, END, LEGEND, MOST_NAMED, OTHER_RUN
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -14,13 +14,9 @@ from fastmix.plotting._clustering import MIXTURES, Clustering, clustering
 from fastmix.plotting._densities import heights, log_density, reach, round_steps
 from fastmix.plotting._geometry import Array
 from fastmix.plotting._inputs import Feature, numbers_in, plane
-from fastmix.plotting._style import (
-    axes,
-    draw_contours,
-    draw_points_over,
-    finish,
-    percent,
-)
+from fastmix.plotting._layout import axes, finish
+from fastmix.plotting._shapes import draw_contours, draw_points_over
+from fastmix.plotting._style import percent
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -9,7 +9,9 @@ from numpy.typing import ArrayLike
 
 from fastmix.plotting._geometry import covariance_matrices, marginal
 from fastmix.plotting._inputs import Feature, fitted_centers, plane, standard_deviations
-from fastmix.plotting._style import axes, draw_ellipses, draw_points, finish, palette
+from fastmix.plotting._layout import axes, finish
+from fastmix.plotting._shapes import draw_ellipses, draw_points
+from fastmix.plotting._style import palette
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

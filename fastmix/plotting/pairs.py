@@ -12,18 +12,9 @@ from fastmix.plotting._clustering import Clustering, clustering
 from fastmix.plotting._densities import histogram_edges, log_densities
 from fastmix.plotting._geometry import Array
 from fastmix.plotting._inputs import Feature, standard_deviations, table
-from fastmix.plotting._style import (
-    COMPONENT,
-    HISTOGRAM,
-    MAX_POINTS,
-    STACKED_ALPHA,
-    WHOLE,
-    draw_components,
-    draw_points,
-    grid_of_axes,
-    name_components,
-    palette,
-)
+from fastmix.plotting._layout import grid_of_axes, name_components
+from fastmix.plotting._shapes import draw_components, draw_points
+from fastmix.plotting._style import COMPONENT, HISTOGRAM, MAX_POINTS, STACKED_ALPHA, WHOLE, palette
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

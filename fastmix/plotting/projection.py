@@ -11,21 +11,15 @@ from numpy.typing import ArrayLike
 from fastmix.plotting._clustering import Clustering, clustering
 from fastmix.plotting._geometry import Array
 from fastmix.plotting._inputs import one_of, standard_deviations, table
+from fastmix.plotting._layout import axes, finish, name_components
 from fastmix.plotting._planes import (
     PlaneAxes,
     pooled_covariance,
     principal_plane,
     separating_plane,
 )
-from fastmix.plotting._style import (
-    axes,
-    draw_components,
-    draw_points,
-    finish,
-    name_components,
-    palette,
-    percent,
-)
+from fastmix.plotting._shapes import draw_components, draw_points
+from fastmix.plotting._style import palette, percent
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

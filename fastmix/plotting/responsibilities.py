@@ -11,14 +11,8 @@ from numpy.typing import ArrayLike, NDArray
 from fastmix.plotting._doubts import uncertainty
 from fastmix.plotting._geometry import Array
 from fastmix.plotting._inputs import fitted_centers, row_names, rows_among, table
-from fastmix.plotting._style import (
-    ABOVE_AXES,
-    axes,
-    bar_width,
-    name_components,
-    palette,
-    tick_names,
-)
+from fastmix.plotting._layout import axes, bar_width, name_components, tick_names
+from fastmix.plotting._style import ABOVE_AXES, palette
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

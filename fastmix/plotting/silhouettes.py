@@ -10,15 +10,8 @@ from numpy.typing import ArrayLike, NDArray
 from fastmix.metrics import silhouette_samples
 from fastmix.plotting._geometry import Array, every
 from fastmix.plotting._inputs import fitted_centers, one_of, table
-from fastmix.plotting._style import (
-    MEAN_LINE,
-    MOST_NAMED,
-    axes,
-    palette,
-    tick_names,
-    write_above,
-    write_beside,
-)
+from fastmix.plotting._layout import axes, tick_names, write_above, write_beside
+from fastmix.plotting._style import MEAN_LINE, MOST_NAMED, palette
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -126,7 +119,7 @@ class SilhouettesDisplay:
         >>> from fastmix.plotting import plot_silhouettes
         >>> display = plot_silhouettes(KMeans(3, random_state=0), load_iris().data)
         >>> round(display.score, 3)
-        0.553
+        0.551
         """
         one_of("kind", kind, KINDS)
         rows = table(X).rows

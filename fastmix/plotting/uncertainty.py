@@ -11,7 +11,9 @@ from fastmix.plotting._clustering import Clustering, clustering
 from fastmix.plotting._doubts import doubts
 from fastmix.plotting._geometry import Array
 from fastmix.plotting._inputs import Feature, plane, standard_deviations
-from fastmix.plotting._style import EVEN, axes, draw_doubts, draw_outlines, finish
+from fastmix.plotting._layout import axes, finish
+from fastmix.plotting._shapes import draw_doubts, draw_outlines
+from fastmix.plotting._style import EVEN
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
