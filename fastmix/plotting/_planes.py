@@ -42,9 +42,12 @@ def separating_plane(rows: Array, weights: Array, means: Array, matrices: Array)
     """
     share = weights / weights.sum()
     origin = share @ means
-    variances, directions = np.linalg.eigh(np.einsum("c,cij->ij", share, matrices))
+    within = np.einsum("c,cij->ij", share, matrices)
+    size = np.sqrt(within.diagonal())
+    unit = 1.0 / np.where(size > 0, size, 1.0)  # whatever the units, none counts as rounding
+    variances, directions = np.linalg.eigh(within * unit * unit[:, None])
     least = SMALL * variances[-1] or 1.0
-    whitening = directions / np.sqrt(np.maximum(variances, least))
+    whitening = unit[:, None] * directions / np.sqrt(np.maximum(variances, least))
     apart = np.sqrt(share)[:, None] * ((means - origin) @ whitening)
     between = apart.T @ apart
     spread = np.cov((rows - origin) @ whitening, rowvar=False, bias=True)

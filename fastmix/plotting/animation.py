@@ -33,8 +33,8 @@ class AnimationDisplay:
     """The passes of a fit as an animation, two frames a pass.
 
     In the first the rows take the colours of their components, mixed by responsibility; in the
-    second the components move, and leave a trail. Make it by :meth:`from_estimator`, which is
-    `animate_fit`. In a notebook it is shown as a player.
+    second the components move, and leave a trail. In a notebook it is shown as a player. Made by
+    :func:`~fastmix.plotting.animate_fit`, which is its `from_estimator`.
 
     Parameters
     ----------
@@ -108,7 +108,7 @@ class AnimationDisplay:
         Returns
         -------
         AnimationDisplay
-            Keep it for as long as it is to move; :meth:`save` writes it to a file.
+            Keep it for as long as it is to move. Its method `save` writes it to a file.
 
         Raises
         ------
@@ -146,7 +146,7 @@ class AnimationDisplay:
         Parameters
         ----------
         ax, n_std, interval
-            As in :meth:`from_estimator`.
+            As in :func:`~fastmix.plotting.animate_fit`.
 
         Returns
         -------

@@ -22,7 +22,7 @@ FAR = 3.0  # times as much is too far to be shown with it
 class ConvergenceDisplay:
     """Objective of every start, pass by pass, the one that was kept before the others.
 
-    Make it by :meth:`from_estimator`, which is `plot_convergence`.
+    Made by :func:`~fastmix.plotting.plot_convergence`, which is its `from_estimator`.
 
     Parameters
     ----------
@@ -106,7 +106,7 @@ class ConvergenceDisplay:
         Parameters
         ----------
         ax, gap
-            As in :meth:`from_estimator`.
+            As in :func:`~fastmix.plotting.plot_convergence`.
 
         Returns
         -------

@@ -28,7 +28,7 @@ RARE = 1e-3  # part of the rows that may lie below the lowest contour
 class DensityDisplay:
     """Log-density of a mixture on a grid over two features, and its contours.
 
-    Make it by :meth:`from_estimator`, which is `plot_density`.
+    Made by :func:`~fastmix.plotting.plot_density`, which is its `from_estimator`.
 
     Parameters
     ----------
@@ -171,7 +171,7 @@ class DensityDisplay:
         Parameters
         ----------
         ax, points, scatter_kwargs
-            As in :meth:`from_estimator`.
+            As in :func:`~fastmix.plotting.plot_density`.
 
         Returns
         -------

@@ -30,7 +30,8 @@ class PairsDisplay:
 
     On the diagonal the density of a mixture, and of each of its components, lie over the histogram
     of the rows; below it ellipses over the rows. Of k-means the histogram is coloured by cluster,
-    and the centers lie over the rows. Make it by :meth:`from_estimator`, which is `plot_pairs`.
+    and the centers lie over the rows. Made by :func:`~fastmix.plotting.plot_pairs`, which is its
+    `from_estimator`.
 
     Parameters
     ----------
@@ -145,7 +146,7 @@ class PairsDisplay:
         Parameters
         ----------
         ax, n_std, scatter_kwargs
-            As in :meth:`from_estimator`.
+            As in :func:`~fastmix.plotting.plot_pairs`.
 
         Returns
         -------

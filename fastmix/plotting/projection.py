@@ -33,7 +33,7 @@ PLANES = {
 class ProjectionDisplay:
     """Rows, means and covariances on one plane through all features.
 
-    Make it by :meth:`from_estimator`, which is `plot_projection`.
+    Made by :func:`~fastmix.plotting.plot_projection`, which is its `from_estimator`.
 
     Parameters
     ----------
@@ -149,7 +149,7 @@ class ProjectionDisplay:
         Parameters
         ----------
         ax, n_std, scatter_kwargs
-            As in :meth:`from_estimator`.
+            As in :func:`~fastmix.plotting.plot_projection`.
 
         Returns
         -------

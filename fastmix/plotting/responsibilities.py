@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 class ResponsibilitiesDisplay:
     """Responsibilities of some rows as bars of length 1, a piece for each component.
 
-    Make it by :meth:`from_estimator`, which is `plot_responsibilities`.
+    Made by :func:`~fastmix.plotting.plot_responsibilities`, which is its `from_estimator`.
 
     Parameters
     ----------

@@ -29,7 +29,7 @@ GAP = 0.02  # between clusters, of all rows
 class SilhouettesDisplay:
     """Silhouettes of all rows, cluster by cluster, the greatest first, and their means.
 
-    Make it by :meth:`from_estimator`, which is `plot_silhouettes`.
+    Made by :func:`~fastmix.plotting.plot_silhouettes`, which is its `from_estimator`.
 
     Parameters
     ----------

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 class UncertaintyDisplay:
     """Rows by how much in doubt their component is: the more, the darker and the larger.
 
-    Make it by :meth:`from_estimator`, which is `plot_uncertainty`.
+    Made by :func:`~fastmix.plotting.plot_uncertainty`, which is its `from_estimator`.
 
     Parameters
     ----------
@@ -137,7 +137,7 @@ class UncertaintyDisplay:
         Parameters
         ----------
         ax, n_std, scatter_kwargs
-            As in :meth:`from_estimator`.
+            As in :func:`~fastmix.plotting.plot_uncertainty`.
 
         Returns
         -------
