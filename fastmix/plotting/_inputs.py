@@ -154,7 +154,9 @@ def rows_among(rows: int | Sequence[int], n: int) -> NDArray[np.intp] | None:
 
 def row_names(X: ArrayLike, rows: NDArray[np.intp]) -> list[str]:
     """What some rows are called: the labels of a pandas DataFrame, else their numbers."""
-    index = getattr(X, "index", None)
+    index = (
+        getattr(X, "index", None) if hasattr(X, "columns") else None
+    )  # lists have a method index
     return [str(i if index is None else index[i]) for i in rows.tolist()]
 
 

@@ -34,7 +34,8 @@ def passes(model: Any, X: ArrayLike, shown: Any, most: int) -> list[State]:
 
     Responsibilities are those of the rows `shown`.
     """
-    known = set(model.get_params()) if hasattr(model, "get_params") else set()
+    asked = hasattr(model, "get_params") and not isinstance(model, type)
+    known = set(model.get_params()) if asked else set()
     if known >= MIXTURE:
         states = _of_mixture(model, X, shown)
     elif known >= KMEANS and not known & OTHERS:

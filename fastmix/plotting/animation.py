@@ -90,8 +90,9 @@ class AnimationDisplay:
         ----------
         model : KMeans or mixture, of fastmix or scikit-learn
             Its parameters, and its `random_state`, are those of the fit that is shown; the model is
-            neither fitted nor changed. Of several starts the first is shown. scikit-learn's KMeans is
-            shown from the end of its first pass on, because it does not tell where it started.
+            neither fitted nor changed. Of several starts the first is shown. scikit-learn's KMeans, and
+            one whose `init` is a callable, is shown from the end of its first pass on, because it
+            does not tell where it started.
         X : array-like or DataFrame of shape (n, d), d >= 2
             All rows are fitted; above 2 000 a fixed random 2 000 are drawn.
         ax : matplotlib Axes, default=None
