@@ -62,7 +62,7 @@ def silhouette_samples(
 
     Notes
     -----
-    Memory: a copy of X and 24 bytes a row, whatever the number of clusters; no matrix of distances.
+    Memory: copies of X and some numbers a row, whatever the number of clusters; no matrix of distances.
 
     References
     ----------

@@ -17,6 +17,8 @@ from fastmix.plotting._style import ABOVE_AXES, palette
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+SHORT = 5  # letters of a name beside which another word has room
+
 
 class ResponsibilitiesDisplay:
     """Responsibilities of some rows as bars of length 1, a piece for each component.
@@ -142,8 +144,10 @@ class ResponsibilitiesDisplay:
             )
             for c in range(k)
         ]
-        self.ax_.set(xlim=(0, 1), ylim=(m - 0.5, -0.5), xlabel="responsibility", ylabel="row")
+        self.ax_.set(xlim=(0, 1), ylim=(m - 0.5, -0.5), xlabel="responsibility")
         tick_names(self.ax_, self.names)
+        if max(map(len, self.names)) <= SHORT:
+            self.ax_.set_ylabel("row")
         self.legend_ = name_components(self.ax_, colors, self.weights, "component", **ABOVE_AXES)
         return self
 

@@ -73,7 +73,8 @@ def test_contours_that_hold_probabilities_are_named_by_them(two):
 def test_rows_lie_over_the_contours(two):
     display = plot_density(two, FOUR)
     assert_array_equal(display.points_.get_offsets(), FOUR)
-    assert display.points_.get_zorder() > display.contours_.get_zorder()
+    others = [each for each in display.ax_.collections if each is not display.points_]
+    assert all(each.get_zorder() < display.points_.get_zorder() for each in others)
     assert plot_density(two, FOUR, points=False).points_ is None
 
 
