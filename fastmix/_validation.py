@@ -17,7 +17,13 @@ from numpy.random import RandomState
 from numpy.typing import ArrayLike, NDArray
 from scipy.sparse import issparse
 from sklearn.base import BaseEstimator, _fit_context
-from sklearn.utils import assert_all_finite, check_array, check_random_state
+from sklearn.utils import (
+    assert_all_finite,
+    check_array,
+    check_consistent_length,
+    check_random_state,
+    column_or_1d,
+)
 from sklearn.utils._param_validation import (
     Interval,
     InvalidParameterError,
@@ -40,6 +46,7 @@ __all__ = [
     "columns",
     "initial",
     "matrix",
+    "partition",
     "plain_rows",
     "random_state",
     "rows",
@@ -197,6 +204,21 @@ def weights(sample_weight: ArrayLike | None, X: Any) -> NDArray[np.float64] | No
     if not checked.any():
         raise ValueError("Sample weights must contain at least one non-zero number.")
     return checked
+
+
+def partition(labels: ArrayLike, X: Any) -> tuple[NDArray[np.int32], int]:
+    """Labels of rows X, of any type that has an order, as numbers (n,) from 0 to k - 1, and k."""
+    with _naming("labels", f"one-dimensional, one for each of the {X.shape[0]} rows"):
+        given = column_or_1d(labels, warn=True)
+        check_consistent_length(X, given)
+        assert_all_finite(given, input_name="labels")
+        names, numbers = np.unique(given, return_inverse=True)
+    if not 1 < len(names) < len(given):
+        raise ValueError(
+            f"Number of labels is {len(names)}. Valid values are 2 to n_samples - 1 (inclusive), here "
+            f"{len(given) - 1}: every row is compared with its own cluster and with others."
+        )
+    return numbers.astype(np.int32), len(names)
 
 
 def initial(centers: ArrayLike, X: Any, n_clusters: int) -> NDArray[Any]:

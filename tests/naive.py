@@ -20,6 +20,35 @@ def column_statistics(X):
     return mean, X.min(axis=0), X.max(axis=0)
 
 
+# --- silhouettes -------------------------------------------------------------------------------
+
+
+def silhouettes(X, labels):
+    """Silhouette (n,) of every row of X (n, d) among labels (n,): 0 for one alone."""
+    dist = np.sqrt(sq_distances(X, X))
+    found = np.zeros(len(X), WIDE)
+    for i, c in enumerate(labels):
+        own = np.flatnonzero(labels == c)
+        if len(own) > 1:
+            a = dist[i, own].sum() / (len(own) - 1)
+            b = min(dist[i, labels == other].mean() for other in set(labels) - {c})
+            found[i] = (b - a) / max(a, b) if max(a, b) > 0 else 0
+    return found
+
+
+def simplified_silhouettes(X, labels):
+    """The same with the distance to a cluster's mean in place of the mean distance."""
+    centers = {c: np.asarray(X, WIDE)[labels == c].mean(axis=0) for c in set(labels)}
+    found = np.zeros(len(X), WIDE)
+    for i, c in enumerate(labels):
+        if (labels == c).sum() > 1:
+            dist = {o: np.sqrt(((X[i] - center) ** 2).sum()) for o, center in centers.items()}
+            a = dist.pop(c)
+            b = min(dist.values())
+            found[i] = (b - a) / max(a, b) if max(a, b) > 0 else 0
+    return found
+
+
 # --- k-means -----------------------------------------------------------------------------------
 
 

@@ -21,7 +21,9 @@ MODULES = sorted(
 
 
 @pytest.fixture(autouse=True)
-def _no_figures_left():
+def _nothing_left(tmp_path, monkeypatch):
+    """Figures are closed, and files that examples write are not written here."""
+    monkeypatch.chdir(tmp_path)
     yield
     plt.close("all")
 

@@ -47,6 +47,7 @@ def use_sparse(model, dtype):
 
 def use_kmeans(dtype):
     from fastmix import KMeans, k_means, kmeans_plusplus
+    from fastmix.metrics import silhouette_samples
 
     for (d, k), weight in product(
         [(2, 40), (3, 8), (8, 80), (16, 100), (40, 64), (300, 5)], weights(N)
@@ -64,6 +65,8 @@ def use_kmeans(dtype):
     KMeans(3).fit(X[:10]).predict(X[:10])
     kmeans_plusplus(rows(N, 30, 9, dtype), 9, random_state=0)
     k_means(X, 9, random_state=0, sample_weight=weights(N)[1])
+    for kind in ("exact", "simplified"):
+        silhouette_samples(X[:3_000], np.arange(3_000) % 7, kind=kind)
     use_sparse(KMeans(6, random_state=0), dtype)
     use_sparse(KMeans(6, n_init="breathing", random_state=0), dtype)
 

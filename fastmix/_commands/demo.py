@@ -22,7 +22,8 @@ from fastmix._commands.tables import markdown, plain
 from fastmix.cluster import KMeans
 from fastmix.mixture import GaussianMixture
 from fastmix.plotting import plot_gmm, plot_kmeans
-from fastmix.plotting._style import draw_points, marker_size, palette
+from fastmix.plotting._shapes import draw_points
+from fastmix.plotting._style import marker_size, palette
 
 Array = NDArray[Any]
 

@@ -27,7 +27,9 @@ from fastmix.engine.algorithms import ALGORITHMS
 from fastmix.engine.bisecting import STRATEGIES
 from fastmix.engine.covariances import COVARIANCES
 from fastmix.engine.seeds import SEEDINGS
+from fastmix.engine.silhouette import KINDS
 from fastmix.engine.starts import STARTS
+from fastmix.metrics import silhouette_samples
 from fastmix.mixture import BayesianGaussianMixture, GaussianMixture
 
 Array = NDArray[Any]
@@ -145,6 +147,7 @@ def _kmeans(dtype: Any) -> Iterable[Step]:
         yield Step(f"init={name}", partial(_seeding, name, dtype))
     yield Step("n_init=breathing", partial(_breathing, dtype))
     yield Step("sparse rows", partial(_sparse, KMeans(CENTERS, random_state=0), dtype))
+    yield Step("silhouettes", partial(_silhouettes, dtype))
 
 
 def _algorithm(name: str, dtype: Any) -> None:
@@ -175,6 +178,11 @@ def _sparse(model: Any, dtype: Any) -> None:
     X[X < 0] = 0.0
     for kind in (sparse.csr_matrix, sparse.csr_array):
         _ask(model.fit(kind(X)), kind(X))
+
+
+def _silhouettes(dtype: Any) -> None:
+    for kind in KINDS:
+        silhouette_samples(_rows(dtype, FEW, LESS), np.arange(LESS) % CENTERS, kind=kind)
 
 
 def _minibatch(dtype: Any) -> Iterable[Step]:

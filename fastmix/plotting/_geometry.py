@@ -1,5 +1,7 @@
 """Circles and ellipses as numbers: what a model says about two of its features."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -19,13 +21,13 @@ def covariance_matrices(covariances: Array, covariance_type: str, k: int, d: int
     return COVARIANCES[covariance_type].to_full(kept, k, d)
 
 
-def marginal(means: Array, matrices: Array, dims: tuple[int, int]) -> tuple[Array, Array]:
-    """Means (k, 2) and covariances (k, 2, 2) of the features dims alone.
+def marginal(means: Array, matrices: Array, dims: Sequence[int]) -> tuple[Array, Array]:
+    """Means (k, m) and covariances (k, m, m) of the m features dims alone.
 
     A marginal of a Gaussian is the Gaussian of the same entries: nothing has to be integrated.
     """
-    pair = list(dims)
-    return means[:, pair], matrices[:, pair][:, :, pair]
+    some = list(dims)
+    return means[:, some], matrices[:, some][:, :, some]
 
 
 def ellipse_axes(covariances: Array) -> tuple[Array, Array]:
@@ -63,3 +65,11 @@ def cluster_radii(
     dist = np.linalg.norm(points - centers[labels], axis=1)
     members = (dist[labels == c] for c in range(len(centers)))
     return np.array([np.quantile(own, quantile) if own.size else 0.0 for own in members])
+
+
+def every(values: Array, most: int) -> tuple[Array, Array]:
+    """Corners (p,) and heights (p,) of bars of width 1 side by side; about `most` of them, if they are more."""
+    n = len(values)
+    picked = np.arange(n) if n <= most else np.linspace(0, n - 1, most).round().astype(np.intp)
+    ends = np.append(picked[1:], n)
+    return np.stack([picked, ends], axis=1).ravel().astype(np.float64), np.repeat(values[picked], 2)

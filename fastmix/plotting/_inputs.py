@@ -1,11 +1,12 @@
 """What a picture is made of: a fitted model and two features. Everything wrong is refused here."""
 
 import operator
-from numbers import Real
+from collections.abc import Collection, Sequence
+from numbers import Integral, Real
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from sklearn.exceptions import NotFittedError
 
 from fastmix._validation import check_is_fitted
@@ -22,71 +23,148 @@ class Plane(NamedTuple):
     names: tuple[str, str] | None  # what the axes are called, None where nothing needs a name
 
 
-def plane(X: ArrayLike, dims: tuple[Feature, Feature]) -> Plane:
-    """The features `dims` of X (n, d), with their names; ValueError if X is no table of them."""
+class Table(NamedTuple):
+    """All features of X."""
+
+    rows: NDArray[Any]  # (n, d) of any dtype
+    names: list[str]  # of the columns of a DataFrame, else "feature 0" and so on
+    named: bool  # are these names the caller's?
+
+    def numbers(self, features: Any) -> list[int] | None:
+        """Features by number or, of a DataFrame, name, as plain ints; None where they are not that."""
+        names, d = self.names if self.named else [], len(self.names)
+        try:
+            found = [names.index(j) if isinstance(j, str) else operator.index(j) for j in features]
+        except (TypeError, ValueError):
+            return None
+        fine = len(set(found)) == len(found) and all(0 <= j < d for j in found)
+        return found if fine else None
+
+    def points(self, features: list[int]) -> Array:
+        """Rows (n, m) of some features."""
+        return np.asarray(self.rows[:, features], dtype=np.float64)
+
+    @property
+    def allowed(self) -> str:
+        """What features may be called, for messages."""
+        return f"0 to {len(self.names) - 1}{', or names of columns' if self.named else ''}"
+
+
+def table(X: ArrayLike) -> Table:
+    """X (n, d) with the names of its features; an error if it is no table of them."""
     if hasattr(X, "toarray"):
         raise TypeError("X must be dense, got a sparse matrix; pass X.toarray().")
     rows = np.asarray(X)
-    if rows.ndim != 2 or rows.shape[0] == 0:
+    if rows.ndim != 2 or 0 in rows.shape:
         raise ValueError(
             f"X must have shape (n, d) with at least one row, got shape {rows.shape}; "
             "a single row is X.reshape(1, -1)."
         )
-    d = rows.shape[1]
+    columns = getattr(X, "columns", None)
+    names = [f"feature {j}" for j in range(rows.shape[1])]
+    if columns is not None:
+        names = [str(name) for name in columns]
+    return Table(rows, names, columns is not None)
+
+
+def plane(X: ArrayLike, dims: tuple[Feature, Feature]) -> Plane:
+    """The features `dims` of X (n, d), with their names; ValueError if X is no table of them."""
+    whole = table(X)
+    d = len(whole.names)
     if d < 2:
         raise ValueError(
             f"X must have at least 2 features to be drawn in the plane, got {d}; "
-            "for one feature draw a histogram, ax.hist(X)."
+            "for one feature draw a histogram, plot_pairs(model, X)."
         )
-    columns = getattr(X, "columns", None)
-    x, y = pair = _pair_of_features(dims, d, columns)
-    names: tuple[str, str] | None = None
-    if columns is not None:
-        names = str(columns[x]), str(columns[y])
-    elif d > 2:
-        names = f"feature {x}", f"feature {y}"
-    return Plane(rows[:, pair].astype(np.float64), pair, names)
-
-
-def _pair_of_features(dims: tuple[Feature, Feature], d: int, columns: Any) -> tuple[int, int]:
-    """`dims` as two plain ints, different and below d; columns are the names they may go by."""
-    names = [] if columns is None else list(columns)
-    try:
-        x, y = (names.index(j) if isinstance(j, str) else operator.index(j) for j in dims)
-    except (TypeError, ValueError):
-        x = y = -1
-    if x == y or not (0 <= x < d and 0 <= y < d):
+    pair = whole.numbers(dims)
+    if pair is None or len(pair) != 2:
         raise ValueError(
-            f"dims must be two different features from 0 to {d - 1}"
-            f"{', or names of columns' if names else ''}, got {dims!r}; "
+            f"dims must be two different features from {whole.allowed}, got {dims!r}; "
             "the first two are dims=(0, 1)."
         )
-    return x, y
+    x, y = pair
+    names = (whole.names[x], whole.names[y]) if whole.named or d > 2 else None
+    return Plane(whole.points(pair), (x, y), names)
 
 
-def fitted_centers(model: Any, X: ArrayLike, attribute: str) -> Array:
-    """The centers (k, d) that the model keeps under `attribute`; a model not yet fitted is."""
-    kind = type(model).__name__
-    way_out = (
-        "pass a KMeans to plot_kmeans, a GaussianMixture to plot_gmm "
-        "(of a pipeline: its last step, with the X that this step sees)."
-    )
+WAYS_OUT = {
+    "cluster_centers_": "a KMeans to plot_kmeans, a GaussianMixture to plot_gmm",
+    "means_": "a GaussianMixture; KMeans, which knows no probabilities, has plot_kmeans",
+    "means_ or cluster_centers_": "a KMeans or a GaussianMixture",
+}
+
+
+OF_PIPELINES = "(of a pipeline: its last step, with the X that this step sees)."
+
+
+def ready(
+    model: Any, X: ArrayLike | None, way_out: str = "pass a KMeans or a GaussianMixture."
+) -> None:
+    """Fit a model not yet fitted; an error if it is none, or if there are no rows to fit it on."""
     if not (hasattr(model, "fit") and hasattr(model, "predict")):
-        raise TypeError(f"model must have fit and predict, got {kind}; {way_out}")
+        raise TypeError(f"model must have fit and predict, got {type(model).__name__}; {way_out}")
     try:
         check_is_fitted(model)
     except NotFittedError:
+        if X is None:
+            raise ValueError(
+                f"X must be rows to fit the {type(model).__name__} on, which is not fitted, got None; "
+                "pass rows, or a fitted model."
+            ) from None
         model.fit(X)
-    if not hasattr(model, attribute):
-        raise TypeError(f"model must have {attribute} once fitted, got {kind}; {way_out}")
-    centers = np.asarray(getattr(model, attribute), dtype=np.float64)
+
+
+def fitted_centers(model: Any, X: ArrayLike, *attributes: str) -> Array:
+    """The centers (k, d) that the model keeps under one of these names; a model not yet fitted is."""
+    kind, wanted = type(model).__name__, " or ".join(attributes)
+    way_out = f"pass {WAYS_OUT[wanted]} {OF_PIPELINES}"
+    ready(model, X, way_out)
+    kept = [name for name in attributes if hasattr(model, name)]
+    if not kept:
+        raise TypeError(f"model must have {wanted} once fitted, got {kind}; {way_out}")
+    centers = np.asarray(getattr(model, kept[0]), dtype=np.float64)
     d = np.shape(X)[1]
     if centers.shape[1] != d:
         raise ValueError(
             f"X must have the {centers.shape[1]} features that the model was fitted on, got {d}; "
-            "choose what is drawn by dims, not by slicing X."
+            "choose what is drawn by dims or features, not by slicing X."
         )
     return centers
+
+
+def one_of(name: str, value: Any, allowed: Collection[str]) -> None:
+    """ValueError unless the value is one of those allowed."""
+    if not isinstance(value, str) or value not in allowed:
+        raise ValueError(f"{name} must be one of {list(allowed)}, got {value!r}.")
+
+
+def rows_among(rows: int | Sequence[int], n: int) -> NDArray[np.intp] | None:
+    """Numbers of rows as an array, all among n; None if it is only told how many."""
+    given = np.asarray(rows)
+    whole = given.dtype.kind in "iu"
+    if whole and given.ndim == 0 and given > 0:
+        return None
+    if not whole or given.ndim != 1 or not given.size or given.min() < 0 or given.max() >= n:
+        raise ValueError(
+            f"rows must be how many, above 0, or numbers of rows from 0 to {n - 1}, got {rows!r}; "
+            "for example rows=30 or rows=(0, 7, 9)."
+        )
+    return given.astype(np.intp)
+
+
+def row_names(X: ArrayLike, rows: NDArray[np.intp]) -> list[str]:
+    """What some rows are called: the labels of a pandas DataFrame, else their numbers."""
+    index = (
+        getattr(X, "index", None) if hasattr(X, "columns") else None
+    )  # lists have a method index
+    return [str(i if index is None else index[i]) for i in rows.tolist()]
+
+
+def whole_number(name: str, value: int) -> int:
+    """`value` itself; ValueError unless it is a whole number above 0."""
+    if not (isinstance(value, Integral) and value > 0):
+        raise ValueError(f"{name} must be a whole number above 0, got {value!r}.")
+    return int(value)
 
 
 def quantile_of(quantile: float) -> float:
@@ -102,11 +180,11 @@ def quantile_of(quantile: float) -> float:
 def standard_deviations(n_std: ArrayLike, levels: ArrayLike | None) -> Array:
     """How many standard deviations (m,) each ellipse lies out: n_std, or what levels ask for."""
     if levels is None:
-        return _numbers("n_std", n_std, np.inf, "n_std=(1, 2, 3)")
-    return n_std_of_levels(_numbers("levels", levels, 1.0, "levels=(0.5, 0.9, 0.99)"))
+        return numbers_in("n_std", n_std, np.inf, "n_std=(1, 2, 3)")
+    return n_std_of_levels(numbers_in("levels", levels, 1.0, "levels=(0.5, 0.9, 0.99)"))
 
 
-def _numbers(name: str, values: ArrayLike, below: float, example: str) -> Array:
+def numbers_in(name: str, values: ArrayLike, below: float, example: str) -> Array:
     """One or several numbers as an array (m,); ValueError unless all are above 0 and `below`."""
     try:
         numbers = np.atleast_1d(np.asarray(values, dtype=np.float64))

@@ -9,7 +9,9 @@ from numpy.typing import ArrayLike
 
 from fastmix.plotting._geometry import cluster_radii
 from fastmix.plotting._inputs import Feature, fitted_centers, plane, quantile_of
-from fastmix.plotting._style import ABOVE, BENEATH, CENTER, DISC, axes, draw_points, finish, palette
+from fastmix.plotting._layout import axes, finish
+from fastmix.plotting._shapes import draw_points
+from fastmix.plotting._style import ABOVE, BENEATH, CENTER, DISC, palette
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -94,4 +96,4 @@ def plot_kmeans(
     colors = palette(len(centers), distinct=label)
     draw_points(ax, view.points, colors[nearest], scatter_kwargs)
     ax.scatter(*centers.T, zorder=ABOVE, **CENTER)
-    return finish(ax, view)
+    return finish(ax, view.points, view.names)

@@ -7,13 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from numpy.typing import ArrayLike
 
-from fastmix.plotting._geometry import (
-    covariance_matrices,
-    ellipse_axes,
-    marginal,
-)
+from fastmix.plotting._geometry import covariance_matrices, marginal
 from fastmix.plotting._inputs import Feature, fitted_centers, plane, standard_deviations
-from fastmix.plotting._style import BENEATH, axes, draw_points, ellipse_style, finish, palette
+from fastmix.plotting._layout import axes, finish
+from fastmix.plotting._shapes import draw_ellipses, draw_points
+from fastmix.plotting._style import palette
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -94,17 +92,10 @@ def plot_gmm(
     means = fitted_centers(model, X, "means_")
     matrices = covariance_matrices(model.covariances_, model.covariance_type, *means.shape)
     means, covariances = marginal(means, matrices, view.dims)
-    semi_axes, angles = ellipse_axes(covariances)
-    share = model.weights_ / model.weights_.max()
     nearest = model.predict(X)
 
     ax = axes(ax)
-    from matplotlib.patches import Ellipse
-
     colors = palette(len(means), distinct=label)
-    for c, (x, y) in enumerate(means):
-        style = ellipse_style(colors[c], share[c])
-        for width, height in 2 * n_std[:, None] * semi_axes[c]:
-            ax.add_patch(Ellipse((x, y), width, height, angle=angles[c], zorder=BENEATH, **style))
+    draw_ellipses(ax, means, covariances, model.weights_, colors, n_std)
     draw_points(ax, view.points, colors[nearest], scatter_kwargs)
-    return finish(ax, view)
+    return finish(ax, view.points, view.names)
