@@ -27,6 +27,14 @@ CENTER: dict[str, Any] = {
     "edgecolors": "white",
     "linewidths": 1.2,
 }
+CHOICE: dict[str, Any] = {  # a ring around the mark of what was chosen
+    "marker": "o",
+    "s": 160,
+    "facecolors": "none",
+    "edgecolors": "#222222",
+    "linewidths": 1.6,
+}
+MARKS = ("o", "s", "^", "D", "v", "P")  # of lines, which are told apart without colours too
 FILL_ALPHA = 0.2  # of an ellipse of the heaviest component
 EDGE_ALPHA = 0.5
 EDGE_WIDTH = 1.0
