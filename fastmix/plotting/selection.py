@@ -22,7 +22,9 @@ TITLES = {
 }
 SIZES = {"n_components": "number of components", "n_clusters": "number of clusters"}
 ALL_TICKS = 12  # numbers of clusters up to which each has its tick
-FAR = 2.5  # times as far behind the best as the median: fits beyond leave the picture at its edge
+FAR = (
+    2.5  # times as far behind the best as the median: fits beyond may leave the picture at its edge
+)
 MARGIN = 0.08  # of the height, above and below
 CROSSES = 0.03  # of the height: a row of crosses, for the failed fits of a line
 
@@ -171,7 +173,8 @@ class SelectionDisplay:
         if not len(values):
             return 0.0, 1.0
         behind = np.abs(values - self.best.value)
-        near = values[behind <= FAR * np.median(behind)]
+        reach = FAR * np.median(behind)
+        near = values[behind <= reach] if behind.max() > 2 * reach else values
         low, high = float(near.min()), float(near.max())
         height = high - low or 1.0
         failed = any(np.isnan(line.values).any() for line in self.lines)
