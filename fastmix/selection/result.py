@@ -8,7 +8,7 @@ TOLD = 5  # fits that a text names
 
 
 class Selection:
-    """What :func:`select_gmm` and :func:`select_kmeans` have found.
+    """What :func:`fastmix.select_gmm` and :func:`fastmix.select_kmeans` have found.
 
     A notebook shows it as a table of the criterion, ``print`` the best fits, and
     :func:`fastmix.plotting.plot_selection` draws it.
