@@ -164,7 +164,7 @@ class SelectionDisplay:
         ax.grid(axis="y", color="#DDDDDD", linewidth=0.8, zorder=BENEATH)
         for side in ("top", "right"):
             ax.spines[side].set_visible(False)
-        ax.legend(frameon=False)
+        ax.legend(framealpha=0.85, edgecolor="none")
 
     def _limits(self) -> tuple[float, float]:
         """Lower and upper end of the vertical axis."""
