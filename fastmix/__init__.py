@@ -4,6 +4,7 @@ from fastmix._commands.info import show_versions
 from fastmix.cluster import BisectingKMeans, KMeans, MiniBatchKMeans, k_means, kmeans_plusplus
 from fastmix.mixture import BayesianGaussianMixture, GaussianMixture
 from fastmix.saving import load
+from fastmix.selection import select_gmm, select_kmeans
 
 __all__ = [
     "BayesianGaussianMixture",
@@ -15,6 +16,8 @@ __all__ = [
     "k_means",
     "kmeans_plusplus",
     "load",
+    "select_gmm",
+    "select_kmeans",
     "show_versions",
 ]
 __version__ = "0.1.0"

@@ -1,4 +1,4 @@
-"""The commands: `python -m fastmix demo`, `info`, `bench`, `warmup` and `cache`."""
+"""The commands: `python -m fastmix demo`, `fit`, `predict`, `bench`, `warmup`, `info` and `cache`."""
 
 import argparse
 import os
@@ -12,6 +12,7 @@ from fastmix.saving.headers import CLASSES
 
 PROGRAM = "python -m fastmix"
 DTYPES = ("float64", "float32")
+ROWS = ".csv, .tsv, .npy or .parquet"
 
 
 class Parser(argparse.ArgumentParser):
@@ -33,6 +34,25 @@ def _count(text: str) -> int:
     return int(text)
 
 
+def _number(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 0 on")
+    return int(text)
+
+
+def _sizes(text: str) -> Sequence[int]:
+    ends = text.split(":")
+    if all(end.isdecimal() and int(end) for end in ends) and len(ends) <= 2:
+        sizes = range(int(ends[0]), int(ends[-1]) + 1)
+        if sizes:
+            return sizes
+    raise argparse.ArgumentTypeError(f"{text!r} is neither a number, as 5, nor a range, as 2:10")
+
+
+def _kinds(text: str) -> Sequence[str]:
+    return "all" if text == "all" else text.split(",")
+
+
 def _parser() -> Parser:
     parser = Parser(prog=PROGRAM, description="k-means and Gaussian mixtures, compiled.")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
@@ -48,18 +68,56 @@ def _parser() -> Parser:
         "--no-compare", action="store_true", help="do not fit scikit-learn's models as well"
     )
 
+    fit = add("fit", "fit a model to your own rows, or choose one; draw and save it", _fit)
+    _add_rows(fit)
+    fit.add_argument("--model", choices=("gmm", "kmeans"), default="gmm", help="(default: gmm)")
+    fit.add_argument(
+        "-k",
+        type=_sizes,
+        metavar="K|FROM:TO",
+        help="clusters or components; of several the best is chosen (default: 1:10, kmeans 2:10)",
+    )
+    _add_columns(fit)
+    fit.add_argument(
+        "--standardize",
+        action="store_true",
+        help="give every column mean 0 and variance 1 first; the saved model does so too",
+    )
+    fit.add_argument(
+        "--covariance-type",
+        type=_kinds,
+        metavar="TYPES",
+        help="of a gmm: full, tied, diag, spherical, tied_diag or tied_spherical, some of them with "
+        "commas between, or all (default: full for one K, else all)",
+    )
+    fit.add_argument(
+        "--criterion",
+        help="by which is chosen: bic, aic or icl; of kmeans calinski_harabasz, silhouette or bic "
+        "(default: the first)",
+    )
+    fit.add_argument("--n-init", type=_count, default=3, help="starts of every fit (default: 3)")
+    fit.add_argument("--seed", type=_number, default=0, help="of the starts (default: 0)")
+    _add_labels(fit)
+    fit.add_argument("--plot", type=_path, metavar="FILE", help="a figure: .png, .pdf or .svg")
+    fit.add_argument("--save", type=_path, metavar="FILE", help="the model, for `predict` and load")
+    fit.add_argument("--json", action="store_true", help="print JSON")
+
+    predict = add("predict", "labels of new rows, from a model that `fit` has saved", _predict)
+    predict.add_argument("model", type=_path, metavar="MODEL", help="what --save has written")
+    _add_rows(predict)
+    _add_columns(predict)
+    _add_labels(predict, required=True)
+
     bench = add("bench", "is it faster than scikit-learn on this machine, and why?", _bench)
     bench.add_argument(
         "file",
         nargs="?",
         type=_path,
         metavar="FILE",
-        help="your own rows: .csv, .tsv or .npy (default: generated rows, a photograph and digits)",
+        help=f"your own rows: {ROWS} (default: generated rows, a photograph and digits)",
     )
     bench.add_argument("-k", type=_count, help="clusters to look for in FILE (default: 8)")
-    bench.add_argument(
-        "--columns", metavar="NAMES", help="columns of FILE, by name or number from 1 on: height,3"
-    )
+    _add_columns(bench)
     _add_out(bench, "fastmix-bench", "bench.json, bench.md and bench.png")
     bench.add_argument("--json", action="store_true", help="print JSON in place of the table")
 
@@ -100,6 +158,26 @@ def _add_out(command: Parser, default: str, what: str) -> None:
     )
 
 
+def _add_rows(command: Parser) -> None:
+    command.add_argument("file", type=_path, metavar="FILE", help=f"rows: {ROWS}")
+
+
+def _add_columns(command: Parser) -> None:
+    command.add_argument(
+        "--columns", metavar="NAMES", help="columns of FILE, by name or number from 1 on: height,3"
+    )
+
+
+def _add_labels(command: Parser, required: bool = False) -> None:
+    command.add_argument(
+        "--labels",
+        type=_path,
+        required=required,
+        metavar="FILE",
+        help="the label of every row, of a gmm with its probability: .csv or .tsv",
+    )
+
+
 # --- what they need is imported when they run -------------------------------------------------------
 
 
@@ -107,6 +185,28 @@ def _demo(options: argparse.Namespace) -> None:
     from fastmix._commands.demo import demo
 
     demo(options.out, against=not options.no_compare)
+
+
+def _fit(options: argparse.Namespace) -> None:
+    from fastmix._commands.fit import Choice, Outputs, fit
+
+    choice = Choice(
+        model=options.model,
+        sizes=options.k,
+        covariance_types=options.covariance_type,
+        criterion=options.criterion,
+        n_init=options.n_init,
+        seed=options.seed,
+        standardize=options.standardize,
+    )
+    outputs = Outputs(options.labels, options.plot, options.save)
+    fit(options.file, options.columns, choice, outputs, as_json=options.json)
+
+
+def _predict(options: argparse.Namespace) -> None:
+    from fastmix._commands.predict import predict
+
+    predict(options.model, options.file, options.columns, options.labels)
 
 
 def _bench(options: argparse.Namespace) -> None:

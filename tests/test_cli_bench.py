@@ -247,7 +247,7 @@ def test_what_is_no_file_of_rows_is_refused(tmp_path, capsys):
     (tmp_path / "a.csv").write_bytes(b"\xff\xfe\x00")
     (tmp_path / "folder.csv").mkdir()
     assert "No such file" in failed(capsys, tmp_path / "none.csv")
-    assert "it should end in .csv, .tsv or .npy" in failed(capsys, tmp_path / "a.txt")
+    assert "it should end in .csv, .tsv, .npy or .parquet" in failed(capsys, tmp_path / "a.txt")
     assert "not text in UTF-8" in failed(capsys, tmp_path / "a.csv")
     assert "cannot read" in failed(capsys, tmp_path / "folder.csv")
     table(tmp_path / "b.csv", blobs(5), ["x", "y", "z"])

@@ -118,6 +118,16 @@ def log_const(weights: Floats, log_det: Floats, d: int) -> Floats:
         return np.log(weights) + log_det - 0.5 * d * np.log(2 * np.pi)
 
 
+def bic(log_likelihood: float, n_parameters: int, size: float) -> float:
+    """Bayesian information criterion of rows of this total weight (Schwarz 1978)."""
+    return float(-2 * log_likelihood + n_parameters * np.log(size))
+
+
+def aic(log_likelihood: float, n_parameters: int) -> float:
+    """Akaike information criterion (Akaike 1974)."""
+    return float(-2 * log_likelihood + 2 * n_parameters)
+
+
 def _shares(counts: Floats) -> Floats:
     return counts / counts.sum()
 

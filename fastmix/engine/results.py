@@ -45,6 +45,7 @@ class Rows:
     n_threads: int | None  # as asked for by the caller
     pack: "Callable[[Rows], Array]"  # makes the tiles
     largest: float | None = None  # absolute value in the frame; None: whoever wants it has to look
+    clusterings: dict[Any, Any] | None = None  # found so far, for fits to come; None: not kept
 
     @property
     def tiles(self) -> Array:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from numpy.random import RandomState
@@ -47,15 +48,17 @@ def start(rows: Rows, k: int, how: str | Array, model: Model, random: RandomStat
 
 def by_kmeans(rows: Rows, k: int, covariance: Covariance, random: RandomState) -> MixtureTotals:
     """Every row belongs to its cluster of one k-means run."""
-    result = _clusters(rows, k, random)
-    return share_out(rows, k, result.labels, covariance, result.centers.astype(np.float64))
+    found = _once(rows, ("kmeans", k), random, lambda: _clusters(rows, k, random))
+    return share_out(rows, k, found.labels, covariance, found.centers.astype(np.float64))
 
 
 def by_whitened_kmeans(
     rows: Rows, k: int, covariance: Covariance, random: RandomState
 ) -> MixtureTotals:
     """The same among whitened rows: clusters are told apart however stretched the data are."""
-    return share_out(rows, k, _clusters(whitened(rows), k, random).labels, covariance)
+    key = "kmeans-whitened", k
+    found = _once(rows, key, random, lambda: _clusters(whitened(rows), k, random))
+    return share_out(rows, k, found.labels, covariance)
 
 
 def by_chance(rows: Rows, k: int, covariance: Covariance, random: RandomState) -> MixtureTotals:
@@ -112,6 +115,25 @@ def whitened(rows: Rows) -> Rows:
     X = np.ascontiguousarray(tiles.transpose(0, 2, 1)).reshape(-1, len(axes))[: rows.n]
     frame = Frame(np.zeros(len(axes), tiles.dtype), 0)
     return replace(rows, X=X, frame=frame, pack=lambda _: tiles, largest=None)
+
+
+def _once(
+    rows: Rows, what: tuple[str, int], random: RandomState, find: Callable[[], KMeansResult]
+) -> KMeansResult:
+    """What `find` finds, or what it found before with these random numbers, where the rows keep that.
+
+    No covariance has a part in it: fits of several types to the same rows, from one seed, share it.
+    """
+    if rows.clusterings is None:
+        return find()
+    before: Any = random.get_state()
+    name, stream, *place = before
+    key = *what, name, stream.tobytes(), *place
+    if key not in rows.clusterings:
+        rows.clusterings[key] = find()._replace(state=None), random.get_state()
+    found, after = rows.clusterings[key]
+    random.set_state(after)
+    return found
 
 
 def _clusters(rows: Rows, k: int, random: RandomState) -> KMeansResult:

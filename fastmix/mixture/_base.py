@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from numbers import Integral, Real
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 from numpy.random import RandomState
@@ -39,6 +39,16 @@ def _covariance_shape(known: kinds.Known) -> tuple[int, ...]:
     """Shape of the covariances of what has been read."""
     name: str = known.get("_fitted_type") or known["covariance_type"]
     return COVARIANCES[name].shape(known["k"], known["d"])
+
+
+class Data(NamedTuple):
+    """What a mixture is fitted to."""
+
+    X: NDArray[Any]  # (n, d) as validated
+    weight: Floats | None  # (n,)
+    held: NDArray[Any]  # (n, d) with another row in place of every row of weight 0
+    n_held: int  # rows that have a weight
+    packed: Rows
 
 
 class Mixture(DensityMixin, Convertible, Saveable, ABC):
@@ -158,37 +168,47 @@ class Mixture(DensityMixin, Convertible, Saveable, ABC):
         """Fit, and give X as validated."""
         log = Log()
         with validation.all_or_nothing(self):
-            everything = validation.rows(self, X, reset=True, min_samples=2)
-            weight = validation.weights(sample_weight, everything)
-            array, n_held = _held(everything, weight)
-            if n_held < self.n_components:
-                of_weight = "" if n_held == len(array) else " of positive sample_weight"
-                raise ValueError(
-                    "Expected n_samples >= n_components but got n_components = "
-                    f"{self.n_components}, n_samples = {n_held}{of_weight}"
-                )
-            going_on = self.warm_start and hasattr(self, "converged_")
-            if going_on:
-                self._check_same_shape(array)
-            given = None if going_on else self._given_shares(len(array))
-            n_runs = 1 if going_on else self._runs(given is not None)
-            log.lap("checks")
-            frame = frame_of(array, measure(array, self.n_threads), normalise=False)
-            packed = pack(array, frame, weight, self.n_threads)
-            log.lap("rows")
-            model = self._model(packed)
-            random = validation.random_state(self.random_state)
-            best, records = best_of(
-                n_runs,
-                lambda: self._run(array, packed, given, model, random, going_on, log),
-                self.verbose,
-            )
-            self._keep(packed, best, records)
-            log.kept(best.passes, best.reason, [])
-            self.fit_report_ = log.report(self.n_threads)
+            data = self._data(X, sample_weight, log)
+            self._tell(self._fit_data(data, log))
         if self.verbose > 1:
             print(self.fit_report_)
-        return everything
+        return data.X
+
+    def _data(self, X: ArrayLike, sample_weight: ArrayLike | None, log: Log) -> Data:
+        """What is to be fitted, checked and ready to be packed."""
+        everything = validation.rows(self, X, reset=True, min_samples=2)
+        weight = validation.weights(sample_weight, everything)
+        held, n_held = _held(everything, weight)
+        log.lap("checks")
+        frame = frame_of(held, measure(held, self.n_threads), normalise=False)
+        packed = pack(held, frame, weight, self.n_threads)
+        log.lap("rows")
+        return Data(everything, weight, held, n_held, packed)
+
+    def _fit_data(self, data: Data, log: Log) -> MixtureResult:
+        """Fit, and give the run that is kept."""
+        if data.n_held < self.n_components:
+            of_weight = "" if data.n_held == len(data.X) else " of positive sample_weight"
+            raise ValueError(
+                "Expected n_samples >= n_components but got n_components = "
+                f"{self.n_components}, n_samples = {data.n_held}{of_weight}"
+            )
+        going_on = self.warm_start and hasattr(self, "converged_")
+        if going_on:
+            self._check_same_shape(data.X)
+        given = None if going_on else self._given_shares(len(data.X))
+        n_runs = 1 if going_on else self._runs(given is not None)
+        model = self._model(data.packed)
+        random = validation.random_state(self.random_state)
+        best, records = best_of(
+            n_runs,
+            lambda: self._run(data.held, data.packed, given, model, random, going_on, log),
+            self.verbose,
+        )
+        self._keep(data.packed, best, records)
+        log.kept(best.passes, best.reason, [])
+        self.fit_report_ = log.report(self.n_threads)
+        return best
 
     def _check_same_shape(self, X: NDArray[Any]) -> None:
         """A warm start needs the number of components and features of the last fit."""
@@ -257,8 +277,8 @@ class Mixture(DensityMixin, Convertible, Saveable, ABC):
         log.lap("passes")
         return found
 
-    def _keep(self, packed: Rows, best: MixtureResult, records: list[MixtureInit]) -> None:
-        """Set the fitted attributes."""
+    def _tell(self, best: MixtureResult) -> None:
+        """Warn of what the user should know of the run that is kept."""
         for event in best.events:
             validation.warn(event, RuntimeWarning)
         if not best.converged and self.max_iter > 0:
@@ -267,6 +287,9 @@ class Mixture(DensityMixin, Convertible, Saveable, ABC):
                 "increase max_iter, tol, or check for degenerate data.",
                 ConvergenceWarning,
             )
+
+    def _keep(self, packed: Rows, best: MixtureResult, records: list[MixtureInit]) -> None:
+        """Set the fitted attributes."""
         self._frame, self._frame_means = packed.frame, best.parameters.means
         self._publish(best.parameters, packed.frame.origin, packed.tiles.dtype)
         self.converged_ = best.converged
@@ -410,10 +433,13 @@ class Mixture(DensityMixin, Convertible, Saveable, ABC):
             1 - max of :meth:`predict_proba`, between 0 and 1 - 1 / n_components. It is the sum of
             the other components' probabilities, so tiny values are not lost in the difference.
         """
-        array = validation.rows(self, X, reset=False)
-        found = self._infer(array, labels=True, resp=True)
+        return self._doubt(validation.rows(self, X, reset=False))
+
+    def _doubt(self, X: NDArray[Any]) -> NDArray[Any]:
+        """The uncertainty of X (n, d) as validated."""
+        found = self._infer(X, labels=True, resp=True)
         np.put_along_axis(found.resp, found.labels[:, None], 0.0, axis=1)
-        return found.resp.sum(1).astype(np.result_type(array, self.means_), copy=False)
+        return found.resp.sum(1).astype(np.result_type(X, self.means_), copy=False)
 
     def mahalanobis(self, X: ArrayLike) -> NDArray[Any]:
         """Distance of every row to every component, in the component's standard deviations.
@@ -478,8 +504,11 @@ class Mixture(DensityMixin, Convertible, Saveable, ABC):
     def _log_likelihood(self, X: ArrayLike, sample_weight: ArrayLike | None) -> tuple[float, float]:
         """Weighted log-likelihood of the rows, and their total weight."""
         array = validation.rows(self, X, reset=False)
-        weight = validation.weights(sample_weight, array)
-        log_norm = self._infer(array, log_norm=True).log_norm
+        return self._summed(array, validation.weights(sample_weight, array))
+
+    def _summed(self, X: NDArray[Any], weight: Floats | None) -> tuple[float, float]:
+        """The same of X (n, d) and weights as validated."""
+        log_norm = self._infer(X, log_norm=True).log_norm
         with np.errstate(over="ignore"):
             if weight is None:
                 return float(log_norm.sum()), float(len(log_norm))

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from fastmix import _validation as validation
 from fastmix.engine.conditioning import condition
 from fastmix.engine.covariances import COVARIANCES, from_covariances
-from fastmix.engine.likelihood import Given, Likelihood, log_const
+from fastmix.engine.likelihood import Given, Likelihood, aic, bic, log_const
 from fastmix.engine.results import Floats, Frame, Parameters, Rows
 from fastmix.engine.squarem import ACCELERATIONS, Stepper
 from fastmix.mixture._base import Mixture
@@ -358,7 +358,7 @@ default='full'
             doi:10.1214/aos/1176344136).
         """
         total, size = self._log_likelihood(X, sample_weight)
-        return float(-2 * total + self._n_parameters() * np.log(size))
+        return bic(total, self._n_parameters(), size)
 
     def aic(self, X: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
         """Akaike information criterion; the lower the better.
@@ -377,7 +377,7 @@ default='full'
             doi:10.1109/TAC.1974.1100705).
         """
         total, _ = self._log_likelihood(X, sample_weight)
-        return float(-2 * total + 2 * self._n_parameters())
+        return aic(total, self._n_parameters())
 
     def icl(self, X: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
         """Integrated completed likelihood criterion; the lower the better.
@@ -401,10 +401,12 @@ default='full'
         """
         array = validation.rows(self, X, reset=False)
         weight = validation.weights(sample_weight, array)
-        doubt = np.log1p(-self.uncertainty(X).astype(np.float64))
-        return self.bic(X, sample_weight) - 2 * float(
-            doubt.sum() if weight is None else weight @ doubt
-        )
+        return self.bic(X, sample_weight) + self._overlap(array, weight)
+
+    def _overlap(self, X: NDArray[Any], weight: Floats | None) -> float:
+        """What :meth:`icl` adds to :meth:`bic`, for X (n, d) and weights as validated."""
+        doubt = np.log1p(-self._doubt(X).astype(np.float64))
+        return -2 * float(doubt.sum() if weight is None else weight @ doubt)
 
     def marginal(self, dims: ArrayLike) -> Self:
         """The mixture of some features, whatever the others are.

@@ -11,6 +11,7 @@ from fastmix.plotting.ellipses import plot_gmm
 from fastmix.plotting.pairs import PairsDisplay, plot_pairs
 from fastmix.plotting.projection import ProjectionDisplay, plot_projection
 from fastmix.plotting.responsibilities import ResponsibilitiesDisplay, plot_responsibilities
+from fastmix.plotting.selection import SelectionDisplay, plot_selection
 from fastmix.plotting.silhouettes import SilhouettesDisplay, plot_silhouettes
 from fastmix.plotting.uncertainty import UncertaintyDisplay, plot_uncertainty
 
@@ -21,6 +22,7 @@ __all__ = [
     "PairsDisplay",
     "ProjectionDisplay",
     "ResponsibilitiesDisplay",
+    "SelectionDisplay",
     "SilhouettesDisplay",
     "UncertaintyDisplay",
     "animate_fit",
@@ -31,6 +33,7 @@ __all__ = [
     "plot_pairs",
     "plot_projection",
     "plot_responsibilities",
+    "plot_selection",
     "plot_silhouettes",
     "plot_uncertainty",
 ]

@@ -55,6 +55,14 @@ END: dict[str, Any] = {"marker": "o", "markersize": 4, "linestyle": "", "zorder"
 TRAIL: dict[str, Any] = {"color": INK, "linewidth": 1.0, "alpha": 0.6, "zorder": 3}
 MEAN_LINE: dict[str, Any] = {"color": INK, "linewidth": 1.0, "linestyle": "--"}
 OUTLINE: dict[str, Any] = {"facecolor": "none", "edgecolor": INK, "linewidth": 1.0, "alpha": 0.8}
+CHOICE: dict[str, Any] = {  # a ring around the mark of what was chosen
+    "marker": "o",
+    "s": 160,
+    "facecolors": "none",
+    "edgecolors": "#222222",
+    "linewidths": 1.6,
+}
+MARKS = ("o", "s", "^", "D", "v", "P")  # of lines, which are told apart without colours too
 FILL_ALPHA = 0.2  # of an ellipse of the heaviest component
 EDGE_ALPHA = 0.5
 EDGE_WIDTH = 1.0

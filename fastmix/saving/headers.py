@@ -8,6 +8,7 @@ from fastmix import _validation as validation
 from fastmix.saving.archive import Filed, Source
 from fastmix.saving.compounds import PARAMETER
 from fastmix.saving.kinds import Arrays, Known
+from fastmix.saving.standardized import SCALER, pipeline
 
 FORMAT = "fastmix model"
 FORMAT_VERSION = 1  # one more when a release of today could misread a file
@@ -27,8 +28,8 @@ class LoadError(ValueError):
 # --- writing ---------------------------------------------------------------------------------
 
 
-def written(estimator: Any) -> tuple[dict[str, Any], Arrays]:
-    """The header of a file, and its arrays."""
+def written(estimator: Any, scaler: Any = None) -> tuple[dict[str, Any], Arrays]:
+    """The header of a file, and its arrays; of a pipeline, if the estimator stands behind a scaler."""
     arrays: Arrays = {}
     given = estimator.get_params(deep=False)
     strange = vars(estimator).keys() - given.keys() - estimator._saved.keys()
@@ -57,6 +58,8 @@ def written(estimator: Any) -> tuple[dict[str, Any], Arrays]:
         "parameters": parameters,
         "fitted": fitted,
     }
+    if scaler is not None:
+        header["scaler"] = SCALER.write(scaler, "scaler", arrays)
     return header, arrays
 
 
@@ -78,7 +81,7 @@ def model(filed: Filed) -> Any:
 
 
 def read(header: dict[str, Any], source: Source) -> Any:
-    """The estimator of a header and its arrays, once everything has been looked at."""
+    """The estimator, or the pipeline, of a header and its arrays, once everything has been looked at."""
     cls = class_named(header.get("class"))
     for part in ("parameters", "fitted"):
         if type(header.get(part)) is not dict:
@@ -96,11 +99,14 @@ def read(header: dict[str, Any], source: Source) -> Any:
     check_parameters(cls, estimator.get_params(deep=False))
     known |= estimator.get_params(deep=False)
     fitted = read_fitted(cls, header["fitted"], source, known)
-    unread = source.names() - _arrays_of(header["parameters"]) - _arrays_of(header["fitted"])
+    standardized = "scaler" in header  # the rows, before the estimator sees them
+    scaler = SCALER.read(header["scaler"], "scaler", source, known) if standardized else None
+    parts = ("parameters", "fitted", "scaler")
+    unread = source.names().difference(*(_arrays_of(header.get(part)) for part in parts))
     if unread:
         raise ValueError(f"it has {', '.join(sorted(unread)):.80}, which belongs to nothing")
     vars(estimator).update(fitted)
-    return estimator
+    return pipeline(scaler, estimator) if standardized else estimator
 
 
 def read_fitted(cls: Any, saved: Mapping[str, Any], source: Source, known: Known) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What estimators can do with files: save and load."""
+"""Models and files: save and load."""
 
 import os
 from collections.abc import Collection, Mapping
@@ -10,6 +10,7 @@ from fastmix.saving import archive, headers, pickles
 from fastmix.saving.archive import Held
 from fastmix.saving.headers import LoadError, version_now
 from fastmix.saving.kinds import Kind
+from fastmix.saving.standardized import parts
 
 
 class Saveable(BaseEstimator):
@@ -51,18 +52,7 @@ class Saveable(BaseEstimator):
         array([[0.5],
                [9. ]])
         """
-        name = type(self).__name__
-        try:
-            if type(self) is not headers.class_named(name):
-                raise ValueError(f"it is not the {name} of fastmix")
-            header, arrays = headers.written(self)
-            headers.read(header, Held(arrays))  # what could not be loaded is not saved
-            text = archive.as_json(header)
-        except ValueError as error:
-            raise ValueError(
-                f"{name} cannot be saved: {error}. Pickle or joblib keep an estimator as it is."
-            ) from None
-        archive.write(path, text, arrays)
+        save(self, path)
 
     def __getstate__(self) -> Any:
         return {**super().__getstate__(), pickles.VERSION: version_now()}
@@ -75,8 +65,60 @@ class Saveable(BaseEstimator):
         super().__setstate__(kept)
 
 
+def save(model: Any, path: str | os.PathLike[str]) -> None:
+    """Write a model to a file, from which :func:`fastmix.load` makes it again.
+
+    What the method ``save`` of every estimator does, for pipelines as well.
+
+    Parameters
+    ----------
+    model : estimator of fastmix, or Pipeline
+        A pipeline consists of a fitted :class:`sklearn.preprocessing.StandardScaler` and an estimator of
+        fastmix. It predicts from rows as they are; k-means among standardised rows has no centers from
+        which one could do without the scaler.
+    path : str or path-like
+        Where to; a file that is there is replaced.
+
+    Raises
+    ------
+    ValueError
+        If a file cannot hold all of the model. Nothing is written.
+    OSError
+        If the file cannot be written. The old one, if any, is still there.
+
+    Examples
+    --------
+    >>> import os, tempfile
+    >>> import fastmix
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from sklearn.preprocessing import StandardScaler
+    >>> rows = [[0.0, 100.0], [1.0, 900.0], [9.0, 200.0], [8.0, 800.0]]
+    >>> model = make_pipeline(StandardScaler(), fastmix.KMeans(2, random_state=1)).fit(rows)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = os.path.join(folder, "model.fastmix")
+    ...     fastmix.saving.save(model, path)
+    ...     again = fastmix.load(path)
+    >>> bool((again.predict(rows) == model.predict(rows)).all())
+    True
+    """
+    name = type(model).__name__
+    try:
+        scaler, estimator = parts(model) if hasattr(model, "steps") else (None, model)
+        name = type(estimator).__name__
+        if type(estimator) is not headers.class_named(name):
+            raise ValueError(f"it is not the {name} of fastmix")
+        header, arrays = headers.written(estimator, scaler)
+        headers.read(header, Held(arrays))  # what could not be loaded is not saved
+        text = archive.as_json(header)
+    except ValueError as error:
+        raise ValueError(
+            f"{name} cannot be saved: {error}. Pickle or joblib keep an estimator as it is."
+        ) from None
+    archive.write(path, text, arrays)
+
+
 def load(path: str | os.PathLike[str]) -> Any:
-    """The estimator that was saved to a file by its method ``save``.
+    """The model that was saved to a file by the method ``save`` of an estimator, or by ``saving.save``.
 
     Nothing in the file is run, and all of it is checked before any of it is used: a file from a
     stranger can give a wrong model, but nothing else.
@@ -88,9 +130,10 @@ def load(path: str | os.PathLike[str]) -> Any:
 
     Returns
     -------
-    model : KMeans, MiniBatchKMeans, BisectingKMeans, GaussianMixture or BayesianGaussianMixture
+    model : KMeans, MiniBatchKMeans, BisectingKMeans, GaussianMixture, BayesianGaussianMixture or Pipeline
         With all parameters and fitted attributes. It predicts, scores and is fitted further as the
-        saved one, to the last bit. Parameters that were given as lists are arrays now.
+        saved one, to the last bit. Parameters that were given as lists are arrays now. Where the
+        estimator was saved behind a StandardScaler, a Pipeline of the two.
 
     Raises
     ------

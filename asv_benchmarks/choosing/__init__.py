@@ -1,0 +1,1 @@
+"""Choosing the number of components, against scikit-learn's loop over BIC."""

@@ -1,0 +1,69 @@
+"""Columns of a table, by name or by number, and what is wrong with a table, in one line."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple, NoReturn
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastmix._commands import CommandError
+
+TOLD = 6  # columns that an error names
+
+Columns = str | Sequence[str] | None  # separated by commas, or one by one; None: all
+
+
+class Table(NamedTuple):
+    """Rows, and what their columns are called."""
+
+    X: NDArray[Any]  # (n, d)
+    names: list[str] | None  # (d,) None where the file has no names
+
+
+def refuse(path: Path, reason: str) -> NoReturn:
+    """CommandError of a file."""
+    raise CommandError(f"{path.name}: {reason}")
+
+
+def chosen(path: Path, columns: Columns, names: Sequence[str]) -> list[int]:
+    """Positions of the columns that are named, or numbered from 1 on."""
+    if columns is None:
+        return list(range(len(names)))
+    found = []
+    for wanted in columns.split(",") if isinstance(columns, str) else columns:
+        wanted = wanted.strip()
+        if wanted in names:
+            found.append(names.index(wanted))
+        elif wanted.isdecimal() and 1 <= int(wanted) <= len(names):
+            found.append(int(wanted) - 1)
+        else:
+            refuse(path, f"it has no column {wanted!r}, but {_some(names, ', ')}")
+    return found
+
+
+def advice(names: Sequence[str], fine: Sequence[str]) -> str:
+    """Which columns could be chosen, where some hold numbers."""
+    if not fine or len(fine) == len(names) or any("," in name for name in fine):
+        return ""
+    return f"; choose others by --columns {_some(fine, ',')}"
+
+
+def _some(names: Sequence[str], separator: str) -> str:
+    more = [*names[:TOLD], *(["..."] if names[TOLD:] else [])]
+    return separator.join(more)
+
+
+def numbers(n: int) -> list[str]:
+    """What columns are called that have no names."""
+    return [str(j + 1) for j in range(n)]
+
+
+def sound(path: Path, X: NDArray[Any], names: Sequence[str]) -> NDArray[Any]:
+    """X (n, d), C-ordered, float32 if it is, else float64; CommandError for the first number that is none."""
+    X = np.ascontiguousarray(X, np.float32 if X.dtype == np.float32 else np.float64)
+    bad = np.argwhere(~np.isfinite(X))
+    if len(bad):
+        i, j = bad[0]
+        refuse(path, f"row {i + 1}, column {names[j]}: {X[i, j]} is not a finite number")
+    return X

@@ -1,0 +1,7 @@
+"""How many clusters or components? Fits of all that come into question, and the choice among them."""
+
+from fastmix.selection.clusters import select_kmeans
+from fastmix.selection.components import select_gmm
+from fastmix.selection.result import Selection
+
+__all__ = ["Selection", "select_gmm", "select_kmeans"]
