@@ -212,7 +212,7 @@ def _objectives(rows: Rows, found: KMeansResult) -> Floats:
         return state.objectives
     state.labels[: rows.n] = found.labels
     sq_dist, _ = lloyd.measure_own(rows, found.centers, state)
-    return np.bincount(found.labels, _weighted(rows, sq_dist), 2)
+    return np.bincount(found.labels, _weighted(rows, sq_dist), 2).astype(np.float64)
 
 
 def _weighted(rows: AnyRows, sq_dist: Array) -> Floats:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 import numpy as np
 
 from fastmix.plotting._geometry import Array
-from fastmix.plotting._style import ABOVE, BENEATH, CHOICE, HUES, MARKS, POINTS, axes
+from fastmix.plotting._layout import axes
+from fastmix.plotting._style import ABOVE, BENEATH, CHOICE, HUES, MARKS, POINTS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -48,7 +49,7 @@ class Best(NamedTuple):
 class SelectionDisplay:
     """The criterion over the number of clusters or components, with the choice marked.
 
-    Made by :meth:`from_result`; :meth:`plot` draws it once more, on other axes. Fits far behind leave
+    Made by :func:`~fastmix.plotting.plot_selection`, which is its `from_result`. Fits far behind leave
     the picture at its edge, so that those near the choice can be told apart.
 
     Attributes
@@ -63,24 +64,19 @@ class SelectionDisplay:
         As many rows of crosses at the lower edge, where fits have failed.
     best_ : PathCollection
         The ring around the choice.
-
-    See Also
-    --------
-    plot_selection : The same, returning the axes.
     """
 
     def __init__(self, lines: list[Line], size: str, criterion: str, best: Best) -> None:
         self.lines, self.size, self.criterion, self.best = lines, size, criterion, best
 
     @classmethod
-    def from_result(cls, result: Any, *, ax: Axes | None = None) -> Self:
-        """Draw what select_gmm or select_kmeans has found.
+    def from_result(cls, result: Any, ax: Axes | None = None) -> Self:
+        """Draw the criterion over the number of clusters or components, the choice marked.
 
         Parameters
         ----------
         result : Selection
-            Whatever has its attributes `table_`, `criterion`, `lower_is_better`, `best_index_` and
-            `best_params_`, the number of clusters first among them.
+            What :func:`fastmix.select_gmm` or :func:`fastmix.select_kmeans` has returned.
         ax : matplotlib Axes, default=None
             Where to draw; None is the current axes.
 
@@ -93,6 +89,18 @@ class SelectionDisplay:
         ------
         TypeError
             If the result is something else, or `ax` no Axes.
+
+        Examples
+        --------
+        >>> from matplotlib import pyplot as plt
+        >>> from sklearn.datasets import make_blobs
+        >>> from fastmix import select_kmeans
+        >>> from fastmix.plotting import plot_selection
+        >>> X, _ = make_blobs(n_samples=500, centers=5, cluster_std=0.9, random_state=17)
+        >>> _, ax = plt.subplots()
+        >>> display = plot_selection(select_kmeans(X, random_state=0), ax)
+        >>> ax.get_xlabel()
+        'number of clusters'
         """
         try:
             table, criterion = result.table_, result.criterion
@@ -123,7 +131,8 @@ class SelectionDisplay:
         """Draw on axes; None is the current ones."""
         self.ax_ = ax = axes(ax)
         self.figure_ = ax.figure
-        self.lines_, self.failed_ = [], []
+        self.lines_: list[Any] = []
+        self.failed_: list[Any] = []
         looks = zip(self.lines, cycle(HUES), cycle(MARKS), strict=False)
         for row, (line, color, mark) in enumerate(looks):
             failed = np.isnan(line.values)
@@ -190,40 +199,4 @@ def _line(table: list[dict[str, Any]], size: str, criterion: str, name: str | No
     return Line(name, np.array(sizes, np.float64), np.array(values, np.float64))
 
 
-def plot_selection(result: Any, ax: Axes | None = None) -> Axes:
-    """Draw the criterion over the number of clusters or components, the choice marked.
-
-    Parameters
-    ----------
-    result : Selection
-        What :func:`fastmix.select_gmm` or :func:`fastmix.select_kmeans` has returned.
-    ax : matplotlib Axes, default=None
-        Where to draw; None is the current axes.
-
-    Returns
-    -------
-    matplotlib Axes
-        What was drawn on; nothing is shown or saved.
-
-    Raises
-    ------
-    TypeError
-        If the result is something else, or `ax` no Axes.
-
-    See Also
-    --------
-    SelectionDisplay : Keeps what was drawn.
-
-    Examples
-    --------
-    >>> from matplotlib import pyplot as plt
-    >>> from sklearn.datasets import make_blobs
-    >>> from fastmix import select_kmeans
-    >>> from fastmix.plotting import plot_selection
-    >>> X, _ = make_blobs(n_samples=500, centers=5, cluster_std=0.9, random_state=17)
-    >>> _, ax = plt.subplots()
-    >>> ax = plot_selection(select_kmeans(X, random_state=0), ax)
-    >>> ax.get_xlabel()
-    'number of clusters'
-    """
-    return SelectionDisplay.from_result(result, ax=ax).ax_
+plot_selection = SelectionDisplay.from_result

@@ -52,7 +52,7 @@ def axes_of(display):
 
 
 def test_every_public_plot_is_tested_here_or_alone():
-    alone = {"plot_kmeans", "plot_gmm", "plot_convergence"}
+    alone = {"plot_kmeans", "plot_gmm", "plot_convergence", "plot_selection"}
     front_doors = {name for name in plotting.__all__ if not name.endswith("Display")}
     assert front_doors == alone | set(DRAWS)
 

@@ -57,7 +57,7 @@ def test_a_line_for_every_type_in_the_order_of_sizes():
 
 
 def test_the_choice_has_a_ring_and_is_named():
-    ax = plot_selection(result(TWO_TYPES, 4))
+    ax = plot_selection(result(TWO_TYPES, 4)).ax_
     assert ax is plt.gca()
     (ring,) = ax.collections
     np.testing.assert_array_equal(ring.get_offsets(), [[2, 50]])
