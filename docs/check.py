@@ -49,7 +49,7 @@ SEARCHES = {
     "add a covariance type": "design/extending",
     "GaussianMixture": "reference/api",
 }
-SOURCES = "source/"  # pages of code: they are looked at, but their lines may be wide
+SOURCES = "source/"  # pages of code, which are many and all alike: one look at each
 
 
 class Quiet(SimpleHTTPRequestHandler):
@@ -63,17 +63,21 @@ class Site:
     """The built pages in a browser, and what is wrong with them."""
 
     def __init__(self, folder, browser, address, shots):
-        self.folder, self.browser, self.address, self.shots = folder, browser, address, shots
+        self.folder, self.address, self.shots = folder, address, shots
         self.wrong, self.links, self.ids = [], {}, {}
+        self.name = ""  # of what is being looked at
+        self.screens = {}
+        for device, width in WIDTHS.items():
+            size = {"width": width, "height": HEIGHTS[device]}
+            self.screens[device] = browser.new_page(viewport=size)
+            self._listen(self.screens[device])
 
     def look(self, name, device):
         """Open a page on a device."""
-        size = {"width": WIDTHS[device], "height": HEIGHTS[device]}
-        page = self.browser.new_page(viewport=size)
-        self._listen(page, name)
+        page, self.name = self.screens[device], name
         page.goto(f"{self.address}/{name}", wait_until="load")
         width = page.evaluate("document.scrollingElement.scrollWidth")
-        if width > WIDTHS[device] and not name.startswith(SOURCES):
+        if width > WIDTHS[device]:
             self.wrong.append(f"{name}: {width} pixels wide on a {device}")
         broken = page.evaluate(
             "[...document.images].filter(i => i.complete && !i.naturalWidth).map(i => i.src)"
@@ -82,26 +86,25 @@ class Site:
         hrefs = "[...document.querySelectorAll('a[href]')].map(a => a.href)"
         self.links[name] = page.evaluate(hrefs)
         self.ids[name] = set(page.evaluate("[...document.querySelectorAll('[id]')].map(e => e.id)"))
-        if self.shots:
+        if self.shots and not name.startswith(SOURCES):
             file = self.shots / f"{name.removesuffix('.html').replace('/', '-')}-{device}.png"
             page.screenshot(path=file, full_page=True)
-        page.close()
 
-    def _listen(self, page, name):
+    def _listen(self, page):
         def told(message):
             if message.type in ("error", "warning"):
-                self.wrong.append(f"{name}: console: {message.text}")
+                self.wrong.append(f"{self.name}: console: {message.text}")
 
         def asked(request):
             if not request.url.startswith((self.address, "data:", "blob:")):
-                self.wrong.append(f"{name}: asks for {request.url}")
+                self.wrong.append(f"{self.name}: asks for {request.url}")
 
         def answered(response):
             if response.status >= 400:
-                self.wrong.append(f"{name}: {response.status} for {response.url}")
+                self.wrong.append(f"{self.name}: {response.status} for {response.url}")
 
         page.on("console", told)
-        page.on("pageerror", lambda error: self.wrong.append(f"{name}: script: {error}"))
+        page.on("pageerror", lambda error: self.wrong.append(f"{self.name}: script: {error}"))
         page.on("request", asked)
         page.on("response", answered)
 
@@ -120,8 +123,7 @@ class Site:
 
     def search(self, words, wanted):
         """See whether a search finds a page among its first results."""
-        page = self.browser.new_page()
-        self._listen(page, f"search for {words!r}")
+        page, self.name = self.screens["desktop"], f"search for {words!r}"
         page.goto(f"{self.address}/search.html?q={words.replace(' ', '+')}")
         page.wait_for_selector("#search-results p.search-summary", timeout=20_000)
         page.wait_for_function(
@@ -134,7 +136,6 @@ class Site:
         places = [urlsplit(link).path.strip("/").removesuffix(".html") for link in found[:AMONG]]
         if wanted not in places:
             self.wrong.append(f"search for {words!r}: {places}, but not {wanted}")
-        page.close()
 
 
 def check(folder, executable, shots):
@@ -147,7 +148,7 @@ def check(folder, executable, shots):
         browser = playwright.chromium.launch(executable_path=executable, args=FLAGS)
         site = Site(folder, browser, f"http://127.0.0.1:{server.server_address[1]}", shots)
         for name in pages:
-            for device in WIDTHS:
+            for device in ("desktop",) if name.startswith(SOURCES) else WIDTHS:
                 site.look(name, device)
         site.follow()
         for words, wanted in SEARCHES.items():

@@ -48,23 +48,28 @@ if (published / "benchmarks" / "index.html").exists():
     html_extra_path = [str(published)]
     tags.add("published")  # noqa: F821, Sphinx puts it here
 
-# A gallery is in the bar at the top as soon as there is one: its pattern may match nothing.
-suppress_warnings = ["toc.empty_glob"]
-
 html_theme = "pydata_sphinx_theme"
 html_title = "fastmix"
 html_copy_source = False
 html_show_sourcelink = False
 html_static_path = ["static"]
 html_css_files = ["fastmix.css"]
+html_favicon = "static/favicon.svg"
+html_context = {"default_mode": "auto"}
 html_math_renderer = "mathml"
 html_theme_options = {
     "footer_end": [],
     "footer_start": ["copyright"],
+    "logo": {
+        "image_light": "static/favicon.svg",
+        "image_dark": "static/favicon.svg",
+        "text": "fastmix",
+    },
     "header_links_before_dropdown": 7,
     "navbar_align": "left",
     "navbar_persistent": [],
     "navbar_end": ["search-button-field", "theme-switcher"],
+    "secondary_sidebar_items": {"index": [], "**": ["page-toc"]},
     "show_toc_level": 2,
 }
 # These have no siblings to list.

@@ -65,7 +65,7 @@ class Measured(SphinxDirective):
             seconds = [tables.time_text(results.seconds(case, who)) for who in (OURS, ANCHOR)]
             texts = [f"{text} s" for text in seconds]
             rows.append((name, *texts, tables.ratio_text(results.ratio(case))))
-        lines = [".. list-table::", "   :header-rows: 1", "   :widths: 52 16 16 16", ""]
+        lines = [".. list-table::", "   :header-rows: 1", "   :widths: auto", ""]
         for row in rows:
             cells = [f"     - {cell}" for cell in row]
             lines += [cells[0].replace("     -", "   * -"), *cells[1:]]
