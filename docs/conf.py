@@ -6,7 +6,10 @@ import sys
 import tempfile
 from pathlib import Path
 
+from cycler import cycler
+
 import fastmix
+from fastmix.plotting._style import HUES
 
 DOCS = Path(__file__).parent
 sys.path.insert(0, str(DOCS))
@@ -69,7 +72,6 @@ html_theme_options = {
     "navbar_align": "left",
     "navbar_persistent": [],
     "navbar_end": ["search-button-field", "theme-switcher"],
-    "secondary_sidebar_items": {"index": [], "**": ["page-toc"]},
     "show_toc_level": 2,
 }
 # These have no siblings to list.
@@ -86,7 +88,11 @@ plot_include_source = True
 plot_html_show_source_link = False
 plot_html_show_formats = False
 plot_formats = [("png", 130)]
-plot_rcparams = {"figure.figsize": (6.4, 4.0), "figure.constrained_layout.use": True}
+plot_rcparams = {
+    "axes.prop_cycle": cycler(color=HUES),
+    "figure.constrained_layout.use": True,
+    "figure.figsize": (6.4, 4.0),
+}
 plot_apply_rcparams = True
 # What examples write goes away with the build.
 _written = tempfile.TemporaryDirectory()
