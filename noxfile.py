@@ -4,6 +4,7 @@
 """
 
 import os
+import shutil
 from pathlib import Path
 
 import nox
@@ -115,6 +116,18 @@ def docs(session):
     """The documentation, with figures that fastmix draws; warnings are errors."""
     set_up(session, "docs")
     session.run("sphinx-build", "-W", "-E", "docs", "docs/_build/html", *session.posargs)
+
+
+@nox.session(name="docs-check")
+def docs_check(session):
+    """The built documentation in Chromium: no errors, links that lead somewhere, a search that finds."""
+    browsers = [os.environ.get("CHROMIUM"), "chromium", "chromium-browser", "google-chrome"]
+    if not any(name and shutil.which(name) for name in browsers):
+        session.skip("no Chromium was found: install it, or name it in the variable CHROMIUM")
+    if not Path("docs/_build/html/index.html").exists():
+        session.error("there are no pages yet: run nox -s docs first")
+    session.install(*nox.project.dependency_groups(PROJECT, "docs-check"))
+    session.run("python", "docs/check.py", *session.posargs)
 
 
 def set_up_asv(session):

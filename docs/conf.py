@@ -2,9 +2,17 @@
 
 import os
 import re
+import sys
+import tempfile
 from pathlib import Path
 
+from cycler import cycler
+
 import fastmix
+from fastmix.plotting._style import HUES
+
+DOCS = Path(__file__).parent
+sys.path.insert(0, str(DOCS))
 
 project = "fastmix"
 author = "the fastmix developers"
@@ -12,13 +20,20 @@ project_copyright = "2026, the fastmix developers"
 version = release = fastmix.__version__
 
 extensions = [
+    "extensions.animation",
+    "extensions.conformance",
+    "extensions.mathml",
+    "extensions.measured",
+    "extensions.rooms",
+    "matplotlib.sphinxext.plot_directive",
+    "myst_parser",
+    "numpydoc",
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
-    "sphinx.ext.mathjax",
-    "matplotlib.sphinxext.plot_directive",
-    "numpydoc",
+    "sphinx_copybutton",
+    "sphinx_design",
 ]
-exclude_patterns = ["_build"]
+exclude_patterns = ["_build", "extensions", "generated"]
 
 # Links into other projects' pages need the internet, which a build need not have.
 nitpicky = True
@@ -31,16 +46,39 @@ if os.environ.get("FASTMIX_DOCS_LINKS", "0") != "0":
     }
 
 # The pages of `nox -s bench-publish`, where they have been made, become a folder of these.
-published = Path(__file__).parents[1] / "asv_benchmarks" / "html"
+published = DOCS.parent / "asv_benchmarks" / "html"
 if (published / "benchmarks" / "index.html").exists():
     html_extra_path = [str(published)]
     tags.add("published")  # noqa: F821, Sphinx puts it here
 
 html_theme = "pydata_sphinx_theme"
 html_title = "fastmix"
+html_copy_source = False
 html_show_sourcelink = False
-# The pages at the top have no siblings to list.
-html_sidebars = {"**": []}
+html_static_path = ["static"]
+html_css_files = ["fastmix.css"]
+html_favicon = "static/favicon.svg"
+html_context = {"default_mode": "auto"}
+html_math_renderer = "mathml"
+html_theme_options = {
+    "footer_end": [],
+    "footer_start": ["copyright"],
+    "logo": {
+        "image_light": "static/favicon.svg",
+        "image_dark": "static/favicon.svg",
+        "text": "fastmix",
+    },
+    "header_links_before_dropdown": 7,
+    "navbar_align": "left",
+    "navbar_persistent": [],
+    "navbar_end": ["search-button-field", "theme-switcher"],
+    "show_toc_level": 2,
+}
+# These have no siblings to list.
+html_sidebars = {"index": [], "getting_started": [], "source/**": []}
+
+copybutton_prompt_text = r">>> |\.\.\. |\$ "
+copybutton_prompt_is_regexp = True
 
 autodoc_member_order = "bysource"
 autodoc_typehints = "none"  # the docstrings say it in words
@@ -49,9 +87,16 @@ numpydoc_show_class_members = False  # autodoc shows them, with their own headin
 plot_include_source = True
 plot_html_show_source_link = False
 plot_html_show_formats = False
-plot_formats = [("png", 120)]
-plot_rcparams = {"figure.figsize": (6.4, 4.0), "figure.constrained_layout.use": True}
+plot_formats = [("png", 130)]
+plot_rcparams = {
+    "axes.prop_cycle": cycler(color=HUES),
+    "figure.constrained_layout.use": True,
+    "figure.figsize": (6.4, 4.0),
+}
 plot_apply_rcparams = True
+# What examples write goes away with the build.
+_written = tempfile.TemporaryDirectory()
+plot_working_directory = _written.name
 
 
 def skip_foreign(app, what, name, obj, skip, options):

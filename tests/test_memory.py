@@ -40,7 +40,7 @@ class Peak(NamedTuple):
         return self.copies * 8 * D + self.a_row
 
 
-# The table of docs/reliability_memory.rst. An (n, k) array of bytes alone would be 48 bytes a row.
+# The table of docs/reference/memory.rst. An (n, k) array of bytes alone would be 48 bytes a row.
 PEAKS = {
     ("KMeans", "fit"): Peak(1, 22),
     ("KMeans", "predict"): Peak(0, 1),
