@@ -46,7 +46,7 @@ def use_sparse(model, dtype):
 
 
 def use_kmeans(dtype):
-    from fastmix import KMeans, k_means, kmeans_plusplus
+    from fastmix import KMeans, k_means, kmeans_plusplus, select_kmeans
 
     for (d, k), weight in product(
         [(2, 40), (3, 8), (8, 80), (16, 100), (40, 64), (300, 5)], weights(N)
@@ -66,6 +66,7 @@ def use_kmeans(dtype):
     k_means(X, 9, random_state=0, sample_weight=weights(N)[1])
     use_sparse(KMeans(6, random_state=0), dtype)
     use_sparse(KMeans(6, n_init="breathing", random_state=0), dtype)
+    select_kmeans(X, [2, 9], sample_weight=weights(N)[1], random_state=0)
 
 
 def use_lloyd(dtype):
@@ -141,12 +142,13 @@ def use_mixture(cls, dtype, **options):
 
 
 def use_gaussian(dtype):
-    from fastmix import GaussianMixture
+    from fastmix import GaussianMixture, select_gmm
 
     use_mixture(GaussianMixture, dtype)
     X = rows(5_000, 6, 5, dtype)
     model = GaussianMixture(5, accelerate="squarem", random_state=0).fit(X)
     model.bic(X), model.aic(X), model.icl(X)
+    select_gmm(X, [1, 5], criterion="icl", random_state=0)
     model.marginal([0, 2]).predict(X[:, [0, 2]])
     model.condition([0], [1.0]).predict(X[:, 1:])
     GaussianMixture(5, init_params=np.arange(5_000) % 5).fit_predict(X)
