@@ -232,6 +232,17 @@ def test_components_are_found_as_often_as_by_scikit_learn(monkeypatch):
     assert ours >= max(theirs, 3)
 
 
+@pytest.mark.compiled
+def test_the_benchmark_of_choosing_runs(monkeypatch, capsys):
+    monkeypatch.syspath_prepend(str(Path(__file__).parents[1] / "asv_benchmarks"))
+    with warnings.catch_warnings():
+        importlib.import_module("choosing.__main__").main(
+            ["--mixtures", "1", "--rows", "300", "--rounds", "1"]
+        )
+    out = capsys.readouterr().out
+    assert re.search(r"^found, of 1: fastmix \d, scikit-learn \d$", out, re.MULTILINE)
+
+
 # --- failures and warnings --------------------------------------------------------------------------
 
 
@@ -322,6 +333,7 @@ def test_wrong_rows_and_parameters_are_no_failures_of_fits(X, select):
         ),
         (select_gmm, {"covariance_types": "round"}, "but got 'round'."),
         (select_gmm, {"covariance_types": 3}, "but got 3."),
+        (select_gmm, {"covariance_types": [["full"]]}, "but got [['full']]."),
         (
             select_gmm,
             {"criterion": "silhouette"},

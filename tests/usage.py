@@ -46,7 +46,7 @@ def use_sparse(model, dtype):
 
 
 def use_kmeans(dtype):
-    from fastmix import KMeans, k_means, kmeans_plusplus
+    from fastmix import KMeans, k_means, kmeans_plusplus, select_kmeans
     from fastmix.metrics import silhouette_samples
 
     for (d, k), weight in product(
@@ -69,6 +69,7 @@ def use_kmeans(dtype):
         silhouette_samples(X[:3_000], np.arange(3_000) % 7, kind=kind)
     use_sparse(KMeans(6, random_state=0), dtype)
     use_sparse(KMeans(6, n_init="breathing", random_state=0), dtype)
+    select_kmeans(X, [2, 9], sample_weight=weights(N)[1], random_state=0)
 
 
 def use_lloyd(dtype):
@@ -144,12 +145,13 @@ def use_mixture(cls, dtype, **options):
 
 
 def use_gaussian(dtype):
-    from fastmix import GaussianMixture
+    from fastmix import GaussianMixture, select_gmm
 
     use_mixture(GaussianMixture, dtype)
     X = rows(5_000, 6, 5, dtype)
     model = GaussianMixture(5, accelerate="squarem", random_state=0).fit(X)
     model.bic(X), model.aic(X), model.icl(X)
+    select_gmm(X, [1, 5], criterion="icl", random_state=0)
     model.marginal([0, 2]).predict(X[:, [0, 2]])
     model.condition([0], [1.0]).predict(X[:, 1:])
     GaussianMixture(5, init_params=np.arange(5_000) % 5).fit_predict(X)

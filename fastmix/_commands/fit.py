@@ -64,11 +64,11 @@ def fit(
         refuse(file, f"{min(sizes)} clusters of {len(table.X)} rows; choose fewer with -k")
     if outputs.plot and table.X.shape[1] < 2 and len(sizes) < 2:
         refuse(file, "--plot needs two columns, or several numbers to choose from: -k 2:10")
-    scaler = StandardScaler().fit(table.X) if choice.standardize else None
-    X = table.X if scaler is None else scaler.transform(table.X)
     try:
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
+            scaler = StandardScaler().fit(table.X) if choice.standardize else None
+            X = table.X if scaler is None else scaler.transform(table.X)
             model, selection = _fitted(X, sizes, choice)
     except ValueError as error:
         refuse(file, str(error).splitlines()[0])

@@ -91,6 +91,10 @@ def select_kmeans(
     select_gmm : The number and the shape of the components of a mixture.
     fastmix.plotting.plot_selection : The criterion over the number of clusters.
 
+    Notes
+    -----
+    Memory: that of two fits, as the best one is kept with its labels.
+
     References
     ----------
     .. [1] Schubert, E. (2023). Stop using the elbow criterion for k-means and how to choose the number
@@ -136,7 +140,7 @@ def select_kmeans(
             warnings.simplefilter("ignore", ConvergenceWarning)  # told in the table
             one.fit(array, sample_weight=weight)
         kept = next(record for record in one.init_results_ if record.best)
-        line = {"inertia": one.inertia_, "n_iter": one.n_iter_, "converged": kept.converged}
+        line = {"inertia": one.inertia_, "n_iter": one.n_iter_, "converged": bool(kept.converged)}
         return one, line | _criteria(one, array, weight, whole)
 
     grid = [{"n_clusters": k} for k in counts]

@@ -96,6 +96,11 @@ def select_gmm(
     select_kmeans : The number of clusters of k-means.
     fastmix.plotting.plot_selection : The criterion over the number of components.
 
+    Notes
+    -----
+    Memory: that of one fit, and 4 bytes a row and start. ``fit_report_`` of the best estimator tells of its
+    own starts and passes, not of what all fits share.
+
     References
     ----------
     .. [1] Schwarz, G. (1978). Estimating the dimension of a model. Annals of Statistics 6(2), 461-464.

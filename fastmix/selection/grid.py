@@ -29,15 +29,15 @@ def numbers(name: str, values: int | Iterable[int], least: int, why: str = "") -
 def names(name: str, values: str | Iterable[str], allowed: Collection[str]) -> list[str]:
     """Those of the allowed names that are to be tried, each once; 'all' is all of them."""
     if isinstance(values, str):
-        found = list(allowed) if values == "all" else [values]
+        given = list(allowed) if values == "all" else [values]
     else:
-        found = list(dict.fromkeys(values)) if isinstance(values, Iterable) else []
-    if not found or not all(isinstance(each, str) and each in allowed for each in found):
+        given = list(values) if isinstance(values, Iterable) else []
+    if not given or not all(isinstance(each, str) and each in allowed for each in given):
         raise ValueError(
             f"The parameter '{name}' should be 'all', or one or more of {', '.join(allowed)}, but got "
             f"{values!r}. For example {name}='all'."
         )
-    return found
+    return list(dict.fromkeys(given))
 
 
 def criterion_of(value: Any, allowed: Collection[str], why: str = "") -> str:
