@@ -72,6 +72,7 @@ def _jit(func, fastmath, parallel):
         "error_model": "numpy",
         "fastmath": set(fastmath) or False,
         "parallel": parallel,
+        "no_cfunc_wrapper": True,
     }
     compiled = njit(**flags)(func)
     if JIT:
