@@ -7,7 +7,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from fastmix._numba import threads
+from fastmix import kernels
+from fastmix._threads import threads
 from fastmix.engine import lloyd
 from fastmix.engine.algorithms import Algorithm
 from fastmix.engine.results import (
@@ -21,7 +22,6 @@ from fastmix.engine.results import (
 )
 from fastmix.engine.rows import in_tiles, rows_work
 from fastmix.engine.sparse import chosen
-from fastmix.kernels import halves
 from fastmix.kernels.shards import shard_bounds
 
 ROW_WORK = (
@@ -49,7 +49,7 @@ def assign(rows: Rows, centers: Array, state: HalvesState) -> KMeansTotals:
     S, d = len(bounds) - 1, centers.shape[1]
     counts, sums = np.zeros((S, 2)), np.zeros((S, 2, d))
     objective, changed = np.zeros(S), np.zeros(S, np.int64)
-    halves.assign(
+    kernels.halves.assign(
         threads(rows.n_threads, rows_work(rows, 8)),
         bounds,
         *(rows.tiles, rows.n, rows.weight, centers),
@@ -159,7 +159,7 @@ def parts(rows: AnyRows, numbers: NDArray[np.int64], found: KMeansResult) -> lis
         if m % R:
             tiles[-1, :, m % R :] = 0
         halves_of += [tiles, np.zeros(len(tiles) * R), np.empty(m, np.int64)]
-    halves.part(
+    kernels.halves.part(
         threads(rows.n_threads, rows_work(rows, 8)),
         bounds,
         *(rows.tiles, rows.weight, numbers, found.labels, found.centers, begin),

@@ -10,13 +10,12 @@ from typing import Any
 import numpy as np
 from numpy.random import RandomState
 
-from fastmix._numba import threads
+from fastmix import kernels
+from fastmix._threads import threads
 from fastmix.engine.quantized import pays, rounded_points, rounded_rows
 from fastmix.engine.results import AnyRows, Array, Floats, Rows
 from fastmix.engine.rows import few, in_frame, rows_work, take, writeable
-from fastmix.kernels import seeding
 from fastmix.kernels.shards import shard_bounds
-from fastmix.kernels.simd_bytes import ROWS
 
 NUMBER = 8  # bytes, at most, that a seeding remembers of a row
 FEWEST_FEATURES = 24  # from which on bytes pay
@@ -83,7 +82,7 @@ class Drawing:
         width = self.closest.shape[1] // self.tile_potential.shape[1]
         for s, own in enumerate(shares):
             given = self.tile_potential[s], rows.weight, self.closest[s], rows.n, width
-            seeding.draw(*given, own, found[s])
+            kernels.seeding.draw(*given, own, found[s])
         return allowed(rows, found)
 
 
@@ -104,10 +103,10 @@ class TileSeeding(Drawing):
     def add(self, numbers: Array) -> None:
         """One more seed of every start, the rows of these numbers (n_starts,)."""
         rows, bits = self.rows, np.zeros(len(numbers), np.uint64)
-        same = self.asked[:, : seeding.MOST_NOTED] == numbers[:, None]
+        same = self.asked[:, : kernels.seeding.MOST_NOTED] == numbers[:, None]
         if same.size:
             bits = same.any(1) * (np.uint64(1) << same.argmax(1).astype(np.uint64))
-        seeding.add_seed(
+        kernels.seeding.add_seed(
             threads(rows.n_threads, rows_work(rows, 3 * len(numbers))),
             self.bounds,
             rows.tiles,
@@ -124,7 +123,7 @@ class TileSeeding(Drawing):
         rows, (m, L) = self.rows, candidates.shape
         left = np.zeros((len(self.bounds) - 1, m, L))
         self.asked = candidates
-        seeding.potential(
+        kernels.seeding.potential(
             threads(rows.n_threads, rows_work(rows, 3 * candidates.size)),
             self.bounds,
             rows.tiles,
@@ -148,7 +147,7 @@ class ByteSeeding(Drawing):
         self.bytes, _ = rounded_rows(rows)
         n_tiles = len(self.bytes.tiles)
         self.bounds = shard_bounds(n_tiles, rows_work(rows, SEED_WORK))
-        self.closest = np.zeros((n_starts, n_tiles * ROWS))
+        self.closest = np.zeros((n_starts, n_tiles * kernels.simd_bytes.ROWS))
         self.tile_potential = np.empty((n_starts, n_tiles))
 
     def restart(self) -> None:
@@ -170,7 +169,7 @@ class ByteSeeding(Drawing):
         rows, seeds = self.rows, take(self.rows, numbers)
         points = rounded_points(seeds)
         gains = np.zeros((len(self.bounds) - 1, len(seeds)))
-        seeding.gain(
+        kernels.seeding.gain(
             threads(rows.n_threads, rows_work(rows, len(seeds))),
             self.bounds,
             writeable(rows.X),
