@@ -43,7 +43,7 @@ SYMBOL_LENGTH = 12
 _dispatchers = weakref.WeakSet()  # of all kernels of this process
 
 
-def _jit(func, fastmath, parallel):
+def _jit(func, fastmath, parallel=False, inline=False):
     if JIT and func.__closure__:
         # Numba tells symbols of one name apart by a counter of this process, and the linker takes what
         # two processes have stored under one symbol for the same: what differs needs another name.
@@ -56,6 +56,7 @@ def _jit(func, fastmath, parallel):
         "fastmath": set(fastmath) or False,
         "parallel": parallel,
         "no_cfunc_wrapper": True,
+        "inline": "always" if inline else "never",
     }
     compiled = njit(**flags)(func)
     if JIT:
@@ -66,11 +67,11 @@ def _jit(func, fastmath, parallel):
     return compiled
 
 
-def kernel(func=None, *, sums=False, strict=False):
+def kernel(func=None, *, sums=False, strict=False, inline=False):
     """Compile a serial kernel: called by other kernels, by drivers, and shard by shard by Python."""
     if func is None:
-        return functools.partial(kernel, sums=sums, strict=strict)
-    return _jit(func, SUMS if sums else STRICT if strict else EXACT, False)
+        return functools.partial(kernel, sums=sums, strict=strict, inline=inline)
+    return _jit(func, SUMS if sums else STRICT if strict else EXACT, inline=inline)
 
 
 @intrinsic

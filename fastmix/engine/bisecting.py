@@ -7,9 +7,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from fastmix import kernels
 from fastmix._threads import threads
-from fastmix.engine import lloyd
+from fastmix.engine import kernels, lloyd
 from fastmix.engine.algorithms import Algorithm
 from fastmix.engine.results import (
     AnyRows,

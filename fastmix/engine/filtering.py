@@ -11,9 +11,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from fastmix import kernels
 from fastmix._threads import threads
-from fastmix.engine import lloyd
+from fastmix.engine import kernels, lloyd
 from fastmix.engine.lloyd import followed, measure_own, squares_of
 from fastmix.engine.results import Array, Floats, Indices, KMeansTotals, Rows
 from fastmix.engine.rows import arrange, order_of, row_bits, rows_work, take

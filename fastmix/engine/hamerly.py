@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from fastmix import kernels
 from fastmix._threads import threads
+from fastmix.engine import kernels
 from fastmix.engine.lloyd import followed, measure_own, squares_of
 from fastmix.engine.predictions import distances, view
 from fastmix.engine.results import Array, Floats, Frame, KMeansTotals, Rows

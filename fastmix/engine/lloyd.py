@@ -5,8 +5,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from fastmix import kernels
 from fastmix._threads import threads
+from fastmix.engine import kernels
 from fastmix.engine.results import Array, Floats, Inspection, KMeansTotals, Rows
 from fastmix.engine.rows import rows_work
 from fastmix.engine.sums import Sums, no_sums

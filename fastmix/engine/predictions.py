@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastmix import kernels
 from fastmix._threads import threads
+from fastmix.engine import kernels
 from fastmix.engine.results import AnyRows, Array, Floats, Frame, Rows, View
 from fastmix.engine.rows import in_frame, largest, weight_exponent, writeable
 from fastmix.kernels.shards import shard_bounds

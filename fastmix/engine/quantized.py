@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from fastmix import kernels
 from fastmix._threads import threads
-from fastmix.engine import lloyd
+from fastmix.engine import kernels, lloyd
 from fastmix.engine.lloyd import followed
 from fastmix.engine.results import Array, Indices, Inspection, KMeansTotals, Rows
 from fastmix.engine.rows import largest, rows_work, writeable

@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from fastmix import kernels
 from fastmix._threads import threads
+from fastmix.engine import kernels
 from fastmix.engine.results import AnyRows, Array, Floats, Frame, Rows, View, scale
 from fastmix.kernels.shards import shard_bounds
 

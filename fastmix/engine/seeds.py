@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.random import RandomState
 
-from fastmix import kernels
 from fastmix._threads import threads
+from fastmix.engine import kernels
 from fastmix.engine.quantized import pays, rounded_points, rounded_rows
 from fastmix.engine.results import AnyRows, Array, Floats, Rows
 from fastmix.engine.rows import few, in_frame, rows_work, take, writeable

@@ -10,9 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from fastmix import kernels
 from fastmix._threads import threads
-from fastmix.engine import lloyd, predictions, seeds
+from fastmix.engine import kernels, lloyd, predictions, seeds
 from fastmix.engine import rows as dense
 from fastmix.engine.algorithms import Algorithm
 from fastmix.engine.results import Array, Floats, Frame, Inspection, KMeansTotals, SparseRows

@@ -5,8 +5,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from fastmix import kernels
 from fastmix._threads import threads
+from fastmix.engine import kernels
 from fastmix.engine.results import Array, Floats, KMeansTotals, Rows
 from fastmix.engine.rows import largest, rows_work
 from fastmix.kernels.shards import SLOT_BYTES, shard_bounds
