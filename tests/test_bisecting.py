@@ -165,13 +165,13 @@ def test_sums_in_lanes_are_those_of_lloyd(blobs, dtype):
 @pytest.mark.parametrize("n_left", [0, 1, 64, 99, 300, 333])
 @pytest.mark.parametrize("n_threads", [1, 3])
 def test_the_halves_keep_rows_weights_numbers_and_order(dtype, n_left, n_threads, monkeypatch):
-    from fastmix import _numba
+    from fastmix import _threads
     from fastmix.engine import bisecting, kmeans
     from fastmix.engine.results import Frame
     from fastmix.engine.rows import pack, take
     from fastmix.kernels import shards
 
-    monkeypatch.setattr(_numba, "DEFAULT_THREAD_WORK", 0)
+    monkeypatch.setattr(_threads, "DEFAULT_THREAD_WORK", 0)
     monkeypatch.setattr(shards, "WORK_A_SHARD", 1)
     random = np.random.RandomState(0)
     X = random.normal(size=(333, 3)).astype(dtype)

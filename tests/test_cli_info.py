@@ -12,7 +12,8 @@ import surroundings
 import fastmix
 from fastmix import _cache, _cli
 from fastmix._commands import info
-from fastmix._numba import ANY_WORK, JIT, threads
+from fastmix._numba import JIT
+from fastmix._threads import ANY_WORK, threads
 
 
 @pytest.fixture(autouse=True)

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from fastmix._threads import threads
 from fastmix.engine import kernels
 from fastmix.engine.results import Array, Floats, Inspection, KMeansTotals, Rows
-from fastmix.engine.rows import rows_work
+from fastmix.engine.rows import few, rows_work
 from fastmix.engine.sums import Sums, no_sums
 from fastmix.kernels.shards import shard_bounds
 
@@ -42,6 +42,7 @@ def assign(rows: Rows, centers: Array, state: LloydState) -> KMeansTotals:
         centers,
         sums.grids,
         state.labels,
+        None if few(rows) else True,
         sums.changes,
         objective,
         changed,

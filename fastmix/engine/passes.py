@@ -11,7 +11,7 @@ from fastmix._threads import threads
 from fastmix.engine import kernels
 from fastmix.engine.covariance import Covariance
 from fastmix.engine.results import Array, Floats, Frame, MixtureTotals, Parameters, Rows
-from fastmix.engine.rows import few, writeable
+from fastmix.engine.rows import few, fewer, writeable
 from fastmix.engine.totals import add
 from fastmix.kernels.shards import shard_bounds
 
@@ -127,7 +127,7 @@ def _given(
     """Totals for the rows from tile `offset` on whose shares are given, labels or responsibilities."""
     means = np.array(origin, rows.tiles.dtype, order="C")
     n_tiles, R = -(-len(given) // rows.tiles.shape[2]), rows.tiles.shape[2]
-    if few(rows):
+    if fewer(rows):
         return _given_few(rows, given, offset * R, means, covariance)
     work = _work(len(given), means, covariance)
     bounds, counts, sums, scatter = _slots(means, covariance, n_tiles, work)

@@ -13,7 +13,9 @@ from fastmix.engine import kernels
 from fastmix.engine.results import AnyRows, Array, Floats, Frame, Rows, View, scale
 from fastmix.kernels.shards import shard_bounds
 
-FEW = 1 << 11  # values, for which NumPy is about as fast, and nothing has to be compiled
+# Values that NumPy looks at and packs, and fewer that it also draws seeds from and adds up, about as fast
+# as kernels: nothing has to be compiled for that.
+FEW, FEWER = 1 << 14, 1 << 11
 DIGIT_BITS = 10  # of a key, by which rows are sorted at once
 # The greatest power of two by which numbers of a dtype are scaled
 MOST_EXPONENT = {np.dtype(np.float64): 1000, np.dtype(np.float32): 120}
@@ -112,8 +114,13 @@ def pack(
 
 
 def few(rows: Rows) -> bool:
-    """Are they so few that NumPy is as fast, and that nothing need be compiled?"""
+    """Are they so few that NumPy looks at them and packs them?"""
     return len(rows.X) == rows.n and rows.X.size <= FEW
+
+
+def fewer(rows: Rows) -> bool:
+    """Are they so few that NumPy does all that comes before the passes?"""
+    return few(rows) and rows.X.size <= FEWER
 
 
 def _reach(columns: Columns, origin: Array) -> float:

@@ -14,7 +14,7 @@ from fastmix._threads import threads
 from fastmix.engine import kernels
 from fastmix.engine.quantized import pays, rounded_points, rounded_rows
 from fastmix.engine.results import AnyRows, Array, Floats, Rows
-from fastmix.engine.rows import few, in_frame, rows_work, take, writeable
+from fastmix.engine.rows import fewer, in_frame, rows_work, take, writeable
 from fastmix.kernels.shards import shard_bounds
 
 NUMBER = 8  # bytes, at most, that a seeding remembers of a row
@@ -237,7 +237,7 @@ def sq_distances(X: Array, numbers: Array) -> Array:
 @singledispatch
 def begin(rows: AnyRows, n_starts: int) -> Any:
     """No seeds yet, of so many starts at once."""
-    if few(rows):
+    if fewer(rows):
         return RowSeeding(rows, n_starts, partial(sq_distances, in_frame(rows)))
     enough = rows.d >= FEWEST_FEATURES and len(rows.X) == rows.n
     return (ByteSeeding if enough and pays(rows) else TileSeeding)(rows, n_starts)

@@ -3,7 +3,7 @@
 import numpy as np
 
 from fastmix._numba import kernel, parallel_kernel
-from fastmix.kernels.exact import relabel, rows_beside
+from fastmix.kernels.exact import relabel, relabel_one_by_one, rows_beside
 from fastmix.kernels.simd_kmeans import nearest
 
 
@@ -18,26 +18,25 @@ def assign(
     centers,  # in      (k, d)
     grids,  # in      (2, columns) float64, of exact.py
     labels,  # in/out  (n_tiles * R,) int32
+    many,  # in      True; None where rows are so few that tiles are not to be turned: less is compiled
     changes,  # in/out  (n_shards, k, 2, columns) float64, what the sums of exact.py change by
     objective,  # in/out  (n_shards,) float64
     changed,  # in/out  (n_shards,) int64, rows that changed label
 ):
     """Label every row; one that changes cluster takes its part of the sums along."""
     R = tiles.shape[2]
-    new, best, beside = (
-        np.empty(R, np.int32),
-        np.empty(R, tiles.dtype),
-        rows_beside(tiles[0], grids),
-    )
+    new, best = np.empty(R, np.int32), np.empty(R, tiles.dtype)
+    if many is not None:
+        beside = rows_beside(tiles[0], grids)
     for t in range(start, stop):
         tile, first = tiles[t], t * R
-        here = labels[first : first + R]
+        here, share = labels[first : first + R][: n - first], weight[first : first + R]
         nearest(tile, centers, new, best)
-        objective[shard] += weighted_sum(best, weight[first : first + R])
-        share = weight[first : first + R]
-        changed[shard] += relabel(
-            tile, share, new, here[: n - first], grids, beside, changes[shard]
-        )
+        objective[shard] += weighted_sum(best, share)
+        if many is None:
+            changed[shard] += relabel_one_by_one(tile, share, new, here, grids, changes[shard])
+        else:
+            changed[shard] += relabel(tile, share, new, here, grids, beside, changes[shard])
 
 
 @parallel_kernel

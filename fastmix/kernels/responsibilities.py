@@ -52,7 +52,8 @@ def multiply(
     for first in range(0, values.size, PRODUCTS * R):
         product = values[n_products : n_products + R]
         for start in range(first, min(first + PRODUCTS * R, values.size), R):
-            tile = values[start : start + R]  # a slice: no index that may be negative hinders the lanes
+            # a slice: no index that may be negative hinders the lanes
+            tile = values[start : start + R]
             if start == first:
                 for r in range(R):
                     product[r] = tile[r]
