@@ -40,21 +40,21 @@ def threads_lost():
 
 def _locks():
     """In the order in which Numba takes them, as far as they are there; two are private names."""
-    compiler, parallel, ffi = map(
-        sys.modules.get,
-        ("numba.core.compiler_lock", "numba.np.ufunc.parallel", "llvmlite.binding.ffi"),
-    )
-    found = (
-        loading,
+    found = [loading]
+    for module, *names in (
         # held by whoever compiles, loads machine code or starts a threading layer
-        getattr(compiler, "global_compiler_lock", None),
-        getattr(
-            parallel, "_backend_init_thread_lock", None
-        ),  # taken at every look at a thread mask
+        ("numba.core.compiler_lock", "global_compiler_lock"),
+        # taken at every look at a thread mask
+        ("numba.np.ufunc.parallel", "_backend_init_thread_lock"),
         # also taken by garbage collection, in any thread
-        getattr(getattr(ffi, "lib", None), "_lock", None),
-    )
-    return [lock for lock in found if lock is not None]
+        ("llvmlite.binding.ffi", "lib", "_lock"),
+    ):
+        its = sys.modules.get(module)
+        for name in names:
+            its = getattr(its, name, None)
+        if its is not None:
+            found.append(its)
+    return found
 
 
 def _before():
@@ -74,9 +74,9 @@ def _in_child():
     _lost = _lost or layer() in _ABOVE_FORKS
     # This one is shared with the parent, and with all of its children: one that is killed while
     # it holds the lock, or is forked while another thread does, would keep it from them for ever.
-    parallel = sys.modules.get("numba.np.ufunc.parallel")
-    if hasattr(parallel, "_backend_init_process_lock"):
-        parallel._backend_init_process_lock = None  # Numba makes another one
+    layers = sys.modules.get("numba.np.ufunc.parallel")
+    if hasattr(layers, "_backend_init_process_lock"):
+        layers._backend_init_process_lock = None  # Numba makes another one
 
 
 if hasattr(os, "register_at_fork"):

@@ -155,7 +155,7 @@ COUNTED = """
 import numpy as np
 from fastmix._commands.info import facts
 from fastmix.engine.rows import finite
-finite(np.ones((5000, 2)), 1)
+finite(np.ones((20_000, 2)), 1)
 its = facts()["cache"]
 print(its["hits"], its["compiled"], its["kernels"], its["bytes"] > 0)
 """
