@@ -24,9 +24,10 @@ import llvmlite
 import numba
 from numba import config
 
-try:  # three private names of Numba; without them kernels are compiled anew in every process
+try:  # four private names of Numba; without them kernels are compiled anew in every process
     from numba.core.caching import _Cache as _Base
     from numba.core.compiler import CompileResult
+    from numba.core.runtime import rtsys
     from numba.core.serialize import dumps
 
     AVAILABLE = hasattr(CompileResult, "_reduce") and hasattr(CompileResult, "_rebuild")
@@ -220,7 +221,8 @@ class Store(_Base):
         try:
             if not _trusted(folder):
                 return None
-            target_context.refresh()
+            # Kernels call Numba's runtime, and nothing else that refresh() imports for compiling
+            rtsys.initialize(target_context)
             blob = pathlib.Path(self._path(folder, sig, target_context)).read_bytes()
             digest, data = blob[:DIGEST_BYTES], blob[DIGEST_BYTES:]
             if hashlib.sha256(data).digest() != digest:

@@ -1,4 +1,4 @@
-"""The only file that names Numba's flags and threads.
+"""The only file that names Numba's flags and sets its threads.
 
 `kernel` compiles a serial kernel. `parallel_kernel` compiles a kernel over one shard, and where threads
 pay a driver that runs it on all shards; it decides at every call whether they do.
@@ -7,10 +7,7 @@ pay a driver that runs it on all shards; it decides at every call whether they d
 import functools
 import hashlib
 import itertools
-import math
-import multiprocessing
 import os
-import pathlib
 import threading
 import warnings
 import weakref
@@ -20,23 +17,16 @@ import numba
 import numpy as np
 from llvmlite import ir
 from numba import config, njit, prange, types
+from numba.core.compiler_lock import global_compiler_lock
 from numba.extending import intrinsic
 
 from fastmix._cache import Store, closure
-from fastmix._forks import compiling
+from fastmix._forks import layer as _layer
+from fastmix._forks import threads_lost
 from fastmix._limits import can_start
 from fastmix._signals import undisturbed
 
-__all__ = [
-    "ANY_WORK",
-    "JIT",
-    "drivers_too",
-    "kernel",
-    "layer",
-    "loaded_and_compiled",
-    "parallel_kernel",
-    "threads",
-]
+__all__ = ["JIT", "drivers_too", "kernel", "layer", "loaded_and_compiled", "parallel_kernel"]
 
 JIT = not config.DISABLE_JIT
 
@@ -47,20 +37,13 @@ SUMS = EXACT | {"reassoc", "nsz", "arcp"}
 # For kernels whose roundings are meant: every operation by itself.
 STRICT = frozenset[str]()
 
-# Work (floating-point operations) below which threads cost more than they bring: about 100 us,
-# 1 ms on the workqueue layer, which wakes slowly.
-THREAD_WORK = {"workqueue": 1e7}
-DEFAULT_THREAD_WORK = 1e6
-
-ANY_WORK = math.inf  # as much as there may be
-
 COUNTER_WORDS = 8  # one cache line
 SYMBOL_LENGTH = 12
 
 _dispatchers = weakref.WeakSet()  # of all kernels of this process
 
 
-def _jit(func, fastmath, parallel):
+def _jit(func, fastmath, parallel=False, inline=False):
     if JIT and func.__closure__:
         # Numba tells symbols of one name apart by a counter of this process, and the linker takes what
         # two processes have stored under one symbol for the same: what differs needs another name.
@@ -72,6 +55,8 @@ def _jit(func, fastmath, parallel):
         "error_model": "numpy",
         "fastmath": set(fastmath) or False,
         "parallel": parallel,
+        "no_cfunc_wrapper": True,
+        "inline": "always" if inline else "never",
     }
     compiled = njit(**flags)(func)
     if JIT:
@@ -82,11 +67,11 @@ def _jit(func, fastmath, parallel):
     return compiled
 
 
-def kernel(func=None, *, sums=False, strict=False):
+def kernel(func=None, *, sums=False, strict=False, inline=False):
     """Compile a serial kernel: called by other kernels, by drivers, and shard by shard by Python."""
     if func is None:
-        return functools.partial(kernel, sums=sums, strict=strict)
-    return _jit(func, SUMS if sums else STRICT if strict else EXACT, False)
+        return functools.partial(kernel, sums=sums, strict=strict, inline=inline)
+    return _jit(func, SUMS if sums else STRICT if strict else EXACT, inline=inline)
 
 
 @intrinsic
@@ -100,28 +85,16 @@ def next_shard(typing, counter):
     return types.int64(counter), emit
 
 
-def _layer():
-    """Name of the threading layer in use, or None before the first threaded call."""
-    try:
-        return numba.threading_layer()
-    except ValueError:
-        return None
-
-
 # The workqueue layer bears one caller at a time.
 _gate = threading.Lock()
-# Layers whose threads are out of reach below a fork. GNU OpenMP cannot be entered again; TBB can, but
-# not if some of its threads were at work when the process forked, and then a child may wait for ever.
-_ABOVE_FORKS = ("omp", "tbb")
-# True where threads are out of reach. At import: they were started above the fork that made us.
-_serial_only = _layer() in _ABOVE_FORKS and multiprocessing.parent_process() is not None
+_serial_only = threads_lost()  # True where threads are out of reach
 _told = False  # has the user been warned of that?
 
 
 def _in_child():
     global _gate, _serial_only
     _gate = threading.Lock()
-    _serial_only = _serial_only or _layer() in _ABOVE_FORKS
+    _serial_only = _serial_only or threads_lost()
 
 
 if hasattr(os, "register_at_fork"):
@@ -143,7 +116,7 @@ def _start_layer():
     try:
         if not can_start(config.NUMBA_NUM_THREADS):
             raise ValueError(_refused(config.NUMBA_NUM_THREADS))
-        with compiling:  # a fork waits
+        with global_compiler_lock:  # a fork waits
             numba.get_num_threads()  # its first call starts the layer
     except ValueError as error:
         _serial_only = True
@@ -268,37 +241,3 @@ def layer():
     if not JIT or _serial_only or not _ready(config.NUMBA_NUM_THREADS):
         return None
     return _layer()
-
-
-@functools.cache
-def _quota():
-    """CPUs that the container may use, by its control group; infinite where nothing limits it."""
-    for limit, period in (
-        ("/sys/fs/cgroup/cpu.max", None),
-        ("/sys/fs/cgroup/cpu/cpu.cfs_quota_us", "/sys/fs/cgroup/cpu/cpu.cfs_period_us"),
-    ):
-        try:
-            words = pathlib.Path(limit).read_text().split()
-            words += pathlib.Path(period).read_text().split() if period else []
-            if words[0] not in ("max", "-1"):
-                return max(1, math.ceil(int(words[0]) / int(words[1])))
-        except (OSError, ValueError, IndexError):
-            continue
-    return math.inf
-
-
-def threads(n_threads, work):
-    """How many threads to use for `work` floating-point operations.
-
-    None means every CPU that this process may use: affinity, container quota and NUMBA_NUM_THREADS.
-    """
-    if work < THREAD_WORK.get(_layer(), DEFAULT_THREAD_WORK):
-        return 1
-    if n_threads is None:
-        mask = (
-            os.sched_getaffinity(0)
-            if hasattr(os, "sched_getaffinity")
-            else range(os.cpu_count() or 1)
-        )
-        n_threads = int(min(len(mask), _quota()))
-    return min(n_threads, config.NUMBA_NUM_THREADS)

@@ -159,7 +159,7 @@ def cannot(*rights):
 # --- jobs ----------------------------------------------------------------------------------------
 
 
-def rows(n=2_000, d=4, k=5):
+def rows(n=5_000, d=4, k=5):
     """Rows around k centers far apart."""
     return np.random.RandomState(0).normal(size=(n, d)) + 10.0 * (np.arange(n) % k)[:, None]
 
@@ -175,14 +175,14 @@ def models(X, n_threads=2):
     return kmeans, GaussianMixture(k, n_threads=n_threads, **start)
 
 
-def digest(n_threads=2, n=2_000, least_work=0):
+def digest(n_threads=2, n=5_000, least_work=0):
     """Hash of every bit of a k-means and a mixture, with threads for all work beyond `least_work`."""
-    from fastmix import _numba
+    from fastmix import _threads
     from fastmix.kernels import shards
 
     shards.WORK_A_SHARD = 1
-    _numba.THREAD_WORK.clear()
-    _numba.DEFAULT_THREAD_WORK = least_work
+    _threads.THREAD_WORK.clear()
+    _threads.DEFAULT_THREAD_WORK = least_work
     X = rows(n)
     arrays = [
         value

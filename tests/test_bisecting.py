@@ -168,13 +168,13 @@ def test_sums_of_the_halves_are_those_of_lloyd(blobs, dtype):
 def test_the_halves_keep_rows_weights_numbers_and_order(
     dtype, n_left, n_threads, of_the_last_pass, monkeypatch
 ):
-    from fastmix import _numba
+    from fastmix import _threads
     from fastmix.engine import bisecting, kmeans
     from fastmix.engine.results import Frame
     from fastmix.engine.rows import pack, take
     from fastmix.kernels import shards
 
-    monkeypatch.setattr(_numba, "DEFAULT_THREAD_WORK", 0)
+    monkeypatch.setattr(_threads, "DEFAULT_THREAD_WORK", 0)
     monkeypatch.setattr(shards, "WORK_A_SHARD", 1)
     random = np.random.RandomState(0)
     X = random.normal(size=(333, 3)).astype(dtype)

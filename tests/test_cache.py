@@ -18,6 +18,7 @@ import surroundings
 from fastmix import _cache
 from fastmix._numba import config, kernel, parallel_kernel
 from fastmix.engine.covariances import COVARIANCES
+from fastmix.engine.passes import passes_of
 
 DAY = 86400
 HOST = "fastmix.kernels"  # where kernels of these tests say that they stand
@@ -628,7 +629,7 @@ def test_a_folder_that_another_process_makes_first_is_used(base, monkeypatch):
 def test_kernels_made_with_other_kernels_have_symbols_of_their_own():
     """Two processes may store them; one that loads both must not link the one for the other."""
     compiled = {
-        f"{name}.{verb}.{part}": getattr(getattr(covariance.kernels, verb), part)
+        f"{name}.{verb}.{part}": getattr(getattr(passes_of(covariance), verb), part)
         for name, covariance in COVARIANCES.items()
         for verb in ("expect", "infer", "rank", "accumulate")
         for part in ("block", "driver")

@@ -12,7 +12,8 @@ import surroundings
 import fastmix
 from fastmix import _cache, _cli
 from fastmix._commands import info
-from fastmix._numba import ANY_WORK, JIT, threads
+from fastmix._numba import JIT
+from fastmix._threads import ANY_WORK, threads
 
 
 @pytest.fixture(autouse=True)
@@ -154,7 +155,7 @@ COUNTED = """
 import numpy as np
 from fastmix._commands.info import facts
 from fastmix.engine.rows import finite
-finite(np.ones((5000, 2)), 1)
+finite(np.ones((20_000, 2)), 1)
 its = facts()["cache"]
 print(its["hits"], its["compiled"], its["kernels"], its["bytes"] > 0)
 """

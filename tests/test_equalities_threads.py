@@ -16,7 +16,7 @@ from fastmix import (
     GaussianMixture,
     KMeans,
     MiniBatchKMeans,
-    _numba,
+    _threads,
 )
 from fastmix._numba import parallel_kernel
 from fastmix.engine.algorithms import ALGORITHMS, SYNONYMS
@@ -79,8 +79,8 @@ def used(monkeypatch):
 
     monkeypatch.setattr(parallel_kernel, "_together", record)
     monkeypatch.setattr(shards, "WORK_A_SHARD", 1)
-    monkeypatch.setattr(_numba, "THREAD_WORK", {})
-    monkeypatch.setattr(_numba, "DEFAULT_THREAD_WORK", 0)
+    monkeypatch.setattr(_threads, "THREAD_WORK", {})
+    monkeypatch.setattr(_threads, "DEFAULT_THREAD_WORK", 0)
     return seen
 
 

@@ -14,8 +14,9 @@ import surroundings
 from numba import config
 from numpy.testing import assert_array_equal
 
-from fastmix import _limits, _numba
-from fastmix._numba import ANY_WORK, DEFAULT_THREAD_WORK, parallel_kernel, threads
+from fastmix import _limits, _numba, _threads
+from fastmix._numba import parallel_kernel
+from fastmix._threads import ANY_WORK, DEFAULT_THREAD_WORK, threads
 
 # --- how many threads ----------------------------------------------------------------------------
 
@@ -26,9 +27,9 @@ def machine(monkeypatch):
 
     def make(cpus=64, quota=math.inf, numba_threads=64, layer=None):
         monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(cpus)), raising=False)
-        monkeypatch.setattr(_numba, "_quota", lambda: quota)
+        monkeypatch.setattr(_threads, "_quota", lambda: quota)
         monkeypatch.setattr(config, "NUMBA_NUM_THREADS", numba_threads)
-        monkeypatch.setattr(_numba, "_layer", lambda: layer)
+        monkeypatch.setattr(_threads, "layer", lambda: layer)
 
     return make
 
@@ -71,7 +72,7 @@ def test_small_work_is_done_on_one_thread(machine, n_threads):
 
 def test_the_slow_layer_needs_more_work(machine):
     machine(layer="workqueue")
-    least = _numba.THREAD_WORK["workqueue"]
+    least = _threads.THREAD_WORK["workqueue"]
     assert least > DEFAULT_THREAD_WORK
     assert threads(8, np.nextafter(least, 0)) == 1
     assert threads(8, least) == 8
@@ -105,8 +106,8 @@ def test_the_quota_is_read_from_the_control_group(monkeypatch, tmp_path, case):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
     there = SimpleNamespace(Path=lambda path: tmp_path / path.removeprefix("/"))
-    monkeypatch.setattr(_numba, "pathlib", there)
-    assert _numba._quota.__wrapped__() == expected
+    monkeypatch.setattr(_threads, "pathlib", there)
+    assert _threads._quota.__wrapped__() == expected
 
 
 # --- when the driver runs ------------------------------------------------------------------------

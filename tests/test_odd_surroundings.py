@@ -17,7 +17,7 @@ linux = pytest.mark.skipif(sys.platform != "linux", reason="Linux limits it, or 
 ODD = {
     "standard input is closed": "os.close(0)",
     "standard error is closed": "os.close(2)",
-    "the directory is gone": "import fastmix; os.chdir(tempfile.mkdtemp()); os.rmdir(os.getcwd())",
+    "the directory is gone": "import numba; os.chdir(tempfile.mkdtemp()); os.rmdir(os.getcwd())",
     "the clock is at its beginning": "time.time = lambda: 0.0",
     "the clock is a century ahead": "now = time.time(); time.time = lambda: now + 100 * 365 * 86400",
     "one CPU": "os.sched_setaffinity(0, list(os.sched_getaffinity(0))[:1])",

@@ -178,12 +178,12 @@ USES = {
 
 
 def main(dtype, *names):
-    from fastmix import _numba
+    from fastmix import _numba, _threads
     from fastmix.kernels import shards
 
     shards.WORK_A_SHARD = 1
-    _numba.THREAD_WORK.clear()
-    _numba.DEFAULT_THREAD_WORK = 0
+    _threads.THREAD_WORK.clear()
+    _threads.DEFAULT_THREAD_WORK = 0
     warnings.simplefilter("ignore")
     for name in names:
         {**USES, "Lloyd": use_lloyd}[name](np.dtype(dtype))

@@ -106,7 +106,8 @@ def _processor() -> str:
 
 
 def _threads() -> dict[str, Any]:
-    from fastmix._numba import ANY_WORK, layer, threads
+    from fastmix._numba import layer
+    from fastmix._threads import ANY_WORK, threads
 
     with warnings.catch_warnings(record=True) as told:
         warnings.simplefilter("always")

@@ -2,7 +2,7 @@
 
 from fastmix._commands.cases import Case
 from fastmix._commands.compare import Line
-from fastmix._numba import threads
+from fastmix._threads import threads
 from fastmix.engine.report import FitReport
 
 SHORT = 0.01  # seconds, in which a call's checks and copies count

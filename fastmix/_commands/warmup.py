@@ -35,7 +35,7 @@ from fastmix.mixture import BayesianGaussianMixture, GaussianMixture
 Array = NDArray[Any]
 
 N = 20_000  # rows: enough for the algorithms that only many rows are given to
-LESS = 500  # rows: so few that NumPy does most of the work
+LESS = 500  # rows: so few that NumPy looks at them, and that less is compiled
 MANY = 40_000  # rows: enough for components to be skipped
 CENTERS = 8
 FEW, SOME, LOTS = 2, 16, 32  # features: a grid over the rows, a look at it, and bytes
@@ -156,6 +156,7 @@ def _algorithm(name: str, dtype: Any) -> None:
         for kind in ("none", "equal", "unequal"):
             model = KMeans(CENTERS, init=X[:CENTERS], algorithm=name, tol=0.0, max_iter=30)
             _ask(model.fit(X, sample_weight=_weights(kind)), X, _weights(kind))
+    KMeans(CENTERS, init=X[:CENTERS], algorithm=name).fit(X[:LESS])
     clusters = np.repeat(X[:4], N // 4, axis=0)  # fewer than centers: some are empty
     KMeans(CENTERS, init=X[:CENTERS], algorithm=name).fit(clusters)
 

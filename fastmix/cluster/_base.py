@@ -20,7 +20,7 @@ from sklearn.base import (
 
 from fastmix import _validation as validation
 from fastmix._conversion import Convertible
-from fastmix._numba import ANY_WORK, threads
+from fastmix._threads import ANY_WORK, threads
 from fastmix.cluster._callbacks import CallbackSupport, Task, first_task
 from fastmix.engine import kmeans
 from fastmix.engine.algorithms import Algorithm, named

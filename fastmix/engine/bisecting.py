@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from fastmix._numba import threads
-from fastmix.engine import lloyd
+from fastmix._threads import threads
+from fastmix.engine import kernels, lloyd
 from fastmix.engine.algorithms import Algorithm
 from fastmix.engine.results import (
     AnyRows,
@@ -22,7 +22,6 @@ from fastmix.engine.results import (
 from fastmix.engine.rows import in_tiles, rows_work
 from fastmix.engine.sparse import chosen
 from fastmix.engine.sums import Sums, no_sums
-from fastmix.kernels import halves, memory
 from fastmix.kernels.shards import shard_bounds
 
 SUM_WORK = 8  # operations a value, to add it up exactly
@@ -49,7 +48,9 @@ def start(rows: Rows, centers: Array, earlier: Any = None) -> HalvesState:
     sums = no_sums(rows, centers, earlier)
     if earlier is None:
         n_threads = threads(rows.n_threads, rows_work(rows, SUM_WORK))
-        halves.add_all(n_threads, sums.bounds, rows.tiles, rows.weight, sums.grids, sums.changes)
+        kernels.halves.add_all(
+            n_threads, sums.bounds, rows.tiles, rows.weight, sums.grids, sums.changes
+        )
         sums.fold(np.ones(len(sums.changes), np.int64), rows.n_threads)
     else:
         sums.exact[0] = earlier.sums.exact.sum(0)
@@ -60,7 +61,7 @@ def assign(rows: Rows, centers: Array, state: HalvesState) -> KMeansTotals:
     """One pass of 2-means, the labels of Lloyd's algorithm; in the first one every row changes."""
     sums, first = state.sums, not state.measured
     objective, changed = np.zeros((len(sums.changes), 2)), np.zeros(len(sums.changes), np.int64)
-    halves.assign(
+    kernels.halves.assign(
         threads(rows.n_threads, rows_work(rows, 8)),
         *(sums.bounds, rows.tiles, rows.n, rows.weight, centers, sums.grids),
         *(state.labels, sums.changes, objective, changed),
@@ -190,11 +191,11 @@ def parts(rows: AnyRows, numbers: NDArray[np.int64], found: KMeansResult) -> lis
     sizes.cumsum(1, out=begin[:, 1:])
     halves_of = []
     for m in begin[:, -1]:
-        tiles = memory.empty((-(-int(m) // R), d, R), rows.tiles.dtype)
+        tiles = kernels.memory.empty((-(-int(m) // R), d, R), rows.tiles.dtype)
         if m % R:
             tiles[-1, :, m % R :] = 0
         halves_of.append((tiles, np.zeros(len(tiles) * R), np.empty(m, np.int64)))
-    halves.part(
+    kernels.halves.part(
         threads(rows.n_threads, rows_work(rows, 8)),
         bounds,
         *(rows.tiles, rows.weight, numbers, found.labels, begin, *halves_of[0], *halves_of[1]),

@@ -5,13 +5,12 @@ from typing import Protocol
 from numpy.random import RandomState
 
 from fastmix.engine.results import Array, Floats, Indices, Wishart
-from fastmix.kernels.expectation import Passes
 
 
 class Covariance(Protocol):
     """What every type can do."""
 
-    kernels: Passes
+    module: str  # of the kernels, with its passes
     precision_name: str  # in messages
     covariance_kind: str  # what covariances have to be
     untied: str | None  # where scikit-learn lacks the type: its type with k covariances

@@ -32,14 +32,12 @@ from fastmix.engine.whitening import (
     symmetric,
     whitening,
 )
-from fastmix.kernels import diag, full, spherical, tied, tied_diag, tied_spherical
-from fastmix.kernels.expectation import Passes
 
 
 class Full:
     """Every component has a covariance matrix of its own."""
 
-    kernels = full.PASSES
+    module = "full"
     covariance_kind = "symmetric, positive-definite"
     untied: str | None = None
 
@@ -177,7 +175,7 @@ class Full:
 class Diag:
     """Features are uncorrelated within a component."""
 
-    kernels = diag.PASSES
+    module = "diag"
     covariance_kind = "positive"
     untied: str | None = None
 
@@ -295,7 +293,7 @@ class Diag:
 class Spherical(Diag):
     """Every component has one variance for all features."""
 
-    kernels = spherical.PASSES
+    module = "spherical"
 
     def shape(self, k: int, d: int) -> tuple[int, ...]:
         return (k,)
@@ -335,8 +333,8 @@ class Spherical(Diag):
 class Shared:
     """All components share one covariance: what holds for the only component of another type."""
 
-    def __init__(self, own: Covariance, kernels: Passes, untied: str | None = None) -> None:
-        self.own, self.kernels, self.untied = own, kernels, untied
+    def __init__(self, own: Covariance, module: str, untied: str | None = None) -> None:
+        self.own, self.module, self.untied = own, module, untied
         self.precision_name, self.covariance_kind = own.precision_name, own.covariance_kind
 
     def shape(self, k: int, d: int) -> tuple[int, ...]:
@@ -475,9 +473,9 @@ def from_covariances(covariance: Covariance, given: Floats) -> Floats:
 
 COVARIANCES: dict[str, Covariance] = {
     "full": Full("full"),
-    "tied": Shared(Full("tied"), tied.PASSES),
+    "tied": Shared(Full("tied"), "tied"),
     "diag": Diag("diag"),
     "spherical": Spherical("spherical"),
-    "tied_diag": Shared(Diag("tied_diag"), tied_diag.PASSES, "diag"),
-    "tied_spherical": Shared(Spherical("tied_spherical"), tied_spherical.PASSES, "spherical"),
+    "tied_diag": Shared(Diag("tied_diag"), "tied_diag", "diag"),
+    "tied_spherical": Shared(Spherical("tied_spherical"), "tied_spherical", "spherical"),
 }

@@ -11,15 +11,13 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from fastmix._numba import threads
-from fastmix.engine import lloyd
+from fastmix._threads import threads
+from fastmix.engine import kernels, lloyd
 from fastmix.engine.lloyd import followed, measure_own, squares_of
 from fastmix.engine.results import Array, Floats, Indices, KMeansTotals, Rows
 from fastmix.engine.rows import arrange, order_of, row_bits, rows_work, take
 from fastmix.engine.sums import Sums, no_sums
-from fastmix.kernels import filtering as kernels
 from fastmix.kernels.shards import shard_bounds
-from fastmix.kernels.simd_boxes import BOXES
 
 ROWS_A_CELL = 8  # about, in a grid over rows that are spread evenly
 MOST_BITS = 24  # of a cell's number
@@ -49,7 +47,8 @@ def start(
 ) -> FilteringState:
     """Put the rows in order, which may be known already."""
     n_tiles, d, _ = rows.tiles.shape
-    n_groups = -(-n_tiles // BOXES)
+    together = kernels.simd_boxes.BOXES
+    n_groups = -(-n_tiles // together)
     sums = no_sums(rows, centers, earlier, n_groups)
     nobody, only = np.full(rows.weight.size, -1, np.int32), np.full(n_tiles, -1, np.int32)
     if earlier:
@@ -58,29 +57,29 @@ def start(
         order = np.arange(rows.n)
     order = order_of_rows(rows) if order is None else order
     arrange(rows, order)
-    boxes, hulls = np.empty((n_groups, 2, d, BOXES)), np.empty((n_groups, 2, d))
+    boxes, hulls = np.empty((n_groups, 2, d, together)), np.empty((n_groups, 2, d))
     work = rows_work(rows, 2)
     n_threads, bounds = threads(rows.n_threads, work), shard_bounds(n_groups, work)
-    kernels.box_tiles(n_threads, bounds, rows.tiles, rows.n, boxes, hulls)
+    kernels.filtering.box_tiles(n_threads, bounds, rows.tiles, rows.n, boxes, hulls)
     return FilteringState(order, nobody, boxes, hulls, only, squares_of(rows), [], sums)
 
 
 def share(rows: Rows, centers: Array, order: Indices) -> float:
     """About the share of all distances that tiles of rows in this order have to measure."""
-    d, R = rows.tiles.shape[1:]
-    some = BOXES * R
+    (d, R), together = rows.tiles.shape[1:], kernels.simd_boxes.BOXES
+    some = together * R
     if rows.n < some:
         return 1.0
-    points, choice = centers.astype(np.float64), kernels.scratch(*centers.shape)
+    points, choice = centers.astype(np.float64), kernels.filtering.scratch(*centers.shape)
     margin = _margin(rows)
     asked = 0
     for first in np.linspace(0, rows.n - some, LOOKS).astype(np.int64):
-        X = take(rows, order[first : first + some]).astype(np.float64).reshape(BOXES, R, d)
+        X = take(rows, order[first : first + some]).astype(np.float64).reshape(together, R, d)
         low, high = (np.ascontiguousarray(edge.T) for edge in (X.min(1), X.max(1)))
-        kernels.choose(low, high, points, margin, choice)
-        left = np.unpackbits(choice.masks.view(np.uint8)).reshape(len(centers), BOXES).sum(0)
+        kernels.filtering.choose(low, high, points, margin, choice)
+        left = np.unpackbits(choice.masks.view(np.uint8)).reshape(len(centers), together).sum(0)
         asked += left[left > 1].sum()
-    return float(asked / (LOOKS * BOXES * len(centers)))
+    return float(asked / (LOOKS * together * len(centers)))
 
 
 def _margin(rows: Rows) -> float:
@@ -102,7 +101,7 @@ def order_of_rows(rows: Rows) -> Indices:
     work = rows_work(rows, 4 * bits)
     n_threads, bounds = threads(rows.n_threads, work), shard_bounds(len(rows.tiles), work)
     grid = low, scale, bits, row_bits(rows.n)
-    kernels.find_cells(n_threads, bounds, rows.tiles, rows.n, *grid, keys)
+    kernels.filtering.find_cells(n_threads, bounds, rows.tiles, rows.n, *grid, keys)
     return order_of(keys, (1 << (bits * d)) - 1, rows.n_threads)
 
 
@@ -110,7 +109,7 @@ def assign(rows: Rows, centers: Array, state: FilteringState) -> KMeansTotals:
     """Measure the rows of tiles to which several centers may be nearest."""
     k, sums = len(centers), state.sums
     changed, measured = np.zeros((2, len(sums.changes)), np.int64)
-    kernels.assign(
+    kernels.filtering.assign(
         threads(rows.n_threads, rows_work(rows, 3 * min(k, 8))),
         sums.bounds,
         rows.tiles,

@@ -4,19 +4,21 @@ Memory: 12 bytes a row. It pays where centers are far apart for their moves: nea
 first passes, unless there are few centers or many features without structure.
 """
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fastmix._numba import threads
+from fastmix._threads import threads
+from fastmix.engine import kernels
 from fastmix.engine.lloyd import followed, measure_own, squares_of
 from fastmix.engine.predictions import distances, view
 from fastmix.engine.results import Array, Floats, Frame, KMeansTotals, Rows
 from fastmix.engine.rows import rows_work, writeable
 from fastmix.engine.sums import Sums, no_sums
-from fastmix.kernels import hamerly as kernels
-from fastmix.kernels.hamerly import Bounds
+
+if TYPE_CHECKING:
+    from fastmix.kernels.hamerly import Bounds
 
 EPS = float(np.finfo(np.float64).eps)
 RESTLESS = 0.05  # share of rows that change label, above which bounds would not hold for long
@@ -27,7 +29,7 @@ PASSES_OF_CENTERS = 4  # distances between centers may cost a quarter of those o
 class HamerlyState(NamedTuple):
     """Bounds of all rows, the moves of the centers since, and the sums of the clusters."""
 
-    bounds: Bounds
+    bounds: "Bounds"
     moved: Floats  # (k,)
     loss: Floats  # (k,)
     most: Floats  # (1,)
@@ -47,7 +49,7 @@ class HamerlyState(NamedTuple):
 def start(rows: Rows, centers: Array, earlier: HamerlyState | None = None) -> HamerlyState:
     """Nothing is known of any row."""
     n, n_tiles, k = rows.weight.size, len(rows.tiles), len(centers)
-    bounds = Bounds(
+    bounds = kernels.hamerly.Bounds(
         np.full(n, -1, np.int32),
         np.zeros(n, np.float32),
         np.full(n, -np.inf, np.float32),
@@ -66,11 +68,11 @@ def assign(rows: Rows, centers: Array, state: HamerlyState) -> KMeansTotals:
     n_threads = threads(rows.n_threads, rows_work(rows, 3 * k))
     if all(some > RESTLESS * rows.n for some in state.changed):  # no bounds, which would grow stale
         given = rows.tiles, rows.n, rows.weight, centers, sums.grids, state.labels
-        kernels.assign_unbounded(n_threads, sums.bounds, *given, sums.changes, changed)
+        kernels.hamerly.assign_unbounded(n_threads, sums.bounds, *given, sums.changes, changed)
         state.changed.append(int(changed.sum()))
         return followed(rows, centers, state, changed, rows.n * k)
     margin = (d + 8) / 2 * float(np.finfo(rows.tiles.dtype).eps)
-    kernels.assign(
+    kernels.hamerly.assign(
         n_threads,
         sums.bounds,
         rows.tiles,
@@ -103,7 +105,7 @@ def _apart(rows: Rows, centers: Array, margin: float) -> Floats:
     rows = view(centers, Frame(np.zeros(d, centers.dtype), 0), None, rows.n_threads)
     apart = distances(rows, centers)
     np.fill_diagonal(apart, np.inf)
-    return apart.min(1).astype(np.float64) * (1 - margin) - kernels.TINY
+    return apart.min(1).astype(np.float64) * (1 - margin) - kernels.hamerly.TINY
 
 
 def move(state: HamerlyState, centers: Array, shift: Floats) -> None:

@@ -5,11 +5,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from fastmix._numba import threads
+from fastmix._threads import threads
+from fastmix.engine import kernels
 from fastmix.engine.results import Array, Floats, Inspection, KMeansTotals, Rows
-from fastmix.engine.rows import rows_work
+from fastmix.engine.rows import few, rows_work
 from fastmix.engine.sums import Sums, no_sums
-from fastmix.kernels import lloyd as kernels
 from fastmix.kernels.shards import shard_bounds
 
 
@@ -33,7 +33,7 @@ def assign(rows: Rows, centers: Array, state: LloydState) -> KMeansTotals:
     """All n k distances, directly (Lloyd 1982, doi 10.1109/TIT.1982.1056489)."""
     sums = state.sums
     objective, changed = np.zeros(len(sums.changes)), np.zeros(len(sums.changes), np.int64)
-    kernels.assign(
+    kernels.lloyd.assign(
         threads(rows.n_threads, rows_work(rows, 3 * len(centers))),
         sums.bounds,
         rows.tiles,
@@ -42,6 +42,7 @@ def assign(rows: Rows, centers: Array, state: LloydState) -> KMeansTotals:
         centers,
         sums.grids,
         state.labels,
+        None if few(rows) else True,
         sums.changes,
         objective,
         changed,
@@ -81,7 +82,7 @@ def squares_of(rows: Rows) -> float:
     bounds = shard_bounds(len(rows.tiles), work)
     squares = np.zeros(len(bounds) - 1)
     n_threads = threads(rows.n_threads, work)
-    kernels.squares(n_threads, bounds, rows.tiles, rows.weight, squares)
+    kernels.lloyd.squares(n_threads, bounds, rows.tiles, rows.weight, squares)
     return float(squares.sum())
 
 
@@ -91,7 +92,7 @@ def measure_own(rows: Rows, centers: Array, state: Any, each: bool = True) -> In
     work = rows_work(rows, 3)
     bounds = shard_bounds(len(rows.tiles), work)
     objective = np.zeros(len(bounds) - 1)
-    kernels.own_distances(
+    kernels.lloyd.own_distances(
         threads(rows.n_threads, work),
         bounds,
         rows.tiles,

@@ -2,19 +2,21 @@
 
 import math
 from collections.abc import Iterable
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from fastmix._numba import threads
+from fastmix._threads import threads
+from fastmix.engine import kernels
 from fastmix.engine.covariance import Covariance
 from fastmix.engine.results import Array, Floats, Frame, MixtureTotals, Parameters, Rows
-from fastmix.engine.rows import few, writeable
+from fastmix.engine.rows import few, fewer, writeable
 from fastmix.engine.totals import add
-from fastmix.kernels.expectation import group_tiles
 from fastmix.kernels.shards import shard_bounds
-from fastmix.kernels.tiles import n_tiles, tile_rows
+
+if TYPE_CHECKING:
+    from fastmix.kernels.expectation import Passes
 
 EXP_WORK = 40  # operations of a log-sum-exp, a row and component
 
@@ -43,6 +45,12 @@ class Expectation(NamedTuple):
     resp: Array  # (n, k) responsibilities
 
 
+def passes_of(covariance: Covariance) -> "Passes":
+    """The compiled passes of a covariance type."""
+    passes: Passes = getattr(kernels, covariance.module).PASSES
+    return passes
+
+
 def expect(
     rows: Rows,
     parameters: Parameters,
@@ -69,7 +77,7 @@ def expect(
     work = _work(rows.n, means, covariance)
     bounds, counts, sums, scatter = _slots(means, covariance, len(rows.tiles), work)
     objective = np.zeros(len(counts))
-    covariance.kernels.expect(
+    passes_of(covariance).expect(
         threads(rows.n_threads, work),
         bounds,
         rows.tiles,
@@ -98,7 +106,7 @@ def accumulate(
     total: MixtureTotals | None = None
     offset = 0
     for resp in blocks:
-        part = _given(covariance.kernels.accumulate, rows, resp, offset, origin, covariance)
+        part = _given(passes_of(covariance).accumulate, rows, resp, offset, origin, covariance)
         total = part if total is None else add(total, part)
         offset += -(-len(resp) // rows.tiles.shape[2])
     assert total is not None  # there is at least one row
@@ -110,7 +118,7 @@ def tally(
 ) -> MixtureTotals:
     """Totals about origin (k, d) for rows that belong to one component each, labels (n,)."""
     given = np.ascontiguousarray(labels, np.int32)
-    return _given(covariance.kernels.tally, rows, given, 0, origin, covariance)
+    return _given(passes_of(covariance).tally, rows, given, 0, origin, covariance)
 
 
 def _given(
@@ -119,7 +127,7 @@ def _given(
     """Totals for the rows from tile `offset` on whose shares are given, labels or responsibilities."""
     means = np.array(origin, rows.tiles.dtype, order="C")
     n_tiles, R = -(-len(given) // rows.tiles.shape[2]), rows.tiles.shape[2]
-    if few(rows):
+    if fewer(rows):
         return _given_few(rows, given, offset * R, means, covariance)
     work = _work(len(given), means, covariance)
     bounds, counts, sums, scatter = _slots(means, covariance, n_tiles, work)
@@ -175,14 +183,14 @@ def infer(
         np.empty(n if log_norm or resp else 0),
         np.empty((n if resp else 0, k), X.dtype),
     )
-    R, work = tile_rows(X.dtype), _work(n, means, covariance)
-    covariance.kernels.infer(
+    R, work = kernels.tiles.tile_rows(X.dtype), _work(n, means, covariance)
+    passes_of(covariance).infer(
         threads(n_threads, work),
-        shard_bounds(n_tiles(n, X.dtype), work),
+        shard_bounds(kernels.tiles.n_tiles(n, X.dtype), work),
         writeable(X),
         frame.origin.astype(X.dtype),
         R,
-        group_tiles(k, d, R, X.itemsize),
+        kernels.expectation.group_tiles(k, d, R, X.itemsize),
         means,
         factor,
         constant,
@@ -207,7 +215,7 @@ def rank(
     )
     best, second = np.empty((2, rows.weight.size), np.int64)
     work = _work(rows.n, means, covariance)
-    covariance.kernels.rank(
+    passes_of(covariance).rank(
         threads(rows.n_threads, work),
         shard_bounds(len(rows.tiles), work),
         rows.tiles,
@@ -270,7 +278,7 @@ def _fold(
 def _group(rows: Rows, means: Array) -> int:
     """Tiles whose rows and responsibilities a core holds at once."""
     (k, d), R = means.shape, rows.tiles.shape[2]
-    return group_tiles(k, d, R, means.itemsize)
+    return kernels.expectation.group_tiles(k, d, R, means.itemsize)
 
 
 def arguments(

@@ -9,12 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastmix._numba import threads
+from fastmix._threads import threads
+from fastmix.engine import kernels
 from fastmix.engine.results import AnyRows, Array, Floats, Frame, Rows, View
 from fastmix.engine.rows import in_frame, largest, weight_exponent, writeable
-from fastmix.kernels import predictions as kernels
 from fastmix.kernels.shards import shard_bounds
-from fastmix.kernels.tiles import n_tiles
 
 FAR_AT_ONCE = 4096  # rows
 FAR = 2.0**-10  # of the distance beyond which rounding hides the extent of the centers
@@ -36,7 +35,9 @@ def nearest(rows: AnyRows, centers: Array) -> tuple[float, NDArray[np.int32]]:
     objective = np.zeros(len(bounds) - 1)
     weight = np.empty(0) if rows.weight is None else rows.weight
     limit = _limit(centers)
-    kernels.label(n_threads, bounds, *_given(rows), weight, centers, limit, labels, objective)
+    kernels.predictions.label(
+        n_threads, bounds, *_given(rows), weight, centers, limit, labels, objective
+    )
     far = np.flatnonzero(labels < 0)
     for first in range(0, len(far), FAR_AT_ONCE):
         some = far[first : first + FAR_AT_ONCE]
@@ -50,7 +51,7 @@ def two_nearest(rows: AnyRows, centers: Array) -> tuple[NDArray[np.int32], Array
     """Number of the nearest center of every row (n,), and squared distances to it and to the second nearest."""
     labels, (best, second) = np.empty(rows.n, np.int32), np.empty((2, rows.n), rows.X.dtype)
     n_threads, bounds = _share_out(rows, centers)
-    kernels.label_two(n_threads, bounds, *_given(rows), centers, labels, best, second)
+    kernels.predictions.label_two(n_threads, bounds, *_given(rows), centers, labels, best, second)
     return labels, best, second
 
 
@@ -60,7 +61,7 @@ def distances(rows: AnyRows, centers: Array) -> Array:
     dist = np.empty((rows.n, len(centers)), rows.X.dtype)
     (n_threads, bounds), unit = _share_out(rows, centers), 1 / rows.scale
     infinite = np.zeros(len(bounds) - 1, np.int64)
-    kernels.distances(n_threads, bounds, *_given(rows), centers, unit, dist, infinite)
+    kernels.predictions.distances(n_threads, bounds, *_given(rows), centers, unit, dist, infinite)
     if infinite.any():
         far = np.flatnonzero(~np.isfinite(dist).all(1))
         with np.errstate(over="ignore"):
@@ -75,7 +76,9 @@ def _given(rows: Rows | View) -> tuple[Array, Array, Any]:
 def _share_out(rows: Rows | View, centers: Array) -> tuple[int, NDArray[np.int64]]:
     """Threads, and bounds of shards of tiles, to measure all rows against all centers."""
     work = 3.0 * rows.n * centers.size
-    return threads(rows.n_threads, work), shard_bounds(n_tiles(rows.n, rows.X.dtype), work)
+    return threads(rows.n_threads, work), shard_bounds(
+        kernels.tiles.n_tiles(rows.n, rows.X.dtype), work
+    )
 
 
 @singledispatch

@@ -4,24 +4,21 @@ It pays for many features, where nothing else does: its work does not depend on 
 Memory: a byte a value and 20 bytes a row.
 """
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fastmix._numba import threads
-from fastmix.engine import lloyd
+from fastmix._threads import threads
+from fastmix.engine import kernels, lloyd
 from fastmix.engine.lloyd import followed
 from fastmix.engine.results import Array, Indices, Inspection, KMeansTotals, Rows
 from fastmix.engine.rows import largest, rows_work, writeable
 from fastmix.engine.sums import Sums, no_sums
-from fastmix.kernels import quantized as kernels
-from fastmix.kernels.hamerly import assign_unbounded
-from fastmix.kernels.predictions import own_distances_of_rows
-from fastmix.kernels.quantized import MOST_BYTE, Bytes, Points
 from fastmix.kernels.shards import shard_bounds
-from fastmix.kernels.simd_bytes import FAST, MOST_FEATURES, ROWS, TOGETHER, ZERO
-from fastmix.kernels.tiles import n_tiles
+
+if TYPE_CHECKING:
+    from fastmix.kernels.quantized import Bytes, Points
 
 LARGEST = 2.0**30  # of values whose squares and products float32 holds, and above 1 / LARGEST keeps
 
@@ -30,7 +27,7 @@ class QuantizedState(NamedTuple):
     """The rows as bytes, and sums."""
 
     labels: NDArray[np.int32]  # (n_tiles * R,) -1 before the first pass
-    rows_as_bytes: Bytes
+    rows_as_bytes: "Bytes"
     squares: float  # weighted sum of the squares of all rows
     measured: list[int]  # distances of rows to centers, pass by pass
     sums: Sums
@@ -41,22 +38,23 @@ class QuantizedState(NamedTuple):
 def start(rows: Rows, centers: Array, earlier: QuantizedState | None = None) -> QuantizedState:
     """Round the rows."""
     nobody = np.full(rows.weight.size, -1, np.int32)
-    sums = no_sums(rows, centers, earlier, -(-rows.n // ROWS))
+    sums = no_sums(rows, centers, earlier, -(-rows.n // kernels.simd_bytes.ROWS))
     if earlier:
         return earlier._replace(labels=nobody, measured=[], sums=sums)
     return QuantizedState(nobody, *rounded_rows(rows), [], sums)
 
 
-def rounded_rows(rows: Rows) -> tuple[Bytes, float]:
+def rounded_rows(rows: Rows) -> "tuple[Bytes, float]":
     """Rows as bytes, and the weighted sum of their squares."""
-    d, n_blocks = rows.d, -(-rows.n // ROWS)
-    tiles = np.empty((n_blocks, -(-d // TOGETHER), ROWS, TOGETHER), np.uint8)
-    found = Bytes(tiles, *np.empty((4, n_blocks * ROWS), np.float32))
+    simd = kernels.simd_bytes
+    d, n_blocks = rows.d, -(-rows.n // simd.ROWS)
+    tiles = np.empty((n_blocks, -(-d // simd.TOGETHER), simd.ROWS, simd.TOGETHER), np.uint8)
+    found = kernels.quantized.Bytes(tiles, *np.empty((4, n_blocks * simd.ROWS), np.float32))
     work = rows_work(rows, 8)
     n_threads, bounds = threads(rows.n_threads, work), shard_bounds(n_blocks, work)
     squares = np.zeros(len(bounds) - 1)
     given = writeable(rows.X), rows.frame.origin, rows.scale, rows.weight
-    kernels.round_rows(n_threads, bounds, *given, *found, squares)
+    kernels.quantized.round_rows(n_threads, bounds, *given, *found, squares)
     return found, float(squares.sum())
 
 
@@ -65,14 +63,14 @@ def assign(rows: Rows, centers: Array, state: QuantizedState) -> KMeansTotals:
     (k, d), sums = centers.shape, state.sums
     changed, measured = np.zeros((2, len(sums.changes)), np.int64)
     points = rounded_points(centers)
-    if d > MOST_FEATURES or not points.length.max() < LARGEST:
+    if d > kernels.simd_bytes.MOST_FEATURES or not points.length.max() < LARGEST:
         R = rows.tiles.shape[2]
-        bounds = np.minimum(sums.bounds * (ROWS // R), len(rows.tiles))
+        bounds = np.minimum(sums.bounds * (kernels.simd_bytes.ROWS // R), len(rows.tiles))
         given = rows.tiles, rows.n, rows.weight, centers, sums.grids, state.labels
         n_threads = threads(rows.n_threads, rows_work(rows, 3 * k))
-        assign_unbounded(n_threads, bounds, *given, sums.changes, changed)
+        kernels.hamerly.assign_unbounded(n_threads, bounds, *given, sums.changes, changed)
         return followed(rows, centers, state, changed, rows.n * k)
-    kernels.assign(
+    kernels.quantized.assign(
         threads(rows.n_threads, rows_work(rows, k)),
         sums.bounds,
         writeable(rows.X),
@@ -95,23 +93,26 @@ def assign(rows: Rows, centers: Array, state: QuantizedState) -> KMeansTotals:
 
 def pays(rows: Rows) -> bool:
     """Can bytes be multiplied at once, and does float32 hold what is said of them?"""
-    return bool(FAST and rows.d <= MOST_FEATURES and 1 / LARGEST < largest(rows) < LARGEST)
+    simd = kernels.simd_bytes
+    if not simd.FAST or rows.d > simd.MOST_FEATURES:
+        return False
+    return 1 / LARGEST < largest(rows) < LARGEST
 
 
-def rounded_points(centers: Array) -> Points:
+def rounded_points(centers: Array) -> "Points":
     """Centers (k, d) as bytes."""
-    k, d = centers.shape
-    wide, up = centers.astype(np.float64), 1.0 + kernels.ROUNDING
-    unit = (np.abs(wide).max(1) / MOST_BYTE).astype(np.float32)
+    (k, d), its, simd = centers.shape, kernels.quantized, kernels.simd_bytes
+    wide, up = centers.astype(np.float64), 1.0 + its.ROUNDING
+    unit = (np.abs(wide).max(1) / its.MOST_BYTE).astype(np.float32)
     steps = np.where(unit > 0, unit, 1.0).astype(np.float64)[:, None]
-    values = np.zeros((k, -(-d // TOGETHER) * TOGETHER), np.int8)
-    values[:, :d] = np.clip(np.rint(wide / steps), -MOST_BYTE, MOST_BYTE)
-    begin = (-ZERO * values.sum(1, dtype=np.int32)).astype(np.int32)
+    values = np.zeros((k, -(-d // simd.TOGETHER) * simd.TOGETHER), np.int8)
+    values[:, :d] = np.clip(np.rint(wide / steps), -its.MOST_BYTE, its.MOST_BYTE)
+    begin = (-simd.ZERO * values.sum(1, dtype=np.int32)).astype(np.int32)
     squares = np.square(wide).sum(1)
     lost = np.sqrt(np.square(wide - steps * values[:, :d]).sum(1))
     kept = (squares, unit, lost * up, np.sqrt(squares) * up)
     with np.errstate(over="ignore"):
-        return Points(values, begin, *(each.astype(np.float32) for each in kept))
+        return its.Points(values, begin, *(each.astype(np.float32) for each in kept))
 
 
 move = lloyd.move  # bytes of rows know nothing of centers
@@ -121,9 +122,9 @@ def inspect(rows: Rows, centers: Array, state: QuantizedState, each: bool = True
     """Measure every row against its own center; without `each` only the sum is kept."""
     sq_dist = np.empty(rows.n if each else 0, rows.dtype)
     work = rows_work(rows, 3)
-    bounds = shard_bounds(n_tiles(rows.n, rows.dtype), work)
+    bounds = shard_bounds(kernels.tiles.n_tiles(rows.n, rows.dtype), work)
     objective = np.zeros(len(bounds) - 1)
-    own_distances_of_rows(
+    kernels.predictions.own_distances_of_rows(
         threads(rows.n_threads, work),
         bounds,
         *(writeable(rows.X), rows.frame.origin, rows.scale, rows.weight),

@@ -5,7 +5,7 @@ from itertools import groupby
 from statistics import fmean
 from typing import NamedTuple
 
-from fastmix._numba import ANY_WORK, threads
+from fastmix._threads import ANY_WORK, threads
 
 
 class Seconds(NamedTuple):

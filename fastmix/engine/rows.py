@@ -8,13 +8,14 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from fastmix._numba import threads
+from fastmix._threads import threads
+from fastmix.engine import kernels
 from fastmix.engine.results import AnyRows, Array, Floats, Frame, Rows, View, scale
-from fastmix.kernels import memory
-from fastmix.kernels import tiles as kernels
 from fastmix.kernels.shards import shard_bounds
 
-FEW = 1 << 11  # values, for which NumPy is about as fast, and nothing has to be compiled
+# Values that NumPy looks at and packs, and fewer that it also draws seeds from and adds up, about as fast
+# as kernels: nothing has to be compiled for that.
+FEW, FEWER = 1 << 14, 1 << 11
 DIGIT_BITS = 10  # of a key, by which rows are sorted at once
 # The greatest power of two by which numbers of a dtype are scaled
 MOST_EXPONENT = {np.dtype(np.float64): 1000, np.dtype(np.float32): 120}
@@ -39,7 +40,7 @@ def measure(X: Array, n_threads: int | None) -> Columns:
     work = 4 * n * d
     bounds = shard_bounds(n, work)
     total, low, high = np.empty((3, len(bounds) - 1, d))
-    kernels.column_range(threads(n_threads, work), bounds, writeable(X), total, low, high)
+    kernels.tiles.column_range(threads(n_threads, work), bounds, writeable(X), total, low, high)
     with np.errstate(over="ignore", invalid="ignore"):
         mean = total.sum(0) / n
     return Columns(mean, low.min(0), high.max(0))
@@ -53,7 +54,7 @@ def finite(X: Array, n_threads: int | None) -> bool:
             return bool(np.isfinite(X.sum()))
     bounds = shard_bounds(n, n * d)
     total = np.zeros(len(bounds) - 1)
-    kernels.total(threads(n_threads, n * d), bounds, writeable(X), total)
+    kernels.tiles.total(threads(n_threads, n * d), bounds, writeable(X), total)
     return bool(np.isfinite(total).all())
 
 
@@ -72,7 +73,7 @@ def frame_of(X: Array, columns: Columns, normalise: bool) -> Frame:
         # float32 rows are summed in float32 within some tiles, unless they are normalised
         narrow = X.dtype == np.float32 and not normalise
         most = np.finfo(np.float32 if narrow else np.float64).max
-        terms = d * (kernels.SUMMED_TILES * kernels.tile_rows(X.dtype) if narrow else n)
+        terms = d * (kernels.tiles.SUMMED_TILES * kernels.tiles.tile_rows(X.dtype) if narrow else n)
         fits = np.isfinite(origin).all() and largest < math.sqrt(most / (4 * terms))
         fits = fits and largest <= np.finfo(X.dtype).max
     if not fits:
@@ -104,7 +105,7 @@ def pack(
     """
     n = X.shape[0]
     frame = frame._replace(origin=frame.origin.astype(X.dtype))
-    padded = np.zeros(kernels.n_tiles(n, X.dtype) * kernels.tile_rows(X.dtype))
+    padded = np.zeros(kernels.tiles.n_tiles(n, X.dtype) * kernels.tiles.tile_rows(X.dtype))
     exponent = 0 if weight is None else weight_exponent(weight)
     padded[:n] = 1.0 if weight is None else np.ldexp(weight, -exponent)
     total = float(n) if weight is None else float(padded.sum())
@@ -113,8 +114,13 @@ def pack(
 
 
 def few(rows: Rows) -> bool:
-    """Are they so few that NumPy is as fast, and that nothing need be compiled?"""
+    """Are they so few that NumPy looks at them and packs them?"""
     return len(rows.X) == rows.n and rows.X.size <= FEW
+
+
+def fewer(rows: Rows) -> bool:
+    """Are they so few that NumPy does all that comes before the passes?"""
+    return few(rows) and rows.X.size <= FEWER
 
 
 def _reach(columns: Columns, origin: Array) -> float:
@@ -124,8 +130,8 @@ def _reach(columns: Columns, origin: Array) -> float:
 
 
 def _new_tiles(rows: Rows) -> Array:
-    R = kernels.tile_rows(rows.dtype)
-    tiles = memory.empty((len(rows.weight) // R, rows.d, R), rows.dtype)
+    R = kernels.tiles.tile_rows(rows.dtype)
+    tiles = kernels.memory.empty((len(rows.weight) // R, rows.d, R), rows.dtype)
     _pack(rows, tiles)
     return tiles
 
@@ -138,7 +144,7 @@ def _pack(rows: Rows, tiles: Array) -> None:
         return
     work = rows_work(rows, 4)
     bounds, n_threads = shard_bounds(len(tiles), work), threads(rows.n_threads, work)
-    kernels.pack(n_threads, bounds, writeable(rows.X), rows.frame.origin, rows.scale, tiles)
+    kernels.tiles.pack(n_threads, bounds, writeable(rows.X), rows.frame.origin, rows.scale, tiles)
 
 
 def in_tiles(rows: Rows, tiles: Array, weight: Floats, n: int) -> Rows:
@@ -156,7 +162,7 @@ def arrange(rows: Rows, order: NDArray[np.int64]) -> None:
     if weight.min() < weight.max():
         weight[:] = weight[order]
     work = rows_work(rows, 4)
-    kernels.pack_in_order(
+    kernels.tiles.pack_in_order(
         threads(rows.n_threads, work),
         shard_bounds(len(rows.tiles), work),
         writeable(rows.X),
@@ -180,7 +186,7 @@ def in_place(found: Array, order: NDArray[np.int64], n_threads: int | None) -> A
     back = np.empty_like(found)
     work = 4 * len(order)
     bounds = shard_bounds(len(order), work)
-    kernels.put_in_place(threads(n_threads, work), bounds, found, order, back)
+    kernels.tiles.put_in_place(threads(n_threads, work), bounds, found, order, back)
     return back
 
 
@@ -210,9 +216,9 @@ def order_of(keys: NDArray[np.int64], most: int, n_threads: int | None) -> NDArr
     for digit in range(n_digits):
         shift = below + digit * bits
         counts = np.zeros((len(bounds) - 1, 1 << bits), np.int64)
-        kernels.count_digits(workers, bounds, keys, shift, counts)
+        kernels.tiles.count_digits(workers, bounds, keys, shift, counts)
         ends = np.cumsum(counts.T).reshape(counts.T.shape).T
-        kernels.place_digits(workers, bounds, keys, shift, ends - counts, placed)
+        kernels.tiles.place_digits(workers, bounds, keys, shift, ends - counts, placed)
         keys, placed = placed, keys
     keys &= (1 << below) - 1
     return keys
@@ -252,7 +258,7 @@ def largest(rows: Rows) -> float:
     bounds = shard_bounds(rows.n, work)
     found = np.zeros(len(bounds) - 1)
     given = writeable(rows.X), rows.frame.origin
-    kernels.reach(threads(rows.n_threads, work), bounds, *given, found)
+    kernels.tiles.reach(threads(rows.n_threads, work), bounds, *given, found)
     return float(found.max()) * float(rows.scale)
 
 
@@ -286,7 +292,7 @@ def mean_variance(rows: AnyRows) -> float:
     bounds = shard_bounds(rows.n, work)
     squares = np.zeros((len(bounds) - 1, rows.d))
     given = writeable(rows.X), rows.frame.origin, rows.scale
-    kernels.square(threads(rows.n_threads, work), bounds, *given, squares)
+    kernels.tiles.square(threads(rows.n_threads, work), bounds, *given, squares)
     return float(squares.sum(0).mean()) / rows.n
 
 
@@ -294,7 +300,7 @@ def mean_variance(rows: AnyRows) -> float:
 def take(rows: AnyRows, indices: Array) -> Array:
     """Rows of the frame by number, (len(indices), d)."""
     if rows.packed:
-        return np.ascontiguousarray(kernels.take_rows(rows.tiles, np.asarray(indices)))
+        return np.ascontiguousarray(kernels.tiles.take_rows(rows.tiles, np.asarray(indices)))
     return in_frame(rows, indices)
 
 

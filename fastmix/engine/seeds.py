@@ -10,13 +10,12 @@ from typing import Any
 import numpy as np
 from numpy.random import RandomState
 
-from fastmix._numba import threads
+from fastmix._threads import threads
+from fastmix.engine import kernels
 from fastmix.engine.quantized import pays, rounded_points, rounded_rows
 from fastmix.engine.results import AnyRows, Array, Floats, Rows
-from fastmix.engine.rows import few, in_frame, rows_work, take, writeable
-from fastmix.kernels import seeding
+from fastmix.engine.rows import fewer, in_frame, rows_work, take, writeable
 from fastmix.kernels.shards import shard_bounds
-from fastmix.kernels.simd_bytes import ROWS
 
 NUMBER = 8  # bytes, at most, that a seeding remembers of a row
 FEWEST_FEATURES = 24  # from which on bytes pay
@@ -104,7 +103,7 @@ class Drawing:
         width = self.closest.shape[1] // self.tile_potential.shape[1]
         for s, own in enumerate(shares):
             given = self.tile_potential[s], rows.weight, self.closest[s], rows.n, width
-            seeding.draw(*given, own, found[s])
+            kernels.seeding.draw(*given, own, found[s])
         return allowed(rows, found)
 
 
@@ -125,10 +124,10 @@ class TileSeeding(Drawing):
     def add(self, numbers: Array) -> None:
         """One more seed of every start, the rows of these numbers (n_starts,)."""
         rows, bits = self.rows, np.zeros(len(numbers), np.uint64)
-        same = self.asked[:, : seeding.MOST_NOTED] == numbers[:, None]
+        same = self.asked[:, : kernels.seeding.MOST_NOTED] == numbers[:, None]
         if same.size:
             bits = same.any(1) * (np.uint64(1) << same.argmax(1).astype(np.uint64))
-        seeding.add_seed(
+        kernels.seeding.add_seed(
             threads(rows.n_threads, rows_work(rows, 3 * len(numbers))),
             self.bounds,
             rows.tiles,
@@ -145,7 +144,7 @@ class TileSeeding(Drawing):
         rows, (m, L) = self.rows, candidates.shape
         left = np.zeros((len(self.bounds) - 1, m, L))
         self.asked = candidates
-        seeding.potential(
+        kernels.seeding.potential(
             threads(rows.n_threads, rows_work(rows, 3 * candidates.size)),
             self.bounds,
             rows.tiles,
@@ -169,7 +168,7 @@ class ByteSeeding(Drawing):
         self.bytes, _ = rounded_rows(rows)
         n_tiles = len(self.bytes.tiles)
         self.bounds = shard_bounds(n_tiles, rows_work(rows, SEED_WORK))
-        self.closest = np.zeros((n_starts, n_tiles * ROWS))
+        self.closest = np.zeros((n_starts, n_tiles * kernels.simd_bytes.ROWS))
         self.tile_potential = np.empty((n_starts, n_tiles))
 
     def restart(self) -> None:
@@ -191,7 +190,7 @@ class ByteSeeding(Drawing):
         rows, seeds = self.rows, take(self.rows, numbers)
         points = rounded_points(seeds)
         gains = np.zeros((len(self.bounds) - 1, len(seeds)))
-        seeding.gain(
+        kernels.seeding.gain(
             threads(rows.n_threads, rows_work(rows, len(seeds))),
             self.bounds,
             writeable(rows.X),
@@ -259,7 +258,7 @@ def sq_distances(X: Array, numbers: Array) -> Array:
 @singledispatch
 def begin(rows: AnyRows, n_starts: int) -> Any:
     """No seeds yet, of so many starts at once."""
-    if few(rows):
+    if fewer(rows):
         return RowSeeding(rows, n_starts, partial(sq_distances, in_frame(rows)))
     enough = rows.d >= FEWEST_FEATURES and len(rows.X) == rows.n
     return (ByteSeeding if enough and pays(rows) else TileSeeding)(rows, n_starts)

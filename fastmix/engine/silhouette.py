@@ -11,13 +11,12 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from fastmix._numba import threads
+from fastmix._threads import threads
+from fastmix.engine import kernels
 from fastmix.engine.predictions import view
 from fastmix.engine.results import Array, Floats, Indices, View
 from fastmix.engine.rows import frame_of, in_frame, measure, writeable
-from fastmix.kernels import silhouette as kernels
 from fastmix.kernels.shards import shard_bounds
-from fastmix.kernels.tiles import n_tiles
 
 ROOT_WORK = 10  # floating-point operations that a square root takes the time of
 WORK_A_CALL = 1e10  # some seconds: a kernel cannot be interrupted
@@ -62,8 +61,8 @@ def silhouettes(
     counts = np.bincount(labels, minlength=k)
     compared, found = KINDS[kind](rows, labels, counts), np.empty(n)
     work = float(n) * len(compared.points) * (3 * d + ROOT_WORK)
-    for bounds, its_work in _calls(n_tiles(n, X.dtype), work):
-        kernels.silhouettes(
+    for bounds, its_work in _calls(kernels.tiles.n_tiles(n, X.dtype), work):
+        kernels.silhouette.silhouettes(
             threads(n_threads, its_work),
             bounds,
             writeable(X),

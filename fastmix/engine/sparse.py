@@ -10,12 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from fastmix._numba import threads
-from fastmix.engine import lloyd, predictions, seeds
+from fastmix._threads import threads
+from fastmix.engine import kernels, lloyd, predictions, seeds
 from fastmix.engine import rows as dense
 from fastmix.engine.algorithms import Algorithm
 from fastmix.engine.results import Array, Floats, Frame, Inspection, KMeansTotals, SparseRows
-from fastmix.kernels import sparse as kernels
 from fastmix.kernels.shards import SLOT_BYTES, shard_bounds
 
 DISTANCES_AT_ONCE = 1 << 20  # of rows to centers
@@ -104,7 +103,7 @@ def assign(rows: SparseRows, centers: Array, state: Labelled) -> KMeansTotals:
     work = 4 * rows.data.size
     most = max(1, min(len(shard_bounds(rows.n, work)) - 1, SLOT_BYTES // (8 * k * (d + 1))))
     counts, sums = np.zeros((most, k)), np.zeros((most, k, d))
-    kernels.add(
+    kernels.sparse.add(
         threads(rows.n_threads, work),
         np.linspace(0, rows.n, most + 1).astype(np.int64),
         *(rows.data, rows.indices, rows.indptr, rows.weight),
@@ -196,7 +195,7 @@ def _by_feature(centers: Array) -> tuple[Floats, Floats]:
     """Centers (d, k) and their squared norms (k,), as the kernels want them."""
     turned = np.ascontiguousarray(centers.T, np.float64)
     norms = np.empty(len(centers))
-    kernels.sq_norms(turned, norms)
+    kernels.sparse.sq_norms(turned, norms)
     return turned, norms
 
 
@@ -205,7 +204,7 @@ def _label(rows: SparseRows, centers: Array, state: Labelled) -> float:
     work = 5 * rows.data.size * len(centers)
     bounds = shard_bounds(rows.n, work)
     objective = np.zeros(len(bounds) - 1)
-    kernels.label(
+    kernels.sparse.label(
         threads(rows.n_threads, work),
         bounds,
         *(rows.data, rows.indices, rows.indptr, rows.weight),
@@ -219,7 +218,7 @@ def _sq_distances(rows: SparseRows, centers: Array) -> Floats:
     """Squared distances of all rows to all centers, (n, k)."""
     sq_dist = np.empty((rows.n, len(centers)))
     work = 5 * rows.data.size * len(centers)
-    kernels.sq_distances(
+    kernels.sparse.sq_distances(
         threads(rows.n_threads, work),
         shard_bounds(rows.n, work),
         *(rows.data, rows.indices, rows.indptr),

@@ -5,10 +5,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from fastmix._numba import threads
+from fastmix._threads import threads
+from fastmix.engine import kernels
 from fastmix.engine.results import Array, Floats, KMeansTotals, Rows
 from fastmix.engine.rows import largest, rows_work
-from fastmix.kernels import exact, lloyd, memory
 from fastmix.kernels.shards import SLOT_BYTES, shard_bounds
 
 # Least ratio of row weights at which sums are added up anew in every pass: what their exact form rounds
@@ -43,9 +43,10 @@ class Sums(NamedTuple):
     def fold(self, changed: NDArray[np.int64], n_threads: int | None) -> None:
         """Add what every shard has changed to the sums; `changed` (n_shards,) is 0 where nothing has."""
         if len(self.changes) > 1:
-            work = np.count_nonzero(changed) * self.exact.size
+            work = int(np.count_nonzero(changed)) * self.exact.size
             bounds = shard_bounds(len(self.exact), work)
-            exact.fold(threads(n_threads, work), bounds, changed, self.changes, self.exact)
+            n_threads = threads(n_threads, work)
+            kernels.exact.fold(n_threads, bounds, changed, self.changes, self.exact)
 
     def _anew(self, rows: Rows, labels: NDArray[np.int32]) -> Floats:
         """Sums of all rows by their labels, (k, d + 1)."""
@@ -54,7 +55,7 @@ class Sums(NamedTuple):
         bounds = shard_bounds(len(rows.tiles), work, 8 * k * (d + 1))
         total = np.zeros((len(bounds) - 1, k, d + 1))
         n_threads = threads(rows.n_threads, work)
-        lloyd.add_rows(n_threads, bounds, rows.tiles, rows.n, rows.weight, labels, total)
+        kernels.lloyd.add_rows(n_threads, bounds, rows.tiles, rows.n, rows.weight, labels, total)
         return np.asarray(total.sum(0))
 
 
@@ -64,13 +65,13 @@ def no_sums(rows: Rows, centers: Array, earlier: Any = None, n_parts: int | None
     `earlier` is the state of an earlier run.
     """
     grids = _grids(rows) if earlier is None else earlier.sums.grids
-    one = memory.zeros((len(centers), *grids.shape))
+    one = kernels.memory.zeros((len(centers), *grids.shape))
     slot = 8 * one.size
     slot = max(slot, min(FOLDS * slot, SLOT_BYTES // ENOUGH_SHARDS))
     n_parts = n_parts or len(rows.tiles)
     bounds = shard_bounds(n_parts, rows_work(rows, 3 * len(centers)), slot)
     n_shards = len(bounds) - 1
-    changes = memory.zeros((n_shards, *one.shape)) if n_shards > 1 else one[None]
+    changes = kernels.memory.zeros((n_shards, *one.shape)) if n_shards > 1 else one[None]
     return Sums(bounds, grids, changes, one, not grids.any())
 
 
@@ -79,7 +80,7 @@ def _grids(rows: Rows) -> Floats:
     lightest, heaviest = float(weight.min()), float(weight.max())
     if lightest == 0:
         lightest = float(weight[weight > 0].min())
-    grids = exact.grids_of(heaviest * largest(rows), heaviest, rows.n, rows.d)
+    grids = kernels.exact.grids_of(heaviest * largest(rows), heaviest, rows.n, rows.d)
     if lightest * WIDEST < heaviest:
         grids[:] = 0.0
     return grids

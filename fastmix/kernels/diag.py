@@ -5,7 +5,7 @@ from fastmix.kernels import simd_log_prob, simd_moments
 from fastmix.kernels.expectation import passes
 
 
-@kernel
+@kernel(inline=True)
 def log_prob(
     tiles,  # in   (n_tiles, d, R)
     first,
@@ -23,7 +23,7 @@ def log_prob(
     )
 
 
-@kernel
+@kernel(inline=True)
 def add(
     tiles,  # in      (n_tiles, d, R)
     first,  # in      tile

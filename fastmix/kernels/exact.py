@@ -38,7 +38,7 @@ def _grid(largest, n):
     return 1.5 * np.array([math.ldexp(1.0, e + b), math.ldexp(1.0, e + 2 * b - 53)])
 
 
-@kernel(strict=True)
+@kernel(strict=True, inline=True)
 def exchange(
     tile,  # in      (d, R)
     r,  # in      lane
@@ -64,7 +64,7 @@ def rows_beside(
     return rows
 
 
-@kernel
+@kernel(strict=True)
 def relabel(
     tile,  # in      (d, R)
     weight,  # in      (m,) float64
@@ -80,20 +80,36 @@ def relabel(
     first whether any labels differ.
     """
     changed = differ(new, labels)
-    many = changed >= MANY and len(beside) > 0
-    if many:
-        turn(tile, beside)
+    if changed < MANY or len(beside) == 0:
+        return relabel_one_by_one(tile, weight, new, labels, grids, sums)
+    turn(tile, beside)
     for r in range(labels.size):
         if new[r] != labels[r]:
-            if many:
-                exchange_row(beside, r, weight[r], labels[r], new[r], grids, sums)
-            else:
-                exchange(tile, r, weight[r], labels[r], new[r], grids, sums)
+            exchange_row(beside, r, weight[r], labels[r], new[r], grids, sums)
             labels[r] = new[r]
     return changed
 
 
-@kernel
+@kernel(strict=True)
+def relabel_one_by_one(
+    tile,  # in      (d, R)
+    weight,  # in      (m,) float64
+    new,  # in      (>= m,) int32
+    labels,  # in/out  (m,) int32, -1: none yet
+    grids,  # in      (2, columns(d)) float64
+    sums,  # in/out  (k, 2, columns(d)) float64, as `exchange` has them
+):
+    """The same, without turning the tile."""
+    changed = 0
+    for r in range(labels.size):
+        if new[r] != labels[r]:
+            exchange(tile, r, weight[r], labels[r], new[r], grids, sums)
+            labels[r] = new[r]
+            changed += 1
+    return changed
+
+
+@kernel(inline=True)
 def differ(
     left,  # in  (>= m,)
     right,  # in  (m,)
@@ -118,7 +134,7 @@ def turn(
             rows[r, j] = tile[j, r]
 
 
-@kernel(strict=True)
+@kernel(strict=True, inline=True)
 def exchange_row(
     rows,  # in      (m, columns(d)) float64: features, 1, and zeros
     r,  # in      row
@@ -132,7 +148,7 @@ def exchange_row(
     simd_exact.exchange_row(rows, r, w, before, now, grids, sums)
 
 
-@kernel
+@kernel(strict=True)
 def relabel_rows(
     X,  # in      (n, d)
     origin,  # in      (d,) of X's dtype
@@ -160,7 +176,7 @@ def relabel_rows(
     return changed
 
 
-@kernel
+@kernel(strict=True)
 def relabel_gathered(
     panel,  # in      (d, R) the rows, from anywhere
     rows,  # in      (m,) int64, their numbers

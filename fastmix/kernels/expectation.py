@@ -48,7 +48,7 @@ def group_tiles(k, d, R, size):
     return max(1, GROUP_BYTES // (size * (d + k) * R))
 
 
-@kernel
+@kernel(inline=True)
 def everybody(group, k):
     """Members (group, k) and sizes (group,) of tiles in which every component may matter."""
     members, sizes = np.empty((group, k), np.int64), np.empty(group, np.int64)
@@ -59,7 +59,7 @@ def everybody(group, k):
     return members, sizes
 
 
-@kernel
+@kernel(inline=True)
 def themselves(means, factor):
     """Means where log_prob is to measure from the means."""
     return means

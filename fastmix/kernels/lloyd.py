@@ -3,7 +3,7 @@
 import numpy as np
 
 from fastmix._numba import kernel, parallel_kernel
-from fastmix.kernels.exact import differ, relabel, rows_beside
+from fastmix.kernels.exact import differ, relabel, relabel_one_by_one, rows_beside
 from fastmix.kernels.simd_kmeans import nearest
 
 
@@ -18,23 +18,26 @@ def assign(
     centers,  # in      (k, d)
     grids,  # in      (2, columns) float64, of exact.py
     labels,  # in/out  (n_tiles * R,) int32
+    many,  # in      True; None where rows are so few that tiles are not to be turned: less is compiled
     changes,  # in/out  (n_shards, k, 2, columns) float64, what the sums of exact.py change by
     objective,  # in/out  (n_shards,) float64
     changed,  # in/out  (n_shards,) int64, rows that changed label
 ):
     """Label every row; one that changes cluster takes its part of the sums along."""
     R = tiles.shape[2]
-    new, best, beside = (
-        np.empty(R, np.int32),
-        np.empty(R, tiles.dtype),
-        rows_beside(tiles[0], grids),
-    )
+    new, best = np.empty(R, np.int32), np.empty(R, tiles.dtype)
+    if many is not None:
+        beside = rows_beside(tiles[0], grids)
     for t in range(start, stop):
         first = t * R
         nearest(tiles[t], centers, new, best)
         here, share = labels[first : min(first + R, n)], weight[first : first + R]
         objective[shard] += weighted_sum(best, share)
-        if differ(new, here):
+        if differ(new, here) == 0:
+            continue
+        if many is None:
+            changed[shard] += relabel_one_by_one(tiles[t], share, new, here, grids, changes[shard])
+        else:
             changed[shard] += relabel(tiles[t], share, new, here, grids, beside, changes[shard])
 
 

@@ -29,28 +29,42 @@ def log_likelihood(
     R,  # in      rows in a tile
 ):
     """Weighted sum of the log-sum-exp of rows; -inf if one of positive weight has the sum 0."""
-    m = weight.size
-    if not all_one(weight):
-        for i in range(m):
-            sum_ = total[i]
-            row = top[i] + log(sum_) if sum_ > 0.0 else -np.inf
-            total[i] = weight[i] * row if weight[i] > 0.0 else 0.0
-        return add_up(total[:m])
-    result, product = add_up(top[:m]), np.empty(R)
-    for first in range(0, m, PRODUCTS * R):
-        product[:] = 1.0
-        for row in range(first, min(first + PRODUCTS * R, m), R):
-            tile = total[row : row + R]  # a slice: no index that may be negative hinders the lanes
-            for r in range(R):
-                product[r] *= tile[r]
-        for r in range(R):
-            p = product[r]
-            product[r] = log(p) if p > 0.0 else -np.inf
-        result += add_up(product)
-    return result
+    m, plain = weight.size, all_one(weight)
+    n_logs = multiply(total[:m], R) if plain else m
+    logs = total[:n_logs]
+    for i in range(n_logs):
+        sum_ = logs[i]
+        logs[i] = log(sum_) if sum_ > 0.0 else -np.inf
+    if plain:
+        return add_up(top[:m]) + add_up(logs)
+    for i in range(m):
+        logs[i] = weight[i] * (top[i] + logs[i]) if weight[i] > 0.0 else 0.0
+    return add_up(logs)
 
 
-@kernel
+@kernel(inline=True)
+def multiply(
+    values,  # in/out  (m,) of whole tiles; their products come first
+    R,  # in      rows in a tile
+):
+    """Multiply the values of every lane, PRODUCTS tiles at a time: how many products there are."""
+    n_products = 0
+    for first in range(0, values.size, PRODUCTS * R):
+        product = values[n_products : n_products + R]
+        for start in range(first, min(first + PRODUCTS * R, values.size), R):
+            # a slice: no index that may be negative hinders the lanes
+            tile = values[start : start + R]
+            if start == first:
+                for r in range(R):
+                    product[r] = tile[r]
+            else:
+                for r in range(R):
+                    product[r] *= tile[r]
+        n_products += R
+    return n_products
+
+
+@kernel(inline=True)
 def all_one(
     weight,  # in  (m,)
 ):
@@ -72,7 +86,7 @@ def add_up(
     return total
 
 
-@kernel
+@kernel(inline=True)
 def places_of(
     holds,  # in   (k, >= n_tiles) uint8
     n_tiles,  # in   tiles of the group

@@ -75,11 +75,13 @@ def potential(
     Starts go through the rows together: each tile is read once for all.
     """
     (m, L, _), R = candidates.shape, tiles.shape[2]
-    lanes, comes_closer = np.zeros((m, L, DOUBLES)), np.empty(L, np.uint8)
+    lanes, comes_closer = np.empty((m, L, DOUBLES)), np.empty(L, np.uint8)
+    lanes[:] = 0.0
     for t in range(start, stop):
         here = slice(t * R, (t + 1) * R)
         for s in range(m):
-            comes_closer[:] = 0
+            for c in range(L):
+                comes_closer[c] = 0
             near, share = closest[s, here], weight[here]
             left_by(tiles[t], candidates[s], near, share, lanes[s], comes_closer)
             mask = np.uint64(0)
@@ -88,7 +90,8 @@ def potential(
             closer[s, t] = mask
     for s in range(m):
         for c in range(L):
-            totals[shard, s, c] += lanes[s, c].sum()
+            for lane in range(DOUBLES):
+                totals[shard, s, c] += lanes[s, c, lane]
 
 
 @parallel_kernel
@@ -112,9 +115,12 @@ def add_seed(
         for s in range(m):
             if bits[s] != 0 and (closer[s, t] & bits[s]) == 0:
                 continue
-            total[:] = 0.0
+            for lane in range(DOUBLES):
+                total[0, lane] = 0.0
             accept(tiles[t], seeds[s : s + 1], closest[s, here], weight[here], total)
-            tile_potential[s, t] = total.sum()
+            tile_potential[s, t] = 0.0
+            for lane in range(DOUBLES):
+                tile_potential[s, t] += total[0, lane]
 
 
 @parallel_kernel

@@ -183,7 +183,7 @@ def _respond_plainly(log_prob, n_tiles, members, sizes, reach, weight, top, tota
 _emitted_or_plain = _respond if JIT else _respond_plainly
 
 
-@kernel
+@kernel(inline=True)
 def respond(
     log_prob,  # in/out  (k, >= rows) log-probabilities to weight times responsibilities
     n_tiles,  # in      tiles of the group

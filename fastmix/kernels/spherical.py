@@ -6,7 +6,7 @@ from fastmix.kernels.diag import add
 from fastmix.kernels.expectation import passes
 
 
-@kernel
+@kernel(inline=True)
 def log_prob(
     tiles,  # in   (n_tiles, d, R)
     first,

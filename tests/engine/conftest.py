@@ -4,7 +4,7 @@ import naive
 import numpy as np
 import pytest
 
-from fastmix import _numba
+from fastmix import _threads
 from fastmix.engine import rows
 from fastmix.engine.covariances import COVARIANCES
 from fastmix.engine.likelihood import Given, Likelihood
@@ -27,15 +27,19 @@ def covariance(covariance_type):
 def threaded(monkeypatch):
     """As many threads and shards as can be, however little there is to do."""
     monkeypatch.setattr(shards, "WORK_A_SHARD", 1)
-    monkeypatch.setattr(_numba, "DEFAULT_THREAD_WORK", 0)
-    monkeypatch.setattr(_numba, "THREAD_WORK", {})
+    monkeypatch.setattr(_threads, "DEFAULT_THREAD_WORK", 0)
+    monkeypatch.setattr(_threads, "THREAD_WORK", {})
 
 
-@pytest.fixture(params=[0, rows.FEW], ids=["kernels", "few rows"])
+@pytest.fixture(
+    params=[(0, 0), (rows.FEW, 0), (rows.FEW, rows.FEW)], ids=["kernels", "few rows", "fewer rows"]
+)
 def few(request, monkeypatch):
     """Rows by kernels, on as many shards as can be, and as few rows are packed and added up, by NumPy."""
-    monkeypatch.setattr(rows, "FEW", request.param)
-    if request.param == 0:
+    few, fewer = request.param
+    monkeypatch.setattr(rows, "FEW", few)
+    monkeypatch.setattr(rows, "FEWER", fewer)
+    if few == 0:
         monkeypatch.setattr(shards, "WORK_A_SHARD", 1)
 
 

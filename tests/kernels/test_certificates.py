@@ -8,6 +8,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from fastmix.engine.covariances import COVARIANCES
+from fastmix.engine.passes import passes_of
 from fastmix.kernels.certificates import NATS, SLACK, admit, certify, drift
 from fastmix.kernels.expectation import everybody
 from fastmix.kernels.simd_responsibilities import respond
@@ -101,7 +102,7 @@ def rounding(tiles, mixture, tied):
 
 def look(covariance_type, tiles, mixture, known, members, sizes):
     """Measure the members of all tiles, and take down what is found."""
-    kernels, (n_tiles, _, R) = COVARIANCES[covariance_type].kernels, tiles.shape
+    kernels, (n_tiles, _, R) = passes_of(COVARIANCES[covariance_type]), tiles.shape
     points = kernels.locate(mixture.means, mixture.factor)
     resp = np.full((K, n_tiles * R), np.nan, tiles.dtype)
     extremes = np.full((n_tiles, K, 2), np.nan, tiles.dtype)
@@ -245,7 +246,7 @@ def test_a_component_beyond_the_dtype_may_come_back(dtype):
     resp = np.empty((2, R), dtype)
     given = mixture.means, mixture.factor, mixture.log_const, members, sizes
     with np.errstate(over="ignore", invalid="ignore"):
-        COVARIANCES["spherical"].kernels.log_prob(tiles, 0, 1, *given, resp)
+        passes_of(COVARIANCES["spherical"]).log_prob(tiles, 0, 1, *given, resp)
     assert_array_equal(resp[:, 0], [0, -np.inf])
     extremes = np.stack([resp.max(1), resp.min(1)], axis=1)[None]
     with np.errstate(over="ignore", invalid="ignore"):

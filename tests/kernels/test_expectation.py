@@ -8,6 +8,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from fastmix.engine.covariances import COVARIANCES
+from fastmix.engine.passes import passes_of
 from fastmix.kernels import tied
 from fastmix.kernels.expectation import GROUP_BYTES, everybody, group_tiles
 from fastmix.kernels.tiles import tile_rows
@@ -109,7 +110,7 @@ def tiles(rows, in_tiles, guarded):
 
 @pytest.fixture
 def kernels(covariance_type):
-    return COVARIANCES[covariance_type].kernels
+    return passes_of(COVARIANCES[covariance_type])
 
 
 @pytest.fixture
@@ -199,7 +200,7 @@ def test_log_prob_is_that_of_the_definition(
 
 def test_one_feature_one_component_by_hand(covariance_type, dtype):
     """A row at distance 3 from the mean, standard deviation 2: log(1/2) - log(2 pi)/2 - 9/8."""
-    kernels = COVARIANCES[covariance_type].kernels
+    kernels = passes_of(COVARIANCES[covariance_type])
     factor = np.atleast_1d(np.full(COVARIANCES[covariance_type].shape(1, 1), 0.5, dtype))
     tiles = np.full((1, 1, tile_rows(dtype)), 4, dtype)
     out = np.empty(tiles.shape[1:], dtype)
@@ -240,7 +241,7 @@ def test_accumulate_takes_responsibilities_of_later_tiles(
     for shard in range(4):
         rest = resp[2 * R :].copy() if shard >= 2 else resp
         offset = 2 if shard >= 2 else 0
-        block = covariance.kernels.accumulate.block
+        block = passes_of(covariance).accumulate.block
         block(shard, shard, shard + 1, tiles, lanes, GROUP, means, resp, 0, *whole)
         block(shard, shard, shard + 1, tiles, lanes, GROUP, means, rest, offset, *parts)
     assert whole[0].sum() == pytest.approx(len(X), rel=1e-6)
@@ -257,7 +258,7 @@ def test_expect_adds_the_moments_of_the_e_step(
     *got, objective = slots(0.25)
     given = tiles, lanes, GROUP, mixture.means, mixture.factor, mixture.log_const
     plainly = map(guarded, dense(len(mixture.means), rows.dtype))
-    expect = COVARIANCES[covariance_type].kernels.expect
+    expect = passes_of(COVARIANCES[covariance_type]).expect
     expect.block(1, 0, len(tiles), *given, *plainly, *got, objective)
     log_norm, resp = naive.responsibilities(log_joint)
     eps = np.finfo(rows.dtype).eps
@@ -276,7 +277,7 @@ def test_what_is_out_of_reach_is_below_rounding(
     """With the engine's reach, totals stay within eps of those of all components."""
     lanes, k = in_lanes(weight, tiles), len(mixture.means)
     given = tiles, lanes, GROUP, mixture.means, mixture.factor, mixture.log_const
-    expect = COVARIANCES[covariance_type].kernels.expect
+    expect = passes_of(COVARIANCES[covariance_type]).expect
     whole, some, known = slots(0.0), slots(0.0), slots(0.0)
     eps = float(np.finfo(rows.dtype).eps)
     reach = (np.log(mixture.weights) + np.log(eps / 2)).astype(rows.dtype)
@@ -331,10 +332,10 @@ def test_infer_measures_from_the_origin_of_the_frame(rng, dtype, covariance_type
     origin, means = np.array([3, -2], dtype), np.array([[1, 1], [-2, 0]], dtype)
     factor = whitening(rng, covariance_type, 2, 2).astype(dtype)
     mixture = Mixture(None, means, factor, None, np.zeros(2, dtype))
-    moved = tuple(np.full_like(each, -7) for each in infer(covariance.kernels, X, mixture))
+    moved = tuple(np.full_like(each, -7) for each in infer(passes_of(covariance), X, mixture))
     given = origin, R, GROUP, means, factor, mixture.log_const
-    covariance.kernels.infer.block(0, 0, 2, X, *given, *moved)
-    assert_same_bits(moved, infer(covariance.kernels, X - origin, mixture))
+    passes_of(covariance).infer.block(0, 0, 2, X, *given, *moved)
+    assert_same_bits(moved, infer(passes_of(covariance), X - origin, mixture))
 
 
 def test_infer_of_one_shard_leaves_other_rows_alone(dtype, covariance_type):
@@ -343,7 +344,7 @@ def test_infer_of_one_shard_leaves_other_rows_alone(dtype, covariance_type):
     means = np.zeros((3, 2), dtype)
     factor = np.atleast_1d(np.zeros(covariance.shape(3, 2), dtype))
     mixture = Mixture(None, means, factor, None, np.zeros(3, dtype))
-    labels, log_norm, resp = infer(covariance.kernels, X, mixture, shard=(1, 1, 3))
+    labels, log_norm, resp = infer(passes_of(covariance), X, mixture, shard=(1, 1, 3))
     assert_array_equal(labels, np.repeat([-7, 0], [R, R + 1]))  # ties: the lowest index wins
     assert np.isnan(log_norm[:R]).all()
     assert np.isnan(resp[:R]).all()
@@ -364,7 +365,7 @@ def test_a_row_beyond_float64_has_no_label_no_likelihood_and_no_share(covariance
     log_const = np.array([-1.0, -np.inf])  # the second component has weight 0
     mixture = Mixture(None, np.zeros((2, 2)), unit(covariance_type, 2), None, log_const)
     with np.errstate(over="ignore", invalid="ignore"):  # heard of in plain Python only
-        labels, log_norm, resp = infer(COVARIANCES[covariance_type].kernels, X, mixture)
+        labels, log_norm, resp = infer(passes_of(COVARIANCES[covariance_type]), X, mixture)
     assert_array_equal(resp, [[1, 0], [0, 0], [1, 0], [0, 0]])
     assert_array_equal(labels, [0, -1, 0, -1])
     assert_array_equal(log_norm == -np.inf, [False, True, False, True])
@@ -385,7 +386,7 @@ def test_a_row_beyond_float64_rules_the_objective_only_if_it_weighs(
     given = tiles, lanes, GROUP, means, unit(covariance_type, 1), np.array([-1.0])
     how = first_look(1, 1, np.full(1, -np.inf)) if known else dense(1, np.float64)
     with np.errstate(over="ignore", invalid="ignore"):
-        covariance.kernels.expect.block(0, 0, 1, *given, *how, *totals, objective)
+        passes_of(covariance).expect.block(0, 0, 1, *given, *how, *totals, objective)
     assert objective[0] == expected
     assert counts[0, 0] == 3.0
     assert np.isfinite(sums).all()
@@ -444,7 +445,7 @@ def test_three_threads_expect_the_same_bits_as_one(rng, in_tiles, in_lanes, asse
         found = np.zeros((7, k)), np.zeros((7, k, d)), np.zeros((7, k, d)), np.zeros(7)
         given = tiles, lanes, GROUP, means, np.ones((k, d)), np.zeros(k)
         known = first_look(k, len(tiles), np.full(k, -40.0))
-        COVARIANCES["diag"].kernels.expect(n_threads, bounds, *given, *known, *found)
+        passes_of(COVARIANCES["diag"]).expect(n_threads, bounds, *given, *known, *found)
         return [*found, *known]
 
     one = totals(1)

@@ -111,8 +111,9 @@ def exact_grids(weight, X):
     return grids_of(heaviest * float(np.abs(X).max()), heaviest, *X.shape)
 
 
+@pytest.mark.parametrize("many", [True, None])
 def test_assign_labels_every_row_and_takes_changes_along(
-    rng, rows, centers, size, in_tiles, in_lanes, guarded
+    rng, rows, centers, size, in_tiles, in_lanes, guarded, many
 ):
     n, d, k = size
     weight = rng.randint(1, 4, size=n) / 2.0
@@ -125,7 +126,7 @@ def test_assign_labels_every_row_and_takes_changes_along(
     slots = np.zeros((3, k, 2, columns(d))), np.zeros(3), np.zeros(3, np.int64)
     changes, objective, changed = (guarded(slot) for slot in slots)
     given = tiles, n, lanes, guarded(centers), exact_grids(weight, rows)
-    assign.block(1, 0, len(tiles), *given, labels, changes, objective, changed)
+    assign.block(1, 0, len(tiles), *given, labels, many, changes, objective, changed)
     expected, _, _ = naive.nearest(rows, centers)
     assert_array_equal(labels[:n], expected)
     assert_array_equal(labels[n:], -7)
@@ -152,7 +153,7 @@ def test_assign_of_one_shard_leaves_the_other_tiles_alone(dtype, in_tiles):
     )
     weight = np.ones(3 * R)
     given = tiles, 3 * R, weight, centers, exact_grids(weight, np.ones((3 * R, 1)))
-    assign.block(0, 1, 2, *given, labels, changes, objective, changed)
+    assign.block(0, 1, 2, *given, labels, True, changes, objective, changed)
     assert_array_equal(np.flatnonzero(labels == 0), np.arange(R, 2 * R))
     assert (changes[0, 0, :, 1].sum(), changed[0]) == (R, R)
 
@@ -222,7 +223,8 @@ def test_three_threads_assign_the_same_bits_as_one(rng, in_tiles, in_lanes, asse
     def totals(n_threads):
         found = [np.full(weight.size, -1, np.int32)]
         found += [np.zeros((7, k, 2, columns(d))), np.zeros(7), np.zeros(7, int)]
-        assign(n_threads, bounds, tiles, n, weight, centers, exact_grids(weight, X), *found)
+        given = tiles, n, weight, centers, exact_grids(weight, X), found[0], True
+        assign(n_threads, bounds, *given, *found[1:])
         return found
 
     one = totals(1)
