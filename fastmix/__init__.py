@@ -2,7 +2,11 @@
 
 from fastmix._commands.info import show_versions
 from fastmix.cluster import BisectingKMeans, KMeans, MiniBatchKMeans, k_means, kmeans_plusplus
-from fastmix.mixture import BayesianGaussianMixture, GaussianMixture
+from fastmix.mixture import (
+    BayesianGaussianMixture,
+    GaussianMixture,
+    MiniBatchGaussianMixture,
+)
 from fastmix.saving import load
 
 __all__ = [
@@ -10,6 +14,7 @@ __all__ = [
     "BisectingKMeans",
     "GaussianMixture",
     "KMeans",
+    "MiniBatchGaussianMixture",
     "MiniBatchKMeans",
     "__version__",
     "k_means",

@@ -1,6 +1,7 @@
 """What all mixtures share: fitting, prediction and drawing."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from numbers import Integral, Real
 from typing import Any, Self
 
@@ -28,14 +29,13 @@ from fastmix.engine.results import (
 )
 from fastmix.engine.rows import frame_of, measure, pack
 from fastmix.engine.runs import best_of
-from fastmix.engine.shares import mean_and_variances
 from fastmix.engine.squarem import Stepper, plainly
 from fastmix.engine.starts import STARTS, start
 from fastmix.saving import compounds, kinds
 from fastmix.saving.models import Saveable
 
 
-def _covariance_shape(known: kinds.Known) -> tuple[int, ...]:
+def covariance_shape(known: kinds.Known) -> tuple[int, ...]:
     """Shape of the covariances of what has been read."""
     name: str = known.get("_fitted_type") or known["covariance_type"]
     return COVARIANCES[name].shape(known["k"], known["d"])
@@ -66,9 +66,9 @@ class Mixture(DensityMixin, Convertible, Saveable, ABC):
         "feature_names_in_": compounds.NAMES,
         "weights_": kinds.Numbers("k", least=0),
         "_fitted_type": kinds.Text(COVARIANCES),
-        "covariances_": kinds.Numbers(shape=_covariance_shape),
-        "precisions_": kinds.Numbers(shape=_covariance_shape, finite=False),
-        "precisions_cholesky_": kinds.Numbers(shape=_covariance_shape),
+        "covariances_": kinds.Numbers(shape=covariance_shape),
+        "precisions_": kinds.Numbers(shape=covariance_shape, finite=False),
+        "precisions_cholesky_": kinds.Numbers(shape=covariance_shape),
         "_frame": compounds.FRAME,
         "_frame_means": kinds.Numbers("k", "d", dtypes=(np.float64,)),
         "converged_": kinds.Truth(),
@@ -89,11 +89,11 @@ class Mixture(DensityMixin, Convertible, Saveable, ABC):
     def _model(self, packed: Rows) -> em.Model:
         """What is fitted to these rows, from the parameters of the estimator."""
 
-    def _reg_covar(self, packed: Rows) -> float:
-        """What is added to every variance, in squared units of X."""
+    def _reg_covar(self, variances: Callable[[], Floats]) -> float:
+        """What is added to every variance, in squared units of X; variances (d,) are those of the features."""
         if not self.relative_reg_covar:
             return float(self.reg_covar)
-        return float(self.reg_covar * mean_and_variances(packed)[1].mean())
+        return float(self.reg_covar * variances().mean())
 
     @abstractmethod
     def _parameters(self, frame: Frame) -> Parameters:
@@ -161,15 +161,10 @@ class Mixture(DensityMixin, Convertible, Saveable, ABC):
             everything = validation.rows(self, X, reset=True, min_samples=2)
             weight = validation.weights(sample_weight, everything)
             array, n_held = _held(everything, weight)
-            if n_held < self.n_components:
-                of_weight = "" if n_held == len(array) else " of positive sample_weight"
-                raise ValueError(
-                    "Expected n_samples >= n_components but got n_components = "
-                    f"{self.n_components}, n_samples = {n_held}{of_weight}"
-                )
+            self._check_enough(n_held, len(array))
             going_on = self.warm_start and hasattr(self, "converged_")
             if going_on:
-                self._check_same_shape(array)
+                self._check_same_shape(array, "warm_start=True", "Set warm_start=False")
             given = None if going_on else self._given_shares(len(array))
             n_runs = 1 if going_on else self._runs(given is not None)
             log.lap("checks")
@@ -183,15 +178,24 @@ class Mixture(DensityMixin, Convertible, Saveable, ABC):
                 lambda: self._run(array, packed, given, model, random, going_on, log),
                 self.verbose,
             )
-            self._keep(packed, best, records)
+            self._keep(packed.frame, packed.tiles.dtype, best, records)
             log.kept(best.passes, best.reason, [])
             self.fit_report_ = log.report(self.n_threads)
         if self.verbose > 1:
             print(self.fit_report_)
         return everything
 
-    def _check_same_shape(self, X: NDArray[Any]) -> None:
-        """A warm start needs the number of components and features of the last fit."""
+    def _check_enough(self, n_held: int, n: int) -> None:
+        """ValueError where fewer of n rows have a weight than there are components."""
+        if n_held < self.n_components:
+            of_weight = "" if n_held == n else " of positive sample_weight"
+            raise ValueError(
+                "Expected n_samples >= n_components but got n_components = "
+                f"{self.n_components}, n_samples = {n_held}{of_weight}"
+            )
+
+    def _check_same_shape(self, X: NDArray[Any], what: str, way_out: str) -> None:
+        """What goes on needs the number of components and features of the last fit."""
         was = self.means_.shape
         for name, old, new in (
             ("n_components", was[0], self.n_components),
@@ -199,8 +203,8 @@ class Mixture(DensityMixin, Convertible, Saveable, ABC):
         ):
             if old != new:
                 raise ValueError(
-                    f"warm_start=True goes on from the last fit, but {name} has changed from {old} "
-                    f"to {new}. Set warm_start=False or fit a new estimator."
+                    f"{what} goes on from the last fit, but {name} has changed from {old} to {new}. "
+                    f"{way_out} or fit a new estimator."
                 )
 
     def _given_shares(self, n: int) -> Array | None:
@@ -236,12 +240,7 @@ class Mixture(DensityMixin, Convertible, Saveable, ABC):
         if going_on:
             first, bound = self._parameters(packed.frame), self.lower_bound_
         else:
-            how = self.init_params if given is None else given
-            if callable(how) and not model.complete:
-                answer = how(X, n_components=self.n_components, random_state=random)
-                how = validation.shares(answer, len(X), self.n_components)
-            first = start(packed, self.n_components, how, model, random)
-            bound = -np.inf
+            first, bound = self._start(X, packed, given, model, random), -np.inf
         log.lap("starts")
         found = em.run(
             packed,
@@ -257,7 +256,24 @@ class Mixture(DensityMixin, Convertible, Saveable, ABC):
         log.lap("passes")
         return found
 
-    def _keep(self, packed: Rows, best: MixtureResult, records: list[MixtureInit]) -> None:
+    def _start(
+        self,
+        X: NDArray[Any],
+        packed: Rows,
+        given: Array | None,
+        model: em.Model,
+        random: RandomState,
+    ) -> Parameters:
+        """The mixture that a run starts from."""
+        how = self.init_params if given is None else given
+        if callable(how) and not model.complete:
+            answer = how(X, n_components=self.n_components, random_state=random)
+            how = validation.shares(answer, len(X), self.n_components)
+        return start(packed, self.n_components, how, model, random)
+
+    def _keep(
+        self, frame: Frame, dtype: DTypeLike, best: MixtureResult, records: list[MixtureInit]
+    ) -> None:
         """Set the fitted attributes."""
         for event in best.events:
             validation.warn(event, RuntimeWarning)
@@ -267,16 +283,20 @@ class Mixture(DensityMixin, Convertible, Saveable, ABC):
                 "increase max_iter, tol, or check for degenerate data.",
                 ConvergenceWarning,
             )
-        self._frame, self._frame_means = packed.frame, best.parameters.means
-        self._publish(best.parameters, packed.frame.origin, packed.tiles.dtype)
+        self._keep_mixture(best.parameters, frame, dtype)
         self.converged_ = best.converged
         self.n_iter_ = best.n_iter
         self.lower_bounds_ = best.history
         self.lower_bound_ = best.bound
         self.init_results_ = records
-        self._keep_posterior(best.parameters, packed.tiles.dtype)
+        self._keep_posterior(best.parameters, dtype)
 
-    def _keep_posterior(self, found: Parameters, dtype: np.dtype[Any]) -> None:
+    def _keep_mixture(self, found: Parameters, frame: Frame, dtype: DTypeLike) -> None:
+        """Set the attributes that make up the mixture, in the coordinates of X and in the frame."""
+        self._frame, self._frame_means = frame, found.means
+        self._publish(found, frame.origin, dtype)
+
+    def _keep_posterior(self, found: Parameters, dtype: DTypeLike) -> None:
         """Set the fitted attributes that only a Bayesian mixture has."""
 
     def _fitted_components(self, frame: Frame) -> tuple[Floats, Floats, Floats]:

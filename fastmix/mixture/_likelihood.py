@@ -11,6 +11,7 @@ from fastmix.engine.conditioning import condition
 from fastmix.engine.covariances import COVARIANCES, from_covariances
 from fastmix.engine.likelihood import Given, Likelihood, log_const
 from fastmix.engine.results import Floats, Frame, Parameters, Rows
+from fastmix.engine.shares import mean_and_variances
 from fastmix.mixture._base import Mixture
 
 WEIGHT_SUM_TOLERANCE = {np.dtype(np.float64): 1e-8, np.dtype(np.float32): 1e-6}
@@ -104,7 +105,8 @@ default='full'
 
     def _model(self, packed: Rows) -> Likelihood:
         given = self._given(packed.tiles.shape[1], packed.frame)
-        return Likelihood(COVARIANCES[self.covariance_type], self._reg_covar(packed), given)
+        reg_covar = self._reg_covar(lambda: mean_and_variances(packed)[1])
+        return Likelihood(COVARIANCES[self.covariance_type], reg_covar, given)
 
     def _given(self, d: int, frame: Frame) -> Given:
         """Check weights_init, means_init and precisions_init, and put them into the frame."""

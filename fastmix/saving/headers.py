@@ -16,6 +16,7 @@ CLASSES = (  # of fastmix: a file names one
     "BisectingKMeans",
     "GaussianMixture",
     "KMeans",
+    "MiniBatchGaussianMixture",
     "MiniBatchKMeans",
 )
 
