@@ -2,7 +2,11 @@
 
 from fastmix._commands.info import show_versions
 from fastmix.cluster import BisectingKMeans, KMeans, MiniBatchKMeans, k_means, kmeans_plusplus
-from fastmix.mixture import BayesianGaussianMixture, GaussianMixture
+from fastmix.mixture import (
+    BayesianGaussianMixture,
+    GaussianMixture,
+    MiniBatchGaussianMixture,
+)
 from fastmix.saving import load
 from fastmix.selection import select_gmm, select_kmeans
 
@@ -11,6 +15,7 @@ __all__ = [
     "BisectingKMeans",
     "GaussianMixture",
     "KMeans",
+    "MiniBatchGaussianMixture",
     "MiniBatchKMeans",
     "__version__",
     "k_means",

@@ -40,7 +40,16 @@ class Raise:
     def __init__(self, model: Model, rows: Rows, random: RandomState) -> None:
         self.model, self.rows, self.random = model, rows, random
         self.last: Parameters | None = None  # what the last step gave
+        self.totals: MixtureTotals | None = None  # that gave it, as they were mended
         self._spread: tuple[Floats, Floats] | None = None
+
+    def turn_to(self, rows: Rows, last: Parameters, variances: Floats) -> None:
+        """The next step is of other rows, centred, of which `last` was found before.
+
+        They may be few: variances (d,) are those of more rows.
+        """
+        self.rows, self.last = rows, last
+        self._spread = np.zeros(len(variances)), variances
 
     @property
     def spread(self) -> tuple[Floats, Floats]:
@@ -116,7 +125,7 @@ class Raise:
                 if event:
                     events.append(event)
             else:
-                self.last = found._replace(events=tuple(events))
+                self.totals, self.last = totals, found._replace(events=tuple(events))
                 return self.last
 
 
@@ -145,6 +154,11 @@ class Reseed(Mend):
         super().__init__(model, rows, random)
         self.restarts: dict[int, int] = {}
         self.weight = rows.weight[: rows.n].copy()  # in the order of X, whatever that of the tiles
+
+    def turn_to(self, rows: Rows, last: Parameters, variances: Floats) -> None:
+        """The next step is of other rows."""
+        super().turn_to(rows, last, variances)
+        self.weight = rows.weight[: rows.n]
 
     def mend(
         self, totals: MixtureTotals, error: CollapseError, mended: list[int | None]

@@ -39,6 +39,9 @@ class Covariance(Protocol):
     def covariances(self, scatter: Floats, counts: Floats, reg_covar: float) -> Floats:
         """Covariances from second moments about the means, reg_covar added to the variances."""
 
+    def scatter(self, covariances: Floats, counts: Floats, d: int) -> Floats:
+        """Second moments about the means that give these covariances where reg_covar is 0."""
+
     def prior_shape(self, d: int) -> tuple[int, ...]:
         """Shape of what a Bayesian mixture believes of every component's covariance."""
 

@@ -66,6 +66,9 @@ class Full:
     def covariances(self, scatter: Floats, counts: Floats, reg_covar: float) -> Floats:
         return symmetric(scatter) / counts[:, None, None] + reg_covar * np.eye(scatter.shape[-1])
 
+    def scatter(self, covariances: Floats, counts: Floats, d: int) -> Floats:
+        return np.asarray(counts[:, None, None] * covariances)
+
     def prior_shape(self, d: int) -> tuple[int, ...]:
         return (d, d)
 
@@ -204,6 +207,9 @@ class Diag:
         # rounding must not make a variance negative
         return np.maximum(scatter, 0.0) / counts[:, None] + reg_covar
 
+    def scatter(self, covariances: Floats, counts: Floats, d: int) -> Floats:
+        return counts[:, None] * covariances
+
     def prior_shape(self, d: int) -> tuple[int, ...]:
         return (d,)
 
@@ -304,6 +310,9 @@ class Spherical(Diag):
     def covariances(self, scatter: Floats, counts: Floats, reg_covar: float) -> Floats:
         return super().covariances(scatter, counts, reg_covar).mean(1)
 
+    def scatter(self, covariances: Floats, counts: Floats, d: int) -> Floats:
+        return np.repeat((counts * covariances)[:, None], d, axis=1)
+
     def prior_shape(self, d: int) -> tuple[int, ...]:
         return ()
 
@@ -358,6 +367,9 @@ class Shared:
 
     def covariances(self, scatter: Floats, counts: Floats, reg_covar: float) -> Floats:
         return self._only(self.own.covariances(scatter[None], counts.sum(keepdims=True), reg_covar))
+
+    def scatter(self, covariances: Floats, counts: Floats, d: int) -> Floats:
+        return self._only(self.own.scatter(covariances[None], counts.sum(keepdims=True), d))
 
     def prior_shape(self, d: int) -> tuple[int, ...]:
         return self.own.prior_shape(d)

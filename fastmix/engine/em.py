@@ -75,7 +75,7 @@ def run(
             tried = stepper(parameters)
             leap = tried is not parameters
             try:
-                totals = _totals(passes, tried)
+                totals = reached(passes.expect(tried))
                 # a leap is of a likelihood, whose bound needs no M-step; one refused leaves no trace
                 if leap and model.bound(totals, tried, tried) < bound:
                     continue
@@ -84,12 +84,12 @@ def run(
                 if leap:
                     continue
                 raise
-            reached = model.bound(totals, tried, moved)
-            parameters, change, bound = moved, reached - bound, reached
+            now = model.bound(totals, tried, moved)
+            parameters, change, bound = moved, now - bound, now
             history.append(bound)
             events += moved.events
             if verbose and n_iter % verbose_interval == 0:
-                clock = _report(n_iter, change, clock, verbose)
+                clock = report(n_iter, change, clock, verbose)
             settled = not leap and not moved.events  # a mended component has yet to settle
             if settled and abs(change) < tol:
                 converged = True
@@ -99,15 +99,15 @@ def run(
     )
 
 
-def _totals(passes: SkippingPasses, parameters: Parameters) -> MixtureTotals:
-    """The E-step."""
-    totals = passes.expect(parameters)
+def reached(totals: MixtureTotals) -> MixtureTotals:
+    """The totals of an E-step, if some component reaches every row; RunError otherwise."""
     if not np.isfinite(totals.objective):
         raise RunError(OUT_OF_REACH)
     return totals
 
 
-def _report(n_iter: int, change: float, clock: float, verbose: int) -> float:
+def report(n_iter: int, change: float, clock: float, verbose: int) -> float:
+    """Print what an iteration has changed; the time at which that was."""
     if verbose == 1:
         print(f"  Iteration {n_iter}")
         return clock

@@ -6,6 +6,7 @@ import numpy as np
 
 from fastmix.engine.covariance import Covariance
 from fastmix.engine.results import Floats, MixtureTotals, Parameters
+from fastmix.engine.totals import shifts
 from fastmix.engine.whitening import EPSILON, CollapseError
 
 # scikit-learn's: keeps an empty component from dividing by zero, and a single row's variance from being zero
@@ -96,10 +97,9 @@ def estimate(
     """Counts, means and covariances of the totals."""
     held = totals.counts
     counts = held + smallest_count
-    filled = held > 0
-    shift = np.where(filled[:, None], totals.sums / np.where(filled, held, 1.0)[:, None], 0.0)
+    shift = shifts(totals)
     mean = totals.origin + shift
-    means = np.where(filled[:, None], mean, 0.0) * (held / counts)[:, None]
+    means = np.where(held[:, None] > 0, mean, 0.0) * (held / counts)[:, None]
     scatter = totals.scatter + covariance.change(held, shift, means - mean)
     return Estimate(counts, means, covariance.covariances(scatter, counts, reg_covar))
 

@@ -2,5 +2,6 @@
 
 from fastmix.mixture.bayesian import BayesianGaussianMixture
 from fastmix.mixture.gaussian import GaussianMixture
+from fastmix.mixture.minibatch import MiniBatchGaussianMixture
 
-__all__ = ["BayesianGaussianMixture", "GaussianMixture"]
+__all__ = ["BayesianGaussianMixture", "GaussianMixture", "MiniBatchGaussianMixture"]

@@ -1,6 +1,7 @@
 """What all mixtures share: fitting, prediction and drawing."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from numbers import Integral, Real
 from typing import Any, NamedTuple, Self
 
@@ -28,14 +29,13 @@ from fastmix.engine.results import (
 )
 from fastmix.engine.rows import frame_of, measure, pack
 from fastmix.engine.runs import best_of
-from fastmix.engine.shares import mean_and_variances
 from fastmix.engine.squarem import Stepper, plainly
 from fastmix.engine.starts import STARTS, start
 from fastmix.saving import compounds, kinds
 from fastmix.saving.models import Saveable
 
 
-def _covariance_shape(known: kinds.Known) -> tuple[int, ...]:
+def covariance_shape(known: kinds.Known) -> tuple[int, ...]:
     """Shape of the covariances of what has been read."""
     name: str = known.get("_fitted_type") or known["covariance_type"]
     return COVARIANCES[name].shape(known["k"], known["d"])
@@ -76,9 +76,9 @@ class Mixture(DensityMixin, Convertible, Saveable, ABC):
         "feature_names_in_": compounds.NAMES,
         "weights_": kinds.Numbers("k", least=0),
         "_fitted_type": kinds.Text(COVARIANCES),
-        "covariances_": kinds.Numbers(shape=_covariance_shape),
-        "precisions_": kinds.Numbers(shape=_covariance_shape, finite=False),
-        "precisions_cholesky_": kinds.Numbers(shape=_covariance_shape),
+        "covariances_": kinds.Numbers(shape=covariance_shape),
+        "precisions_": kinds.Numbers(shape=covariance_shape, finite=False),
+        "precisions_cholesky_": kinds.Numbers(shape=covariance_shape),
         "_frame": compounds.FRAME,
         "_frame_means": kinds.Numbers("k", "d", dtypes=(np.float64,)),
         "converged_": kinds.Truth(),
@@ -99,11 +99,11 @@ class Mixture(DensityMixin, Convertible, Saveable, ABC):
     def _model(self, packed: Rows) -> em.Model:
         """What is fitted to these rows, from the parameters of the estimator."""
 
-    def _reg_covar(self, packed: Rows) -> float:
-        """What is added to every variance, in squared units of X."""
+    def _reg_covar(self, variances: Callable[[], Floats]) -> float:
+        """What is added to every variance, in squared units of X; variances (d,) are those of the features."""
         if not self.relative_reg_covar:
             return float(self.reg_covar)
-        return float(self.reg_covar * mean_and_variances(packed)[1].mean())
+        return float(self.reg_covar * variances().mean())
 
     @abstractmethod
     def _parameters(self, frame: Frame) -> Parameters:
@@ -187,15 +187,10 @@ class Mixture(DensityMixin, Convertible, Saveable, ABC):
 
     def _fit_data(self, data: Data, log: Log) -> MixtureResult:
         """Fit, and give the run that is kept."""
-        if data.n_held < self.n_components:
-            of_weight = "" if data.n_held == len(data.X) else " of positive sample_weight"
-            raise ValueError(
-                "Expected n_samples >= n_components but got n_components = "
-                f"{self.n_components}, n_samples = {data.n_held}{of_weight}"
-            )
+        self._check_enough(data.n_held, len(data.X))
         going_on = self.warm_start and hasattr(self, "converged_")
         if going_on:
-            self._check_same_shape(data.X)
+            self._check_same_shape(data.X, "warm_start=True", "Set warm_start=False")
         given = None if going_on else self._given_shares(len(data.X))
         n_runs = 1 if going_on else self._runs(given is not None)
         model = self._model(data.packed)
@@ -205,13 +200,22 @@ class Mixture(DensityMixin, Convertible, Saveable, ABC):
             lambda: self._run(data.held, data.packed, given, model, random, going_on, log),
             self.verbose,
         )
-        self._keep(data.packed, best, records)
+        self._keep(data.packed.frame, data.packed.dtype, best, records)
         log.kept(best.passes, best.reason, [])
         self.fit_report_ = log.report(self.n_threads)
         return best
 
-    def _check_same_shape(self, X: NDArray[Any]) -> None:
-        """A warm start needs the number of components and features of the last fit."""
+    def _check_enough(self, n_held: int, n: int) -> None:
+        """ValueError where fewer of n rows have a weight than there are components."""
+        if n_held < self.n_components:
+            of_weight = "" if n_held == n else " of positive sample_weight"
+            raise ValueError(
+                "Expected n_samples >= n_components but got n_components = "
+                f"{self.n_components}, n_samples = {n_held}{of_weight}"
+            )
+
+    def _check_same_shape(self, X: NDArray[Any], what: str, way_out: str) -> None:
+        """What goes on needs the number of components and features of the last fit."""
         was = self.means_.shape
         for name, old, new in (
             ("n_components", was[0], self.n_components),
@@ -219,8 +223,8 @@ class Mixture(DensityMixin, Convertible, Saveable, ABC):
         ):
             if old != new:
                 raise ValueError(
-                    f"warm_start=True goes on from the last fit, but {name} has changed from {old} "
-                    f"to {new}. Set warm_start=False or fit a new estimator."
+                    f"{what} goes on from the last fit, but {name} has changed from {old} to {new}. "
+                    f"{way_out} or fit a new estimator."
                 )
 
     def _given_shares(self, n: int) -> Array | None:
@@ -256,12 +260,7 @@ class Mixture(DensityMixin, Convertible, Saveable, ABC):
         if going_on:
             first, bound = self._parameters(packed.frame), self.lower_bound_
         else:
-            how = self.init_params if given is None else given
-            if callable(how) and not model.complete:
-                answer = how(X, n_components=self.n_components, random_state=random)
-                how = validation.shares(answer, len(X), self.n_components)
-            first = start(packed, self.n_components, how, model, random)
-            bound = -np.inf
+            first, bound = self._start(X, packed, given, model, random), -np.inf
         log.lap("starts")
         found = em.run(
             packed,
@@ -277,6 +276,21 @@ class Mixture(DensityMixin, Convertible, Saveable, ABC):
         log.lap("passes")
         return found
 
+    def _start(
+        self,
+        X: NDArray[Any],
+        packed: Rows,
+        given: Array | None,
+        model: em.Model,
+        random: RandomState,
+    ) -> Parameters:
+        """The mixture that a run starts from."""
+        how = self.init_params if given is None else given
+        if callable(how) and not model.complete:
+            answer = how(X, n_components=self.n_components, random_state=random)
+            how = validation.shares(answer, len(X), self.n_components)
+        return start(packed, self.n_components, how, model, random)
+
     def _tell(self, best: MixtureResult) -> None:
         """Warn of what the user should know of the run that is kept."""
         for event in best.events:
@@ -288,18 +302,24 @@ class Mixture(DensityMixin, Convertible, Saveable, ABC):
                 ConvergenceWarning,
             )
 
-    def _keep(self, packed: Rows, best: MixtureResult, records: list[MixtureInit]) -> None:
+    def _keep(
+        self, frame: Frame, dtype: DTypeLike, best: MixtureResult, records: list[MixtureInit]
+    ) -> None:
         """Set the fitted attributes."""
-        self._frame, self._frame_means = packed.frame, best.parameters.means
-        self._publish(best.parameters, packed.frame.origin, packed.tiles.dtype)
+        self._keep_mixture(best.parameters, frame, dtype)
         self.converged_ = best.converged
         self.n_iter_ = best.n_iter
         self.lower_bounds_ = best.history
         self.lower_bound_ = best.bound
         self.init_results_ = records
-        self._keep_posterior(best.parameters, packed.tiles.dtype)
+        self._keep_posterior(best.parameters, dtype)
 
-    def _keep_posterior(self, found: Parameters, dtype: np.dtype[Any]) -> None:
+    def _keep_mixture(self, found: Parameters, frame: Frame, dtype: DTypeLike) -> None:
+        """Set the attributes that make up the mixture, in the coordinates of X and in the frame."""
+        self._frame, self._frame_means = frame, found.means
+        self._publish(found, frame.origin, dtype)
+
+    def _keep_posterior(self, found: Parameters, dtype: DTypeLike) -> None:
         """Set the fitted attributes that only a Bayesian mixture has."""
 
     def _fitted_components(self, frame: Frame) -> tuple[Floats, Floats, Floats]:

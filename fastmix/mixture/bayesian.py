@@ -6,12 +6,13 @@ from typing import Any
 
 import numpy as np
 from numpy.random import RandomState
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from fastmix import _validation as validation
 from fastmix.engine.concentrations import WEIGHT_PRIORS
 from fastmix.engine.covariances import COVARIANCES
 from fastmix.engine.results import Floats, Frame, Parameters, Posterior, Rows
+from fastmix.engine.shares import mean_and_variances
 from fastmix.engine.variational import Priors, Variational, expected_mixture, moments
 from fastmix.mixture._base import Mixture
 from fastmix.saving import compounds, kinds
@@ -283,9 +284,8 @@ default='dirichlet_process'
         self.degrees_of_freedom_prior_ = priors.degrees_of_freedom
         self.covariance_prior_ = _number_or_array(priors.covariance, dtype)
         covariance = COVARIANCES[self.covariance_type]
-        return Variational(
-            covariance, self._reg_covar(packed), priors, packed.weight_exponent, dtype
-        )
+        reg_covar = self._reg_covar(lambda: mean_and_variances(packed)[1])
+        return Variational(covariance, reg_covar, priors, packed.weight_exponent, dtype)
 
     def _check_evidence(self, packed: Rows) -> None:
         """Weights are counts here, as priors are, whose sums and log-factorials need room."""
@@ -347,7 +347,7 @@ default='dirichlet_process'
             believed.astype(np.float64),
         )
 
-    def _keep_posterior(self, found: Parameters, dtype: np.dtype[Any]) -> None:
+    def _keep_posterior(self, found: Parameters, dtype: DTypeLike) -> None:
         assert found.posterior is not None  # the model makes them
         concentration, mean_precision, degrees_of_freedom = found.posterior
         arrays = tuple(np.asarray(each, dtype) for each in concentration)
@@ -374,6 +374,6 @@ default='dirichlet_process'
         return expected_mixture(covariance, weights, posterior, means, covariances, factor)
 
 
-def _number_or_array(values: Floats, dtype: np.dtype[Any]) -> float | NDArray[Any]:
+def _number_or_array(values: Floats, dtype: DTypeLike) -> float | NDArray[Any]:
     """An array in the dtype of the rows; one of no dimension as a number."""
     return np.asarray(values, dtype) if values.ndim else float(values)

@@ -17,6 +17,7 @@ CLASSES = (  # of fastmix: a file names one
     "BisectingKMeans",
     "GaussianMixture",
     "KMeans",
+    "MiniBatchGaussianMixture",
     "MiniBatchKMeans",
 )
 
