@@ -42,8 +42,9 @@ class Sums(NamedTuple):
 
     def fold(self, changed: NDArray[np.int64], n_threads: int | None) -> None:
         """Add what every shard has changed to the sums; `changed` (n_shards,) is 0 where nothing has."""
-        if len(self.changes) > 1:
-            work = np.count_nonzero(changed) * self.exact.size
+        n_changed = np.count_nonzero(changed) if len(self.changes) > 1 else 0
+        if n_changed:
+            work = n_changed * self.exact.size
             bounds = shard_bounds(len(self.exact), work)
             exact.fold(threads(n_threads, work), bounds, changed, self.changes, self.exact)
 
