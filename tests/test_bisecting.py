@@ -189,7 +189,8 @@ def test_the_halves_keep_rows_weights_numbers_and_order(
         labels = state.labels[:333]
     found = kmeans.KMeansResult(centers, labels, 0.0, 1, True, [], state, [0.0])
     assert (bisecting.known(found, 0) is not None) == of_the_last_pass
-    for side, (half, its, objective) in enumerate(bisecting.parts(rows, numbers, found)):
+    objectives = bisecting.objectives_of(rows, found)
+    for side, (half, its) in enumerate(bisecting.parts(rows, numbers, found)):
         mine = labels == side
         assert half.n == mine.sum()
         assert_array_equal(take(half, np.arange(half.n)), X[mine])
@@ -198,7 +199,7 @@ def test_the_halves_keep_rows_weights_numbers_and_order(
         assert_array_equal(half.weight[half.n :], 0)
         assert_array_equal(its, numbers[mine])
         expected = weight[mine] @ np.square(X[mine] - centers[side]).sum(1)
-        assert objective * unit == pytest.approx(expected, rel=1e-5, abs=1e-9)
+        assert objectives[side] * unit == pytest.approx(expected, rel=1e-5, abs=1e-9)
 
 
 def test_a_split_knows_the_sums_of_its_halves(rng, dtype):
@@ -211,7 +212,7 @@ def test_a_split_knows_the_sums_of_its_halves(rng, dtype):
     rows = pack(X, Frame(np.zeros(4, dtype), 0), weight, 1)
     found = run(rows, rows.X[:2].copy(), bisecting.HALVES, 5, 0.0)
     numbers = np.arange(300)
-    for side, (half, its, _) in enumerate(bisecting.parts(rows, numbers, found)):
+    for side, (half, its) in enumerate(bisecting.parts(rows, numbers, found)):
         known = bisecting.known(found, side)
         first, again = (bisecting.start(half, found.centers, e) for e in (None, known))
         assert_array_equal(again.sums.grids, found.state.sums.grids)

@@ -197,7 +197,7 @@ class BisectingKMeans(KMeansFamily):
 
         def here(his: Any) -> bisecting.Node:
             center = np.ldexp(np.ravel(his.center), -exponent).astype(centers.dtype)
-            mine = bisecting.Node(center, None, np.empty(0, np.int64), 0.0)
+            mine = bisecting.Node(center, 0.0)
             if his.left is not None:
                 mine.children = here(his.left), here(his.right)
             return mine
@@ -249,14 +249,15 @@ class BisectingKMeans(KMeansFamily):
         root = self._root(X, packed)
         ready = partial(self._ready_tree, root, packed.frame)
         records: list[KMeansInit] = []
-        objectives = [root.objective]
+        leaves, objectives = [root], [root.objective]
         for _ in range(self.n_clusters - 1):
-            leaf = bisecting.next_leaf(root, self.bisecting_strategy)
+            place = bisecting.next_leaf(leaves, self.bisecting_strategy)
+            leaf = leaves[place]
             part = task.part("split", self.n_init)
             best, its_records = self._best_split(X, leaf, random, part, ready)
-            leaf.split(best)
+            leaves[place : place + 1] = leaf.split(best)
             records += its_records
-            objectives.append(math.fsum(leaf.objective for leaf in root.leaves()))
+            objectives.append(math.fsum(leaf.objective for leaf in leaves))
             if self.verbose:
                 centers = np.ldexp(best.centers, packed.frame.exponent)
                 print(f"New centroids from bisection: {centers}")
@@ -266,7 +267,7 @@ class BisectingKMeans(KMeansFamily):
         self.inertia_history_ = np.array([kmeans.scaled(v, packed) for v in objectives[1:]])
         self.init_results_ = records
         self.labels_ = bisecting.labels(root, packed.n)
-        for leaf in root.leaves():
+        for leaf in leaves:
             leaf.forget()
         for name, value in ready().items():
             setattr(self, name, value)
@@ -274,12 +275,12 @@ class BisectingKMeans(KMeansFamily):
 
     def _root(self, X: Any, packed: AnyRows) -> bisecting.Node:
         """All rows around their mean, which matters only if they are never split."""
-        numbers = np.arange(packed.n)
+        own = bisecting.Own(packed, np.arange(packed.n))
         if self.n_clusters > 1:
-            return bisecting.Node(packed.frame.origin, packed, numbers, 0.0)
+            return bisecting.Node(packed.frame.origin, 0.0, packed.n, own)
         mean = np.asarray(X.mean(axis=0, dtype=np.float64))  # float32 may not hold the sum
         center = to_frame(mean.reshape(1, -1), packed.frame)
-        return bisecting.Node(center[0], packed, numbers, nearest(packed, center)[0])
+        return bisecting.Node(center[0], nearest(packed, center)[0], packed.n, own)
 
     def _ready_tree(self, root: bisecting.Node, frame: Frame, *_: object) -> dict[str, Any]:
         """Attributes with which the estimator can predict."""
@@ -295,16 +296,16 @@ class BisectingKMeans(KMeansFamily):
         ready: Callable[..., dict[str, Any]],
     ) -> tuple[KMeansResult, list[KMeansInit]]:
         """The best of all runs of 2-means on the rows of a leaf, and a record of each."""
-        rows = leaf.rows
+        rows, numbers, known = leaf.own()
         if not rows.weight.any():
             raise ValueError(
                 f"A cluster of {rows.n} rows is to be split, but 0 of them have a positive "
                 "sample_weight. Lower n_clusters or use bisecting_strategy='biggest_inertia'."
             )
-        shown = X[leaf.numbers] if callable(self.init) else None
+        shown = X[numbers] if callable(self.init) else None
 
         starts = [
-            (centers, None if seeds is None else leaf.numbers[seeds])
+            (centers, None if seeds is None else numbers[seeds])
             for centers, seeds in self._starts(shown, rows, 2, self._n_init, random, centred=True)
         ]
 
@@ -314,9 +315,7 @@ class BisectingKMeans(KMeansFamily):
         algorithm = bisecting.HALVES if isinstance(rows, Rows) else self._algorithm(rows)
         with np.errstate(over="ignore"):  # rows so near to each other need one pass
             tolerance = float(np.ldexp(float(self.tol), -2 * rows.frame.exponent))
-        return self._best_run(
-            rows, starts, algorithm, tolerance, better, task, ready, state=leaf.known
-        )
+        return self._best_run(rows, starts, algorithm, tolerance, better, task, ready, state=known)
 
     # --- after the fit -------------------------------------------------------------------------
 

@@ -94,22 +94,51 @@ def _are_of_state(found: KMeansResult) -> bool:
     return np.may_share_memory(found.labels, found.state.labels)
 
 
+class Own(NamedTuple):
+    """The rows of a leaf."""
+
+    rows: AnyRows
+    numbers: NDArray[np.int64]  # (m,) of the rows among all, ascending
+    known: Known | None = None  # of the rows, if anything is
+
+
+class Halves:
+    """The rows of two leaves, in one piece until one of these is split: the last leaves never are."""
+
+    def __init__(self, whole: Own, found: KMeansResult) -> None:
+        self._whole: tuple[Own, KMeansResult] | None = (whole, found)
+        self._left: list[Own | None] = [None, None]
+
+    def take(self, side: int) -> Own:
+        """The rows of one leaf, handed out once."""
+        if self._whole:
+            (rows, numbers, _), found = self._whole
+            halves = parts(rows, numbers, found)
+            self._left = [Own(*half, known(found, i)) for i, half in enumerate(halves)]
+            self._whole = None
+        own, self._left[side] = self._left[side], None
+        assert own is not None
+        return own
+
+    def numbers(self, side: int) -> NDArray[np.int64]:
+        """The numbers of the rows of one leaf, (m,), which is not handed out."""
+        if self._whole is None:
+            half = self._left[side]
+            assert half is not None
+            return half.numbers
+        whole, found = self._whole
+        return whole.numbers[found.labels == side]
+
+
 class Node:
     """A cluster: a leaf with its rows, or a node with two children."""
 
-    def __init__(
-        self,
-        center: Array,
-        rows: AnyRows,
-        numbers: NDArray[np.int64],
-        objective: float,
-        known: Known | None = None,
-    ) -> None:
+    def __init__(self, center: Array, objective: float, n: int = 0, own: Own | None = None) -> None:
         self.center = center  # (d,) in the frame
-        self.rows = rows  # of a leaf, while the tree grows
-        self.numbers = numbers  # (m,) of its rows among all, ascending
         self.objective = objective  # weighted squared distances of its rows to the center
-        self.known = known  # of its rows, if anything is
+        self.n = n  # rows of a leaf, while the tree grows
+        self._own = own  # these, or with which others they still are
+        self._half: tuple[Halves, int] | None = None
         self.children: tuple[Node, Node] | None = None
 
     def leaves(self) -> "Iterator[Node]":
@@ -122,18 +151,40 @@ class Node:
             else:
                 waiting.extend(reversed(node.children))
 
-    def split(self, found: KMeansResult) -> None:
+    def own(self) -> Own:
+        """The rows of a leaf by themselves."""
+        if self._half:
+            halves, side = self._half
+            self._own, self._half = halves.take(side), None
+        assert self._own is not None
+        return self._own
+
+    def numbers(self) -> NDArray[np.int64]:
+        """The numbers of the rows of a leaf, (n,)."""
+        if self._half:
+            halves, side = self._half
+            return halves.numbers(side)
+        return self.own().numbers
+
+    def split(self, found: KMeansResult) -> "tuple[Node, Node]":
         """Two children in place of the rows."""
-        halves = parts(self.rows, self.numbers, found)
+        own = self.own()
+        halves, objectives = Halves(own, found), objectives_of(own.rows, found)
+        n_right = int(np.count_nonzero(found.labels))
         left, right = (
-            Node(found.centers[side], *halves[side], known(found, side)) for side in range(2)
+            Node(center, float(objective), n)
+            for center, objective, n in zip(
+                found.centers, objectives, (self.n - n_right, n_right), strict=True
+            )
         )
+        left._half, right._half = (halves, 0), (halves, 1)
         self.children = left, right
         self.forget()
+        return self.children
 
     def forget(self) -> None:
         """Drop the rows."""
-        self.rows, self.numbers, self.known = None, np.empty(0, np.int64), None
+        self.n, self._own, self._half = 0, None, None
 
     def __reduce__(self) -> Any:
         # a tree may be deeper than Python calls itself
@@ -165,7 +216,7 @@ def from_arrays(
     for center, objective, inner in zip(
         centers[::-1], objectives[::-1].tolist(), split[::-1], strict=True
     ):
-        node = Node(center.copy(), None, np.empty(0, np.int64), objective)
+        node = Node(center.copy(), objective)
         if inner:
             if len(trees) < 2:
                 raise ValueError("a node of the tree lacks a child")
@@ -176,12 +227,12 @@ def from_arrays(
     return trees[0]
 
 
-Half = tuple[AnyRows, NDArray[np.int64], float]  # its rows, their numbers, and its objective
+Half = tuple[AnyRows, NDArray[np.int64]]  # its rows and their numbers
 
 
 @singledispatch
 def parts(rows: AnyRows, numbers: NDArray[np.int64], found: KMeansResult) -> list[Half]:
-    """The rows of either label, as tiles alone, their numbers, and their distances' weighted sum."""
+    """The rows of either label, as tiles alone, and their numbers."""
     bounds = shard_bounds(len(rows.tiles), ROW_WORK * rows.n)
     _, d, R = rows.tiles.shape
     ends = np.minimum(bounds * R, rows.n)
@@ -200,13 +251,11 @@ def parts(rows: AnyRows, numbers: NDArray[np.int64], found: KMeansResult) -> lis
         bounds,
         *(rows.tiles, rows.weight, numbers, found.labels, begin, *halves_of[0], *halves_of[1]),
     )
-    return [
-        (in_tiles(rows, tiles, weight, len(its)), its, float(objective))
-        for (tiles, weight, its), objective in zip(halves_of, _objectives(rows, found), strict=True)
-    ]
+    return [(in_tiles(rows, tiles, weight, len(its)), its) for tiles, weight, its in halves_of]
 
 
-def _objectives(rows: Rows, found: KMeansResult) -> Floats:
+@singledispatch
+def objectives_of(rows: AnyRows, found: KMeansResult) -> Floats:
     """Weighted squared distances of either half to its center, (2,)."""
     state: HalvesState = found.state
     if _are_of_state(found):
@@ -226,28 +275,34 @@ def _weighted(rows: AnyRows, sq_dist: Array) -> Floats:
 @parts.register
 def sparse_parts(rows: SparseRows, numbers: NDArray[np.int64], found: KMeansResult) -> list[Half]:
     """The same of sparse rows."""
-    far = _weighted(rows, found.state.sq_dist)
     sides = (found.labels == side for side in range(2))
-    return [(chosen(rows, here), numbers[here], float(far[here].sum())) for here in sides]
+    return [(chosen(rows, here), numbers[here]) for here in sides]
+
+
+@objectives_of.register
+def sparse_objectives(rows: SparseRows, found: KMeansResult) -> Floats:
+    """The same of sparse rows."""
+    far = _weighted(rows, found.state.sq_dist)
+    return np.array([far[found.labels == side].sum() for side in range(2)])
 
 
 STRATEGIES: dict[str, Callable[[Node], float]] = {
     "biggest_inertia": lambda leaf: leaf.objective,
-    "largest_cluster": lambda leaf: len(leaf.numbers),
+    "largest_cluster": lambda leaf: leaf.n,
 }
 
 
-def next_leaf(root: Node, strategy: str) -> Node:
-    """The leaf to split: of the largest score, the leftmost among equals, of at least two rows."""
-    leaves = [leaf for leaf in root.leaves() if len(leaf.numbers) > 1]
-    return max(leaves, key=STRATEGIES[strategy])
+def next_leaf(leaves: list[Node], strategy: str) -> int:
+    """The place of the leaf to split: of the largest score, the first among equals, of at least two rows."""
+    score = STRATEGIES[strategy]
+    return max((i for i, leaf in enumerate(leaves) if leaf.n > 1), key=lambda i: score(leaves[i]))
 
 
 def labels(root: Node, n: int) -> NDArray[np.int32]:
     """Number of the leaf, from left to right, of every row (n,)."""
     found = np.empty(n, np.int32)
     for number, leaf in enumerate(root.leaves()):
-        found[leaf.numbers] = number
+        found[leaf.numbers()] = number
     return found
 
 

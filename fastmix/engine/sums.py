@@ -42,8 +42,9 @@ class Sums(NamedTuple):
 
     def fold(self, changed: NDArray[np.int64], n_threads: int | None) -> None:
         """Add what every shard has changed to the sums; `changed` (n_shards,) is 0 where nothing has."""
-        if len(self.changes) > 1:
-            work = int(np.count_nonzero(changed)) * self.exact.size
+        n_changed = int(np.count_nonzero(changed)) if len(self.changes) > 1 else 0
+        if n_changed:
+            work = n_changed * self.exact.size
             bounds = shard_bounds(len(self.exact), work)
             n_threads = threads(n_threads, work)
             kernels.exact.fold(n_threads, bounds, changed, self.changes, self.exact)

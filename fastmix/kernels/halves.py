@@ -3,8 +3,10 @@
 import numpy as np
 
 from fastmix._numba import kernel, parallel_kernel
-from fastmix.kernels.exact import differ, move_tile
+from fastmix.kernels.exact import differ, exchange, move_tile
 from fastmix.kernels.simd_kmeans import nearest
+
+MANY = 4  # rows of a tile that change side, from which on it costs less to go through all of them
 
 
 @parallel_kernel
@@ -49,7 +51,12 @@ def assign(
         left += weighted_sum_of(0, new, best, share)
         right += weighted_sum_of(1, new, best, share)
         some = differ(new, here)
-        if some > 0:  # what goes to the left is less than nothing to the right
+        if 0 < some < MANY:
+            for r in range(here.size):
+                if new[r] != here[r]:
+                    exchange(tiles[t], r, share[r], here[r], new[r], grids, changes[shard])
+                    here[r] = new[r]
+        elif some > 0:  # what goes to the left is less than nothing to the right
             to_right[here.size :] = 0.0
             for r in range(here.size):
                 to_right[r] = share[r] * (new[r] - here[r])
