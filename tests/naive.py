@@ -313,6 +313,30 @@ def em(X, covariance_type, resp=None, start=None, tol=1e-3, reg_covar=1e-6, max_
     return EMRun(*parameters, bounds, len(bounds), converged, resp)
 
 
+def stepwise(batches, steps, start, covariance_type, reg_covar=1e-6):
+    """Mixture after a stepwise EM step with every batch (X, weight): its own share of the totals is the step.
+
+    Totals are those of a unit of weight, with raw moments; those of start = (weights, means, covariances)
+    are what it says of rows.
+    """
+    weights, means, covariances = (np.asarray(part, WIDE) for part in start)
+    k, d = means.shape
+    outer = means[:, :, None] * means[:, None, :] + to_full(covariances, covariance_type, k, d)
+    totals = [weights, weights[:, None] * means, weights[:, None, None] * outer]
+    for (X, weight), step in zip(batches, steps, strict=True):
+        _, resp = e_step(X, *start, covariance_type)
+        new = moments(X, resp * (weight / weight.sum())[:, None], np.zeros((k, d)))
+        totals = [(1 - step) * old + step * part for old, part in zip(totals, new, strict=True)]
+        counts, sums, squares = totals
+        means = sums / counts[:, None]
+        scatter = squares - counts[:, None, None] * means[:, :, None] * means[:, None, :]
+        covariances = from_full(scatter, counts, covariance_type)
+        covariances = regularised(covariances, covariance_type, reg_covar)
+        parts = counts / counts.sum(), means, covariances
+        start = tuple(np.asarray(part, np.float64) for part in parts)
+    return start
+
+
 def n_parameters(covariance_type, k, d):
     """Number of free parameters of a mixture of k components in d features."""
     matrix = d * (d + 1) // 2

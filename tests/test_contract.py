@@ -24,6 +24,7 @@ from fastmix import (
     BisectingKMeans,
     GaussianMixture,
     KMeans,
+    MiniBatchGaussianMixture,
     MiniBatchKMeans,
 )
 
@@ -43,7 +44,7 @@ KMEANS = (
 MINI_BATCH = (
     "n_clusters=8, *, init='k-means++', max_iter=100, batch_size=1024, verbose=0, "
     "compute_labels=True, random_state=None, tol=0.0, max_no_improvement=10, init_size=None, "
-    "n_init='auto', reassignment_ratio=0.01, n_threads=None"
+    "n_init='auto', reassignment_ratio=0.01, forgetting=0.0, n_threads=None"
 )
 BISECTING = (
     "n_clusters=8, *, init='random', n_init=1, random_state=None, max_iter=300, verbose=0, "
@@ -63,6 +64,13 @@ BAYESIAN = (
     "degrees_of_freedom_prior=None, covariance_prior=None, random_state=None, "
     "warm_start=False, verbose=0, verbose_interval=10, on_collapse='raise', "
     "relative_reg_covar=False, n_threads=None"
+)
+
+MINI_BATCH_MIXTURE = (
+    "n_components=1, *, covariance_type='full', tol=0.001, reg_covar=1e-06, max_iter=100, "
+    "batch_size=1024, learning_decay=0.6, forgetting=0.0, n_init=1, init_params='kmeans', "
+    "init_size=None, weights_init=None, means_init=None, precisions_init=None, random_state=None, "
+    "verbose=0, verbose_interval=1, on_collapse='raise', relative_reg_covar=False, n_threads=None"
 )
 
 WEIGHTS = ", sample_weight=None"
@@ -91,6 +99,7 @@ def bare(function):
         (BisectingKMeans, BISECTING),
         (GaussianMixture, MIXTURE),
         (BayesianGaussianMixture, BAYESIAN),
+        (MiniBatchGaussianMixture, MINI_BATCH_MIXTURE),
     ],
 )
 def test_constructors_have_the_promised_signature(Estimator, expected):
@@ -103,6 +112,7 @@ def test_what_differs_from_the_constructor_of_scikit_learn(ours, theirs):
     his = dict(inspect.signature(theirs).parameters)
     own = {
         **{cls: ["n_threads"] for cls in FAMILY},
+        MiniBatchKMeans: ["forgetting", "n_threads"],
         GaussianMixture: ["accelerate", "on_collapse", "relative_reg_covar", "n_threads"],
         BayesianGaussianMixture: ["on_collapse", "relative_reg_covar", "n_threads"],
     }[ours]
@@ -151,7 +161,7 @@ def test_bases_stand_in_the_promised_order():
     for Estimator in FAMILY:
         assert [base for base in Estimator.__mro__ if base in family] == family
     family = [DensityMixin, BaseEstimator]
-    for mixture in (GaussianMixture, BayesianGaussianMixture):
+    for mixture in (*MIXTURES, MiniBatchGaussianMixture):
         assert [base for base in mixture.__mro__ if base in family] == family
 
 
@@ -162,7 +172,7 @@ def test_tags_tell_the_truth():
         assert tags.transformer_tags.preserves_dtype == ["float64", "float32"]
         assert tags.input_tags.sparse
         assert not tags.input_tags.allow_nan
-    for mixture in MIXTURES:
+    for mixture in (*MIXTURES, MiniBatchGaussianMixture):
         tags = get_tags(mixture())
         assert tags.estimator_type == "density_estimator"
         assert not tags.input_tags.sparse
@@ -214,7 +224,7 @@ def test_two_checks_at_most_are_expected_to_fail(ours, theirs):
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 @parametrize_with_checks(
-    [*(Estimator() for Estimator in FAMILY), *(Estimator() for Estimator in MIXTURES)],
+    [Estimator() for Estimator in (*FAMILY, *MIXTURES, MiniBatchGaussianMixture)],
     expected_failed_checks=expected_failures,
 )
 def test_scikit_learns_estimator_checks(estimator, check):

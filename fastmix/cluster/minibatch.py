@@ -25,9 +25,9 @@ class MiniBatchKMeans(KMeansFamily):
 
     Drop-in for :class:`sklearn.cluster.MiniBatchKMeans`: the same parameters, attributes and, in
     float64, from the same integer seed the same result, but for rows that are equally near to two
-    centers to rounding. For more rows than
-    :class:`KMeans` has time for, and by :meth:`partial_fit` for rows that come in portions. The bits
-    of the result do not depend on the number of threads.
+    centers to rounding. For more rows than :class:`KMeans` has time for, and by :meth:`partial_fit`
+    for rows that come in portions, whose clusters may drift where ``forgetting`` is used. The bits of
+    the result do not depend on the number of threads.
 
     Parameters
     ----------
@@ -61,6 +61,10 @@ default='k-means++'
     reassignment_ratio : float, default=0.01
         Centers whose count is below this share of the greatest one jump to random rows of a batch now
         and then; 0 for never.
+    forgetting : float, default=0.0
+        Share, from 0 to 1, by which the rows of earlier batches count less with every batch: for
+        streams that drift. What is remembered then is of about 1/forgetting batches; with 0 of all,
+        with 1 of the last. scikit-learn has no such parameter.
     n_threads : int or None, default=None
         Most threads to use; None means all CPUs of the process. It never changes the result.
 
@@ -96,7 +100,8 @@ default='k-means++'
 
     Notes
     -----
-    Every center is the mean of all rows that were nearest to it when they were drawn [1]_. Time
+    Every center is the mean of all rows that were nearest to it when they were drawn [1]_, earlier
+    ones with less weight where ``forgetting`` is used. Time
     O(batch_size k d) a step and O(n k d) for the labels. Memory: 36 bytes a row and copies of a batch;
     :meth:`partial_fit` holds one copy of its rows.
 
@@ -126,6 +131,7 @@ default='k-means++'
         "max_no_improvement": [validation.Interval(Integral, 0, None, closed="left"), None],
         "init_size": [validation.Interval(Integral, 1, None, closed="left"), None],
         "reassignment_ratio": [validation.Interval(Real, 0, None, closed="left")],
+        "forgetting": [validation.Interval(Real, 0.0, 1.0, closed="both")],
     }
     _saved = {
         **KMeansFamily._saved,
@@ -163,6 +169,7 @@ default='k-means++'
         init_size: int | None = None,
         n_init: int | str = "auto",
         reassignment_ratio: float = 0.01,
+        forgetting: float = 0.0,
         n_threads: int | None = None,
     ) -> None:
         self.n_clusters = n_clusters
@@ -177,6 +184,7 @@ default='k-means++'
         self.init_size = init_size
         self.n_init = n_init
         self.reassignment_ratio = reassignment_ratio
+        self.forgetting = forgetting
         self.n_threads = n_threads
 
     # --- conversion ------------------------------------------------------------------------------
@@ -293,6 +301,7 @@ default='k-means++'
             stop,
             bool(self.verbose),
             part.iterations(lambda centers: self._ready(centers, frame)),
+            float(self.forgetting),
         )
         part.end(lambda: self._ready(self._centers.points, frame))
         return course
@@ -344,7 +353,7 @@ default='k-means++'
                 self._centers = self._centers.at(points, self.reassignment_ratio)
             batch, self._centers.points = self._in_frame(array, weight, frame, points, pack)
             objective = self._centers.step(
-                batch, self._algorithm(batch), random, bool(self.verbose)
+                batch, self._algorithm(batch), random, bool(self.verbose), float(self.forgetting)
             )
             mean = kmeans.to_inertia(objective, batch) / array.shape[0]
             origin = batch.frame.origin.astype(points.dtype)

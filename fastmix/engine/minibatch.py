@@ -42,15 +42,23 @@ class Centers:
         )
 
     def step(
-        self, batch: AnyRows, algorithm: Algorithm, random: RandomState, verbose: bool = False
+        self,
+        batch: AnyRows,
+        algorithm: Algorithm,
+        random: RandomState,
+        verbose: bool = False,
+        forgetting: float = 0.0,
     ) -> float:
-        """Every center moves to the mean of all rows it was ever nearest to; the batch's objective."""
+        """Every center moves to the mean of all rows it was ever nearest to; the batch's objective.
+
+        Rows of earlier batches count less by the share `forgetting` from batch to batch.
+        """
         self.since += self.batch_size
         late = self.since >= 10 * len(self.points) or bool((self.counts == 0).any())
         self.since = 0 if late else self.since
         totals = algorithm.assign(batch, self.points, algorithm.start(batch, self.points))
         new = np.ldexp(totals.counts, batch.weight_exponent)
-        self.counts = self.counts + new
+        self.counts = (1.0 - forgetting) * self.counts + new
         fed = new > 0
         share = (new[fed] / self.counts[fed])[:, None]
         mean = totals.sums[fed] / totals.counts[fed, None]
@@ -104,6 +112,7 @@ def run(
     stop: Stop,
     verbose: bool = False,
     watcher: Watcher | None = None,
+    forgetting: float = 0.0,
 ) -> Course:
     """Steps with the batches that are drawn, until the centers or the objective come to rest."""
     watcher = watcher or Watcher()
@@ -113,7 +122,7 @@ def run(
     for step in range(1, stop.n_steps + 1):
         watcher.begin()
         batch, before = draw(), centers.points
-        objective = centers.step(batch, algorithm, random, verbose)
+        objective = centers.step(batch, algorithm, random, verbose, forgetting)
         history.append(scaled(objective, batch) / centers.batch_size)
         if step > 1:  # the first objective is that of the start
             old = history[-1] if step == 2 else smoothed

@@ -7,7 +7,7 @@ Per unit of weight the totals s move by a step of the way to those of the batch,
 which for equal batches is n**-power for the n-th: Cappé & Moulines 2009,
 doi:10.1111/j.1467-9868.2009.00698.x; Liang & Klein 2009, doi:10.3115/1620754.1620843. Power 1 is the
 running mean, and step 1 an EM step. Totals are held as sums, so that their n_rows is the weight of the rows that
-are remembered, weight / step; and about the means of the last step, where no digits are lost.
+are remembered, weight / step; and about means, to which they follow the mixture: no digits are lost.
 """
 
 import time

@@ -480,7 +480,7 @@ default='full'
                 "yet. Name a start, give a callable, or give means_init; or call fit."
             )
         new = Waiting(X, np.ones(len(X)) if weight is None else weight)
-        old = getattr(self, "_waiting", None)
+        old: Waiting | None = getattr(self, "_waiting", None)
         gathered = new if old is None else Waiting(*map(np.concatenate, zip(old, new, strict=True)))
         self._check_enough(len(gathered.X), len(gathered.X))
         rows = self._rows(*gathered)
@@ -492,7 +492,7 @@ default='full'
         if self._is_given() or len(gathered.X) >= (self.init_size or enough):
             self._memory = memory
             if old is not None:
-                del self._waiting
+                delattr(self, "_waiting")
             return rows
         self._waiting = gathered
         self._keep_mixture(
