@@ -33,6 +33,8 @@ SEARCHES = {
     "large data": "how_to/large_data",
     "memory float32": "how_to/large_data",
     "partial_fit": "how_to/large_data",
+    "number of clusters": "how_to/choosing",
+    "bic silhouette": "how_to/choosing",
     "weights": "how_to/weights",
     "sample_weight": "how_to/weights",
     "save model": "how_to/saving",
