@@ -2,7 +2,6 @@
 
 import os
 import re
-import shutil
 import sys
 import tempfile
 from pathlib import Path
@@ -98,7 +97,6 @@ plot_apply_rcparams = True
 # What examples write goes away with the build.
 _written = tempfile.TemporaryDirectory()
 plot_working_directory = _written.name
-shutil.copy(Path(__file__).parents[1] / "tests" / "data" / "faithful.csv", _written.name)
 
 
 def skip_foreign(app, what, name, obj, skip, options):
