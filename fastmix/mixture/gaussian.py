@@ -305,7 +305,7 @@ default='full'
         return ACCELERATIONS[self.accelerate](model)
 
     def _model(self, packed: Rows) -> Likelihood:
-        given = self._given(packed.tiles.shape[1], packed.frame)
+        given = self._given(packed.d, packed.frame)
         return Likelihood(COVARIANCES[self.covariance_type], self._reg_covar(packed), given)
 
     def _given(self, d: int, frame: Frame) -> Given:
