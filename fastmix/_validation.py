@@ -124,6 +124,11 @@ def rows(
         check_is_fitted(estimator)
     if chunks and is_source(X):
         return _looked_at(estimator, X, reset, min_samples)
+    if isinstance(X, Source):
+        raise TypeError(
+            f"{type(estimator).__name__} needs all rows in memory here. KMeans and the mixtures can be fitted to a "
+            "Source, and fastmix.sources.apply takes a method through its blocks."
+        )
     check: Any = partial(
         validate_data,
         estimator,
