@@ -32,6 +32,7 @@ class ChunkedRows:
     weight_exponent: int
     n_threads: int | None  # as asked for by the caller
     largest: float  # absolute value in the frame
+    clusterings: None = None  # nothing is kept for other fits
 
     @property
     def n(self) -> int:

@@ -8,11 +8,11 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
+from fastmix.engine import kernels
 from fastmix.engine.covariance import Covariance
 from fastmix.engine.covariances import COVARIANCES
 from fastmix.engine.likelihood import Estimate, estimate
 from fastmix.engine.passes import accumulate, tally
-from fastmix.engine import kernels
 from fastmix.engine.results import Array, Floats, MixtureTotals, Rows
 from fastmix.engine.whitening import EPSILON
 

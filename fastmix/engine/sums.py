@@ -10,7 +10,6 @@ from fastmix.engine import kernels
 from fastmix.engine.results import Array, Floats, KMeansTotals, Rows
 from fastmix.engine.rows import by_shards, largest, rows_work
 from fastmix.kernels.shards import SLOT_BYTES, shard_bounds
-from fastmix.kernels.tiles import n_tiles
 
 # Least ratio of row weights at which sums are added up anew in every pass: what their exact form rounds
 # off is 2**-64 of the heaviest row, and must not matter to the lightest.
@@ -53,7 +52,7 @@ class Sums(NamedTuple):
     def _anew(self, rows: Rows, labels: NDArray[np.int32]) -> Floats:
         """Sums of all rows by their labels, (k, d + 1)."""
         k, d = len(self.exact), rows.d
-        bounds = shard_bounds(n_tiles(rows.n, rows.dtype), rows_work(rows, 4), 8 * k * (d + 1))
+        bounds = shard_bounds(kernels.tiles.n_tiles(rows.n, rows.dtype), rows_work(rows, 4), 8 * k * (d + 1))
         total = np.zeros((len(bounds) - 1, k, d + 1))
         for part in by_shards(rows, bounds):
             some, its = part.rows, labels[part.places]
@@ -72,7 +71,7 @@ def no_sums(rows: Rows, centers: Array, earlier: Any = None, n_parts: int | None
     one = kernels.memory.zeros((len(centers), *grids.shape))
     slot = 8 * one.size
     slot = max(slot, min(FOLDS * slot, SLOT_BYTES // ENOUGH_SHARDS))
-    n_parts = n_parts or n_tiles(rows.n, rows.dtype)
+    n_parts = n_parts or kernels.tiles.n_tiles(rows.n, rows.dtype)
     bounds = shard_bounds(n_parts, rows_work(rows, 3 * len(centers)), slot)
     n_shards = len(bounds) - 1
     changes = kernels.memory.zeros((n_shards, *one.shape)) if n_shards > 1 else one[None]

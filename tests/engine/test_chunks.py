@@ -17,6 +17,7 @@ N, D, K = 3001, 5, 6
 def small(monkeypatch):
     """Parts of few rows, so that few rows make many blocks."""
     monkeypatch.setattr(rows, "PART_VALUES", 64 * D)
+    monkeypatch.setattr(rows, "FEW", 0)  # a block has more values than are looked at by NumPy
 
 
 @pytest.fixture
