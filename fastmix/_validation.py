@@ -33,7 +33,9 @@ from sklearn.utils._param_validation import (
 )
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
+from fastmix.engine.chunks import Chunks
 from fastmix.engine.rows import finite
+from fastmix.sources import Source, is_source
 
 __all__ = [
     "N_THREADS",
@@ -118,14 +120,22 @@ def rows(
     reset: bool,
     min_samples: int = 1,
     sparse: bool = False,
+    chunks: bool = False,
 ) -> Any:
     """X as a C-ordered (n, d) array of float64 or float32, finite and never written to.
 
     With reset=False its features must be those of the fit. With sparse=True sparse X comes as CSR
-    with sorted features, each at most once a row.
+    with sorted features, each at most once a row. With chunks=True a source comes as Chunks.
     """
     if not reset:
         check_is_fitted(estimator)
+    if chunks and is_source(X):
+        return _looked_at(estimator, X, reset, min_samples)
+    if isinstance(X, Source):
+        raise TypeError(
+            f"{type(estimator).__name__} needs all rows in memory here. KMeans and the mixtures can be fitted to a "
+            "Source, and fastmix.sources.apply takes a method through its blocks."
+        )
     check: Any = partial(
         validate_data,
         estimator,
@@ -150,6 +160,20 @@ def rows(
         with silent_sums():
             assert_all_finite(values, estimator_name=type(estimator).__name__, input_name="X")
     return canonical(checked)
+
+
+def _looked_at(estimator: Any, X: Any, reset: bool, min_samples: int) -> Chunks:
+    """The rows of a source, which are read for the first time."""
+    found = (X if isinstance(X, Source) else Source(X)).chunks()
+    # of the chunks' own columns scikit-learn would take names, which not all of them have
+    validate_data(estimator, np.empty((1, found.d)), reset=reset, skip_check_array=True)
+    found.look(getattr(estimator, "n_threads", None))
+    if found.n < min_samples:
+        raise ValueError(
+            f"Found array with {found.n} sample(s) (shape={found.shape}) while a minimum of "
+            f"{min_samples} is required by {type(estimator).__name__}."
+        )
+    return found
 
 
 def plain_rows(X: ArrayLike) -> Any:
@@ -186,6 +210,10 @@ def canonical(X: Any) -> Any:
 
 def weights(sample_weight: ArrayLike | None, X: Any) -> NDArray[np.float64] | None:
     """Row weights (n,) as float64, finite, not negative and not all zero; None stays None."""
+    if isinstance(X, Chunks) and X.weight is not None:
+        if sample_weight is not None:
+            raise ValueError("Give sample_weight, or chunks that come with weights, but not both.")
+        sample_weight = X.weight
     if sample_weight is None:
         return None
     allowed = f"numbers, one for each of the {X.shape[0]} rows"

@@ -24,6 +24,9 @@ from fastmix._threads import ANY_WORK, threads
 from fastmix.cluster._callbacks import CallbackSupport, Task, first_task
 from fastmix.engine import kmeans
 from fastmix.engine.algorithms import Algorithm, named
+from fastmix.engine.chunked import LLOYD as CHUNKED_LLOYD
+from fastmix.engine.chunked import ChunkedRows
+from fastmix.engine.chunks import Chunks
 from fastmix.engine.predictions import distances, nearest, view
 from fastmix.engine.report import FitReport, Log
 from fastmix.engine.results import (
@@ -39,6 +42,7 @@ from fastmix.engine.seeds import SEEDINGS
 from fastmix.engine.sparse import LLOYD as SPARSE_LLOYD
 from fastmix.saving import compounds, kinds
 from fastmix.saving.models import Saveable
+from fastmix.sources import by_blocks
 
 # Centers (k, d), and the rows (k,) they sit on, if any
 Start = tuple[Array, NDArray[np.int64] | None]
@@ -91,6 +95,8 @@ class KMeansFamily(
     }
     max_iter: int
     _n_init: int  # starts of this fit
+    _seedings: dict[str, Callable[[AnyRows], Any]] = dict(SEEDINGS)  # values of init
+    _takes_chunks = False  # can fit rows that are read in every pass
     _tells_of_starts = False  # where verbose, as scikit-learn's class does
     _runs_by_chance: int  # n_init='auto' where the start is not k-means++ or an array
 
@@ -118,7 +124,7 @@ class KMeansFamily(
         """Task, rows, weights and log of a fit that leaves the estimator as it was, should it fail."""
         log, task = Log(), first_task(self, X, sample_weight, n_parts)
         with validation.all_or_nothing(self):
-            array = validation.rows(self, X, reset=True, sparse=True)
+            array = validation.rows(self, X, reset=True, sparse=True, chunks=self._takes_chunks)
             self._check_enough(array)
             weight = validation.weights(sample_weight, array)
             log.lap("checks")
@@ -202,7 +208,8 @@ class KMeansFamily(
             return 1
         if self.n_init != "auto":
             return int(self.n_init)
-        return 1 if self.init == "k-means++" else self._runs_by_chance
+        by_chance = callable(self.init) or self.init == "random"
+        return self._runs_by_chance if by_chance else 1
 
     def _warn_of_one_run(self) -> None:
         if self._init_is_given and not isinstance(self.n_init, str) and self.n_init != 1:
@@ -220,8 +227,13 @@ class KMeansFamily(
         A callable is shown X (n, d), `centred` or as it is, as scikit-learn does.
         """
         if isinstance(self.init, str):
-            drawn = SEEDINGS[self.init](packed).draw(k, random, n_starts)
+            drawn = self._seedings[self.init](packed).draw(k, random, n_starts)
             return [(take(packed, seeds), seeds.astype(np.int64)) for seeds in drawn]
+        if isinstance(X, Chunks):
+            raise ValueError(
+                "init is a callable, which is shown all rows of X, but these are read chunk by chunk. Call it "
+                "with some of them, and give init its centers."
+            )
         frame = packed.frame
         if centred and not sparse.issparse(X):
             X, frame = X - frame.origin, frame._replace(origin=np.zeros_like(frame.origin))
@@ -232,6 +244,8 @@ class KMeansFamily(
     def _algorithm(self, rows: AnyRows) -> Algorithm:
         if isinstance(rows, SparseRows):
             return SPARSE_LLOYD
+        if isinstance(rows, ChunkedRows):
+            return CHUNKED_LLOYD
         return named(getattr(self, "algorithm", "lloyd"))
 
     def _keep_centers(self, centers: Array, frame: Frame) -> None:
@@ -292,6 +306,7 @@ class KMeansFamily(
         """
         return self.fit(X, sample_weight=sample_weight).transform(X)
 
+    @by_blocks
     def predict(self, X: ArrayLike) -> NDArray[np.int32]:
         """Nearest center of every row.
 
@@ -307,6 +322,7 @@ class KMeansFamily(
         """
         return nearest(*self._seen(X))[1]
 
+    @by_blocks
     def transform(self, X: ArrayLike) -> NDArray[Any]:
         """Distance of every row to every center.
 

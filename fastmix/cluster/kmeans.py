@@ -17,6 +17,7 @@ from fastmix.engine.breathing import Breathing
 from fastmix.engine.report import Log
 from fastmix.engine.results import AnyRows, Array, KMeansInit, KMeansResult
 from fastmix.engine.rows import frame_of, mean_variance, measure, pack
+from fastmix.engine.scalable import KMEANS_SEEDINGS
 from fastmix.saving import kinds
 
 BREATHING = "breathing"
@@ -34,10 +35,12 @@ class KMeans(KMeansFamily):
     ----------
     n_clusters : int, default=8
         Number of clusters, k.
-    init : {'k-means++', 'random'}, callable or array-like of shape (n_clusters, n_features), \
-default='k-means++'
+    init : {'k-means++', 'k-means||', 'exact-k-means++', 'random'}, callable or array-like of shape \
+(n_clusters, n_features), default='k-means++'
         Where the centers start: at rows spread out by greedy k-means++ [1]_, at random rows, at the
-        answer of ``init(X, n_clusters, random_state=...)`` for centred rows, or as given.
+        answer of ``init(X, n_clusters, random_state=...)`` for centred rows, or as given. 'k-means||'
+        [6]_ takes a few passes over the rows instead of two for every center: rows that are read
+        chunk by chunk start so by 'k-means++', too, and by 'exact-k-means++' where it would in memory.
     n_init : {'auto', 'breathing'} or int, default='auto'
         Number of starts, of which the best run is kept. 'auto' is 1 for 'k-means++' and arrays,
         10 for 'random' and callables. 'breathing' [5]_ is one start and a search for better centers
@@ -114,6 +117,8 @@ default='k-means++'
        doi:10.1109/TPAMI.2002.1017616
     .. [5] Fritzke, B. (2020). The breathing k-means algorithm. arXiv:2006.15666. The centers that a
        breath adds are drawn here, as k-means++ draws.
+    .. [6] Bahmani, B. et al. (2012). Scalable k-means++. PVLDB 5(7), 622-633.
+       doi:10.14778/2180912.2180915
 
     Examples
     --------
@@ -137,11 +142,14 @@ default='k-means++'
             validation.StrOptions({"auto", BREATHING}),
             validation.Interval(Integral, 1, None, closed="left"),
         ],
+        "init": [validation.StrOptions(set(KMEANS_SEEDINGS)), callable, "array-like"],
         "copy_x": ["boolean"],
         "algorithm": [validation.StrOptions({*ALGORITHMS, *SYNONYMS})],
     }
     _saved = {**KMeansFamily._saved, "n_iter_": kinds.Whole()}
     _runs_by_chance = 10
+    _seedings = KMEANS_SEEDINGS
+    _takes_chunks = True
     _tells_of_starts = True
 
     def __init__(
@@ -176,8 +184,10 @@ default='k-means++'
 
         Parameters
         ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        X : {array-like, sparse matrix} of shape (n_samples, n_features), or a source
             Rows to cluster, sparse ones in CSR form; float32 stays float32, everything else becomes float64.
+            Rows that do not fit into memory are read chunk by chunk, by Lloyd's algorithm, from what a
+            :class:`fastmix.sources.Source` can be made of: large arrays on disk, paths, iterables of arrays.
         y : object
             Ignored.
         sample_weight : array-like of shape (n_samples,), default=None

@@ -23,6 +23,7 @@ from fastmix.engine.rows import in_place, take
 from fastmix.engine.watch import Watcher
 
 MANY = 10  # passes
+AT_ONCE = 1 << 20  # rows
 
 
 class Step(NamedTuple):
@@ -137,12 +138,18 @@ def refill(
         return totals, False
     empty = np.flatnonzero(totals.counts == 0)
     labels, sq_dist, weight = labels[: rows.n], inspect().sq_dist[: rows.n], rows.weight[: rows.n]
-    candidates = np.flatnonzero(weight > 0)
-    near = -sq_dist[candidates]
-    wanted = min(len(empty), len(near))
-    some = candidates[near <= np.partition(near, wanted - 1)[wanted - 1]]
-    numbers = some if order is None else order[some]
-    farthest = some[np.lexsort((numbers, -sq_dist[some]))[:wanted]]
+    farthest, left = np.empty(0, np.int64), np.zeros(len(totals.counts), np.int64)
+    for first in range(0, rows.n, AT_ONCE):  # what this needs beside is not of the rows' size
+        some = first + np.flatnonzero(weight[first : first + AT_ONCE] > 0)
+        left += np.bincount(labels[some], minlength=len(left))
+        some = np.concatenate([farthest, some])
+        if not len(some):
+            continue
+        near = -sq_dist[some]
+        wanted = min(len(empty), len(near))
+        some = some[near <= np.partition(near, wanted - 1)[wanted - 1]]
+        numbers = some if order is None else order[some]
+        farthest = some[np.lexsort((numbers, -sq_dist[some]))[:wanted]]
     if sq_dist[farthest[0]] == 0:  # nothing to gain: fewer distinct rows than clusters
         return totals, False
     counts, sums = totals.counts.copy(), totals.sums.copy()
@@ -153,7 +160,6 @@ def refill(
         sums[donor] -= weight[row] * x
         counts[cluster], sums[cluster] = weight[row], weight[row] * x
     donors, given = np.unique(labels[farthest], return_counts=True)
-    left = np.bincount(labels[candidates], minlength=len(counts))
     # a donor of all its rows has no weight, whatever rounding has left
     counts[donors[left[donors] == given]] = 0.0
     return totals._replace(counts=counts, sums=sums), True

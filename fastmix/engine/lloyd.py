@@ -7,8 +7,8 @@ from numpy.typing import NDArray
 
 from fastmix._threads import threads
 from fastmix.engine import kernels
-from fastmix.engine.results import Array, Floats, Inspection, KMeansTotals, Rows
-from fastmix.engine.rows import few, rows_work
+from fastmix.engine.results import AnyRows, Array, Floats, Inspection, KMeansTotals, Rows
+from fastmix.engine.rows import by_shards, few, rows_work
 from fastmix.engine.sums import Sums, no_sums
 from fastmix.kernels.shards import shard_bounds
 
@@ -23,7 +23,7 @@ class LloydState(NamedTuple):
     name: str = "lloyd"
 
 
-def start(rows: Rows, centers: Array, earlier: LloydState | None = None) -> LloydState:
+def start(rows: AnyRows, centers: Array, earlier: LloydState | None = None) -> LloydState:
     """Memory: 4 bytes a row."""
     labels = np.full(rows.weight.size, -1, np.int32)
     return LloydState(labels, no_sums(rows, centers, earlier), [])
@@ -33,20 +33,22 @@ def assign(rows: Rows, centers: Array, state: LloydState) -> KMeansTotals:
     """All n k distances, directly (Lloyd 1982, doi 10.1109/TIT.1982.1056489)."""
     sums = state.sums
     objective, changed = np.zeros(len(sums.changes)), np.zeros(len(sums.changes), np.int64)
-    kernels.lloyd.assign(
-        threads(rows.n_threads, rows_work(rows, 3 * len(centers))),
-        sums.bounds,
-        rows.tiles,
-        rows.n,
-        rows.weight,
-        centers,
-        sums.grids,
-        state.labels,
-        None if few(rows) else True,
-        sums.changes,
-        objective,
-        changed,
-    )
+    for part in by_shards(rows, sums.bounds):
+        some, slots = part.rows, part.slots
+        kernels.lloyd.assign(
+            threads(some.n_threads, rows_work(some, 3 * len(centers))),
+            part.bounds,
+            some.tiles,
+            some.n,
+            some.weight,
+            centers,
+            sums.grids,
+            state.labels[part.places],
+            None if few(rows) else True,
+            sums.changes[slots],
+            objective[slots],
+            changed[slots],
+        )
     state.measured.append(rows.n * len(centers))
     return sums.totals(rows, state.labels, float(objective.sum()), changed)
 
@@ -88,19 +90,20 @@ def squares_of(rows: Rows) -> float:
 
 def measure_own(rows: Rows, centers: Array, state: Any, each: bool = True) -> Inspection:
     """Measure every row against its own center; without `each` only the sum is kept."""
-    sq_dist = np.empty(rows.weight.size if each else 0, rows.tiles.dtype)
-    work = rows_work(rows, 3)
-    bounds = shard_bounds(len(rows.tiles), work)
+    sq_dist = np.empty(rows.weight.size if each else 0, rows.dtype)
+    bounds = shard_bounds(kernels.tiles.n_tiles(rows.n, rows.dtype), rows_work(rows, 3))
     objective = np.zeros(len(bounds) - 1)
-    kernels.lloyd.own_distances(
-        threads(rows.n_threads, work),
-        bounds,
-        rows.tiles,
-        rows.n,
-        rows.weight,
-        centers,
-        state.labels,
-        sq_dist,
-        objective,
-    )
+    for part in by_shards(rows, bounds):
+        some = part.rows
+        kernels.lloyd.own_distances(
+            threads(some.n_threads, rows_work(some, 3)),
+            part.bounds,
+            some.tiles,
+            some.n,
+            some.weight,
+            centers,
+            state.labels[part.places],
+            sq_dist[part.places] if each else sq_dist,
+            objective[part.slots],
+        )
     return Inspection(sq_dist, float(objective.sum()))

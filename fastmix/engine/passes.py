@@ -11,7 +11,7 @@ from fastmix._threads import threads
 from fastmix.engine import kernels
 from fastmix.engine.covariance import Covariance
 from fastmix.engine.results import Array, Floats, Frame, MixtureTotals, Parameters, Rows
-from fastmix.engine.rows import few, fewer, writeable
+from fastmix.engine.rows import by_shards, few, fewer, writeable
 from fastmix.engine.totals import add
 from fastmix.kernels.shards import shard_bounds
 
@@ -62,9 +62,7 @@ def expect(
 
     With `skips`, components that cannot matter to a tile are left out of it.
     """
-    means, factor, constant = arguments(
-        parameters, covariance, rows.tiles.dtype, rows.tiles.shape[1]
-    )
+    means, factor, constant = arguments(parameters, covariance, rows.dtype, rows.d)
     k = len(means)
     if skips is None:
         skips = Skips(np.empty((0, k), np.float32), np.empty(0, np.float32), np.empty(0, np.int64))
@@ -75,24 +73,28 @@ def expect(
         # Less is compiled. Many rows may skip later: arrays, if without rows, are the same types then.
         known = (None,) * len(known)
     work = _work(rows.n, means, covariance)
-    bounds, counts, sums, scatter = _slots(means, covariance, len(rows.tiles), work)
-    objective = np.zeros(len(counts))
-    passes_of(covariance).expect(
-        threads(rows.n_threads, work),
-        bounds,
-        rows.tiles,
-        rows.weight,
-        _group(rows, means),
-        means,
-        factor,
-        constant,
-        _reach(parameters, means.dtype),
-        *known,
-        counts,
-        sums,
-        scatter,
-        objective,
+    bounds, counts, sums, scatter = _slots(
+        means, covariance, kernels.tiles.n_tiles(rows.n, rows.dtype), work
     )
+    objective = np.zeros(len(counts))
+    for part in by_shards(rows, bounds):
+        some, slots = part.rows, part.slots
+        passes_of(covariance).expect(
+            threads(some.n_threads, _work(some.n, means, covariance)),
+            part.bounds,
+            some.tiles,
+            some.weight,
+            _group(means),
+            means,
+            factor,
+            constant,
+            _reach(parameters, means.dtype),
+            *known,
+            counts[slots],
+            sums[slots],
+            scatter[slots],
+            objective[slots],
+        )
     return _fold(counts, sums, scatter, float(objective.sum()), rows.total, means)
 
 
@@ -108,7 +110,7 @@ def accumulate(
     for resp in blocks:
         part = _given(passes_of(covariance).accumulate, rows, resp, offset, origin, covariance)
         total = part if total is None else add(total, part)
-        offset += -(-len(resp) // rows.tiles.shape[2])
+        offset += kernels.tiles.n_tiles(len(resp), rows.dtype)
     assert total is not None  # there is at least one row
     return total
 
@@ -125,26 +127,31 @@ def _given(
     kernel: Any, rows: Rows, given: Array, offset: int, origin: Floats, covariance: Covariance
 ) -> MixtureTotals:
     """Totals for the rows from tile `offset` on whose shares are given, labels or responsibilities."""
-    means = np.array(origin, rows.tiles.dtype, order="C")
-    n_tiles, R = -(-len(given) // rows.tiles.shape[2]), rows.tiles.shape[2]
+    means = np.array(origin, rows.dtype, order="C")
+    m, R = len(given), kernels.tiles.tile_rows(rows.dtype)
     if fewer(rows):
         return _given_few(rows, given, offset * R, means, covariance)
-    work = _work(len(given), means, covariance)
-    bounds, counts, sums, scatter = _slots(means, covariance, n_tiles, work)
-    kernel(
-        threads(rows.n_threads, work),
-        bounds + offset,
-        rows.tiles,
-        rows.weight,
-        _group(rows, means),
-        means,
-        given,
-        offset,
-        counts,
-        sums,
-        scatter,
+    work = _work(m, means, covariance)
+    bounds, counts, sums, scatter = _slots(
+        means, covariance, kernels.tiles.n_tiles(m, rows.dtype), work
     )
-    n_rows = float(rows.weight[offset * R : (offset + n_tiles) * R].sum())
+    for part in by_shards(rows, bounds + offset):
+        some, slots = part.rows, part.slots
+        kernel(
+            threads(some.n_threads, work),
+            part.bounds,
+            some.tiles,
+            some.weight,
+            _group(means),
+            means,
+            given[part.places],
+            offset,
+            counts[slots],
+            sums[slots],
+            scatter[slots],
+        )
+    first = offset * R
+    n_rows = rows.total if m == rows.n else float(rows.weight[first : first + m].sum())
     return _fold(counts, sums, scatter, 0.0, n_rows, means)
 
 
@@ -210,16 +217,14 @@ def rank(
     rows: Rows, parameters: Parameters, covariance: Covariance
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Numbers of the best and the second best component of every row, (n_tiles * R,) each."""
-    means, factor, constant = arguments(
-        parameters, covariance, rows.tiles.dtype, rows.tiles.shape[1]
-    )
+    means, factor, constant = arguments(parameters, covariance, rows.dtype, rows.d)
     best, second = np.empty((2, rows.weight.size), np.int64)
     work = _work(rows.n, means, covariance)
     passes_of(covariance).rank(
         threads(rows.n_threads, work),
         shard_bounds(len(rows.tiles), work),
         rows.tiles,
-        _group(rows, means),
+        _group(means),
         means,
         factor,
         constant,
@@ -250,13 +255,13 @@ def _nearest_of_far(
 
 
 def _slots(
-    means: Array, covariance: Covariance, n_tiles: int, work: float
+    means: Array, covariance: Covariance, n_parts: int, work: float
 ) -> tuple[NDArray[np.int64], Floats, Floats, Floats]:
-    """Shard bounds, and empty totals for every shard."""
+    """Bounds of the shards of so many tiles, and empty totals for every shard."""
     k, d = means.shape
     shape = covariance.scatter_shape(k, d)
     slot_bytes = 8 * (k * (d + 1) + math.prod(shape))
-    bounds = shard_bounds(n_tiles, work, slot_bytes)
+    bounds = shard_bounds(n_parts, work, slot_bytes)
     S = len(bounds) - 1
     return bounds, np.zeros((S, k)), np.zeros((S, k, d)), np.zeros((S, *shape))
 
@@ -275,10 +280,12 @@ def _fold(
     )
 
 
-def _group(rows: Rows, means: Array) -> int:
-    """Tiles whose rows and responsibilities a core holds at once."""
-    (k, d), R = means.shape, rows.tiles.shape[2]
-    return kernels.expectation.group_tiles(k, d, R, means.itemsize)
+def _group(means: Array) -> int:
+    """Tiles whose rows and responsibilities a core holds at once; means (k, d) are of the rows' dtype."""
+    k, d = means.shape
+    return kernels.expectation.group_tiles(
+        k, d, kernels.tiles.tile_rows(means.dtype), means.itemsize
+    )
 
 
 def arguments(

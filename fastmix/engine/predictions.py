@@ -92,8 +92,13 @@ def may_be_far(rows: AnyRows, centers: Array) -> bool:
     """May rows be so far away that their distances to all centers are rounded nearly alike?"""
     if len(rows.X) != rows.n:  # they are held in tiles alone
         return False
-    reach = 2.0 * largest(rows)  # of centers among them
-    return bool(reach * reach * rows.d >= _limit(centers))
+    return is_far(largest(rows), centers)
+
+
+def is_far(largest: float, centers: Array) -> bool:
+    """The same of rows of which this is the largest absolute value."""
+    reach = 2.0 * largest  # of centers among them
+    return bool(reach * reach * centers.shape[1] >= _limit(centers))
 
 
 def _limit(centers: Array) -> Any:

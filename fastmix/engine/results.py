@@ -107,7 +107,9 @@ class SparseRows(NamedTuple):
     n_threads: int | None  # as asked for by the caller
 
 
-AnyRows = Any  # Rows or SparseRows: what takes these looks at their type (functools.singledispatch)
+AnyRows = (
+    Any  # Rows, SparseRows or ChunkedRows: what takes these looks at their type (singledispatch)
+)
 
 
 class KMeansTotals(NamedTuple):

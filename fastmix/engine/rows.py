@@ -1,6 +1,7 @@
 """Rows of an array, measured and packed into tiles."""
 
 import math
+from collections.abc import Iterator
 from dataclasses import replace
 from functools import singledispatch
 from typing import Any, NamedTuple
@@ -16,6 +17,7 @@ from fastmix.kernels.shards import shard_bounds
 # Values that NumPy looks at and packs, and fewer that it also draws seeds from and adds up, about as fast
 # as kernels: nothing has to be compiled for that.
 FEW, FEWER = 1 << 14, 1 << 11
+PART_VALUES = 1 << 17  # whose sums are added up by themselves
 DIGIT_BITS = 10  # of a key, by which rows are sorted at once
 # The greatest power of two by which numbers of a dtype are scaled
 MOST_EXPONENT = {np.dtype(np.float64): 1000, np.dtype(np.float32): 120}
@@ -30,20 +32,48 @@ class Columns(NamedTuple):
 
 
 @singledispatch
-def measure(X: Array, n_threads: int | None) -> Columns:
+def measure(X: Any, n_threads: int | None) -> Columns:
     """Mean, least and greatest value of every column of X (n, d)."""
-    n, d = X.shape
     if X.size <= FEW:
         with np.errstate(over="ignore", invalid="ignore"):
             mean = X.mean(0, np.float64)
         return Columns(mean, *(edge(0).astype(np.float64) for edge in (X.min, X.max)))
-    work = 4 * n * d
-    bounds = shard_bounds(n, work)
-    total, low, high = np.empty((3, len(bounds) - 1, d))
-    kernels.tiles.column_range(threads(n_threads, work), bounds, writeable(X), total, low, high)
+    return columns_of(len(X), part_ranges(X, n_threads))
+
+
+def part_ranges(X: Array, n_threads: int | None) -> Floats:
+    """Sum, least and greatest value of every part and column of X (n, d), (3, n_parts, d)."""
+    n, d = X.shape
+    bounds = np.minimum(part_bounds(n, d, 1), n)
+    found = np.empty((3, len(bounds) - 1, d))
+    kernels.tiles.column_range(threads(n_threads, 4 * n * d), bounds, writeable(X), *found)
+    return found
+
+
+def columns_of(n: int, ranges: Floats) -> Columns:
+    """The same of all n rows, from those of their parts."""
+    total, low, high = ranges
     with np.errstate(over="ignore", invalid="ignore"):
         mean = total.sum(0) / n
     return Columns(mean, low.min(0), high.max(0))
+
+
+def part_rows(d: int) -> int:
+    """Rows of a part, a power of two of at least all tiles' rows.
+
+    It depends on d alone, so sums over parts do not tell in which chunks rows were read, or how many
+    there were to come.
+    """
+    return max(
+        kernels.tiles.tile_rows(np.float32), 1 << (max(1, PART_VALUES // d).bit_length() - 1)
+    )
+
+
+def part_bounds(n: int, d: int, unit: int) -> NDArray[np.int64]:
+    """Bounds of the parts of n rows, (n_parts + 1,), in units of so many rows."""
+    step = part_rows(d) // unit
+    n_units = -(-n // unit)
+    return np.minimum(np.arange(0, n_units + step, step), n_units)
 
 
 def finite(X: Array, n_threads: int | None) -> bool:
@@ -69,7 +99,7 @@ def frame_of(X: Array, columns: Columns, normalise: bool) -> Frame:
     n, d = X.shape
     with np.errstate(over="ignore", invalid="ignore"):
         origin = columns.mean.astype(X.dtype)
-        largest = _reach(columns, origin)
+        largest = reach(columns, origin)
         # float32 rows are summed in float32 within some tiles, unless they are normalised
         narrow = X.dtype == np.float32 and not normalise
         most = np.finfo(np.float32 if narrow else np.float64).max
@@ -93,7 +123,7 @@ def power_of_two(largest: float, dtype: DTypeLike = np.float64) -> int:
 
 @singledispatch
 def pack(
-    X: Array,
+    X: Any,
     frame: Frame,
     weight: Floats | None,
     n_threads: int | None,
@@ -109,13 +139,13 @@ def pack(
     exponent = 0 if weight is None else weight_exponent(weight)
     padded[:n] = 1.0 if weight is None else np.ldexp(weight, -exponent)
     total = float(n) if weight is None else float(padded.sum())
-    far = None if columns is None else _reach(columns, frame.origin) * float(scale(X, frame))
+    far = None if columns is None else reach(columns, frame.origin) * float(scale(X, frame))
     return Rows(X, padded, total, n, frame, exponent, n_threads, _new_tiles, far)
 
 
 def few(rows: Rows) -> bool:
     """Are they so few that NumPy looks at them and packs them?"""
-    return len(rows.X) == rows.n and rows.X.size <= FEW
+    return rows.n * rows.d <= FEW and len(rows.X) == rows.n
 
 
 def fewer(rows: Rows) -> bool:
@@ -123,7 +153,7 @@ def fewer(rows: Rows) -> bool:
     return few(rows) and rows.X.size <= FEWER
 
 
-def _reach(columns: Columns, origin: Array) -> float:
+def reach(columns: Columns, origin: Array) -> float:
     """Largest distance of a value from the origin, as it is rounded in the origin's dtype."""
     ends = (edge.astype(origin.dtype) - origin for edge in (columns.low, columns.high))
     return max(float(np.abs(end).max(initial=0.0)) for end in ends)
@@ -132,11 +162,12 @@ def _reach(columns: Columns, origin: Array) -> float:
 def _new_tiles(rows: Rows) -> Array:
     R = kernels.tiles.tile_rows(rows.dtype)
     tiles = kernels.memory.empty((len(rows.weight) // R, rows.d, R), rows.dtype)
-    _pack(rows, tiles)
+    fill(rows, tiles)
     return tiles
 
 
-def _pack(rows: Rows, tiles: Array) -> None:
+def fill(rows: Rows, tiles: Array) -> None:
+    """Pack the rows into tiles (n_tiles, d, R)."""
     if few(rows):
         (n_tiles, d, R), turned = tiles.shape, np.zeros((len(rows.weight), rows.d), rows.dtype)
         turned[: rows.n] = in_frame(rows)
@@ -178,7 +209,7 @@ def put_back(rows: Rows, order: NDArray[np.int64]) -> None:
     weight = rows.weight[: rows.n]
     if weight.min() < weight.max():
         weight[order] = weight.copy()
-    _pack(rows, rows.tiles)
+    fill(rows, rows.tiles)
 
 
 def in_place(found: Array, order: NDArray[np.int64], n_threads: int | None) -> Array:
@@ -288,12 +319,38 @@ def mean_variance(rows: AnyRows) -> float:
     """Unweighted variance of the rows, averaged over features, in the frame."""
     if few(rows):
         return float(np.square(in_frame(rows), dtype=np.float64).mean())
-    work = rows_work(rows, 2)
-    bounds = shard_bounds(rows.n, work)
+    R = kernels.tiles.tile_rows(rows.dtype)
+    bounds = part_bounds(rows.n, rows.d, R)
     squares = np.zeros((len(bounds) - 1, rows.d))
-    given = writeable(rows.X), rows.frame.origin, rows.scale
-    kernels.tiles.square(threads(rows.n_threads, work), bounds, *given, squares)
+    for part in by_shards(rows, bounds):
+        some = part.rows
+        within, n_threads = (
+            np.minimum(part.bounds * R, some.n),
+            threads(some.n_threads, rows_work(some, 2)),
+        )
+        given = writeable(some.X), some.frame.origin, some.scale
+        kernels.tiles.square(n_threads, within, *given, squares[part.slots])
     return float(squares.sum(0).mean()) / rows.n
+
+
+class Part(NamedTuple):
+    """Rows that a pass goes through at once."""
+
+    rows: Rows
+    tiles: slice  # of all tiles, those that it holds
+    places: slice  # of all rows, with padding
+    bounds: NDArray[np.int64]  # (n_slots + 1,) of its shards, in its own tiles
+    slots: slice  # of all shards' totals, those that its shards add to
+
+
+@singledispatch
+def by_shards(rows: AnyRows, bounds: NDArray[np.int64]) -> Iterator[Part]:
+    """All rows in order, part by part, for a pass with these bounds of shards (S + 1,), in tiles.
+
+    Rows in memory are one part. The totals of a shard may be added to by several parts, one after the
+    other.
+    """
+    yield Part(rows, slice(None), slice(None), bounds, slice(None))
 
 
 @singledispatch

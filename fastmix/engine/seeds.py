@@ -14,7 +14,7 @@ from fastmix._threads import threads
 from fastmix.engine import kernels
 from fastmix.engine.quantized import pays, rounded_points, rounded_rows
 from fastmix.engine.results import AnyRows, Array, Floats, Rows
-from fastmix.engine.rows import fewer, in_frame, rows_work, take, writeable
+from fastmix.engine.rows import by_shards, fewer, in_frame, rows_work, take, writeable
 from fastmix.kernels.shards import shard_bounds
 
 NUMBER = 8  # bytes, at most, that a seeding remembers of a row
@@ -111,10 +111,11 @@ class TileSeeding(Drawing):
     """Squared distances of packed rows to their nearest seed, for several starts at once."""
 
     def __init__(self, rows: Rows, n_starts: int = 1) -> None:
-        self.rows, self.bounds = rows, shard_bounds(len(rows.tiles), rows_work(rows, SEED_WORK))
-        self.closest = np.empty((n_starts, rows.weight.size), rows.tiles.dtype)
-        self.tile_potential = np.empty((n_starts, len(rows.tiles)))
-        self.closer = np.empty((n_starts, len(rows.tiles)), np.uint64)
+        held = kernels.tiles.n_tiles(rows.n, rows.dtype)
+        self.rows, self.bounds = rows, shard_bounds(held, rows_work(rows, SEED_WORK))
+        self.closest = np.empty((n_starts, rows.weight.size), rows.dtype)
+        self.tile_potential = np.empty((n_starts, held))
+        self.closer = np.empty((n_starts, held), np.uint64)
 
     def restart(self) -> None:
         """No seeds yet."""
@@ -127,33 +128,39 @@ class TileSeeding(Drawing):
         same = self.asked[:, : kernels.seeding.MOST_NOTED] == numbers[:, None]
         if same.size:
             bits = same.any(1) * (np.uint64(1) << same.argmax(1).astype(np.uint64))
-        kernels.seeding.add_seed(
-            threads(rows.n_threads, rows_work(rows, 3 * len(numbers))),
-            self.bounds,
-            rows.tiles,
-            rows.weight,
-            take(rows, numbers),
-            self.closer,
-            bits,
-            self.closest,
-            self.tile_potential,
-        )
+        seeds = take(rows, numbers)
+        for part in by_shards(rows, self.bounds):
+            some = part.rows
+            kernels.seeding.add_seed(
+                threads(some.n_threads, rows_work(some, 3 * len(numbers))),
+                part.bounds,
+                some.tiles,
+                some.weight,
+                seeds,
+                self.closer[:, part.tiles],
+                bits,
+                self.closest[:, part.places],
+                self.tile_potential[:, part.tiles],
+            )
 
     def potentials(self, candidates: Array) -> Floats:
         """What would be left of the total with each candidate as one more seed, (n_starts, m) of both."""
         rows, (m, L) = self.rows, candidates.shape
         left = np.zeros((len(self.bounds) - 1, m, L))
         self.asked = candidates
-        kernels.seeding.potential(
-            threads(rows.n_threads, rows_work(rows, 3 * candidates.size)),
-            self.bounds,
-            rows.tiles,
-            rows.weight,
-            take(rows, candidates.ravel()).reshape(m, L, rows.d),
-            self.closest,
-            self.closer,
-            left,
-        )
+        points = take(rows, candidates.ravel()).reshape(m, L, rows.d)
+        for part in by_shards(rows, self.bounds):
+            some = part.rows
+            kernels.seeding.potential(
+                threads(some.n_threads, rows_work(some, 3 * candidates.size)),
+                part.bounds,
+                some.tiles,
+                some.weight,
+                points,
+                self.closest[:, part.places],
+                self.closer[:, part.tiles],
+                left[part.slots],
+            )
         return left.sum(0)
 
 
@@ -265,9 +272,9 @@ def begin(rows: AnyRows, n_starts: int) -> Any:
 
 
 @singledispatch
-def size(rows: AnyRows) -> int:
-    """Bytes of the numbers of X."""
-    return int(rows.X.nbytes)
+def room(rows: AnyRows) -> int:
+    """Bytes that starts together may need: those of the numbers of X, or a few more."""
+    return max(int(rows.X.nbytes), ENOUGH_ROOM)
 
 
 class PlusPlus:
@@ -291,7 +298,7 @@ class PlusPlus:
         for s in range(n_starts):
             chosen[s, 0] = self.urn.draw(1, random)[0]
             shares[s] = random.uniform(size=(k - 1, n_trials))
-        together = max(1, max(size(self.rows), ENOUGH_ROOM) // (NUMBER * self.rows.n))
+        together = max(1, room(self.rows) // (NUMBER * self.rows.n))
         groups = np.array_split(np.arange(n_starts), -(-n_starts // together))
         state = begin(self.rows, len(groups[0]))
         for its in groups:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
+from fastmix.engine import kernels
 from fastmix.engine.covariance import Covariance
 from fastmix.engine.covariances import COVARIANCES
 from fastmix.engine.likelihood import Estimate, estimate
@@ -23,7 +24,7 @@ def share_out(
 ) -> MixtureTotals:
     """Totals for labels (n,) or responsibilities (n, k), about origin (k, d), or else about the means."""
     if origin is None:  # second moments about a point far away would be lost to cancellation
-        far = np.zeros((k, rows.tiles.shape[1]))
+        far = np.zeros((k, rows.d))
         plain = COVARIANCES["diag"]
         origin = estimate(_totals(rows, k, shares, far, plain), plain, 0.0).means
     return _totals(rows, k, shares, origin, covariance)
@@ -59,13 +60,13 @@ def rounding(rows: Rows, means: Floats) -> Floats:
     """Standard deviations (..., d) about means (..., d) that rounding alone may give to equal rows."""
     origin = np.ldexp(rows.frame.origin.astype(np.float64), -rows.frame.exponent)
     # SMALLEST_COUNT moves the mean of one row by 10 epsilon
-    share = 2 * np.finfo(rows.tiles.dtype).eps + 16 * EPSILON
+    share = 2 * np.finfo(rows.dtype).eps + 16 * EPSILON
     return np.asarray(share * (np.abs(origin) + np.abs(means)))
 
 
 def blocks(rows: Rows, k: int) -> Iterator[slice]:
     """Runs of rows, whole tiles each, whose responsibilities are of bounded size."""
-    R = rows.tiles.shape[2]
+    R = kernels.tiles.tile_rows(rows.dtype)
     step = R * max(1, BLOCK_NUMBERS // (R * k))
     for first in range(0, rows.n, step):
         yield slice(first, min(first + step, rows.n))

@@ -33,7 +33,9 @@ class SkippingPasses:
         self._skips: Skips | None = None
         self._before: tuple[Array, Array] | None = None
         self.names = list[str]()  # how passes were done
-        self.reason = "rows are not looked at in the first passes"
+        self._looks, self.reason = LOOKS, "rows are not looked at in the first passes"
+        if not isinstance(rows, Rows):
+            self._looks, self.reason = (), "rows are read chunk by chunk, in their order"
 
     def __enter__(self) -> Self:
         return self
@@ -44,7 +46,7 @@ class SkippingPasses:
 
     def expect(self, parameters: Parameters) -> MixtureTotals:
         """E-step of all rows and totals for the M-step."""
-        if self._skips is None and len(self.names) + 1 in LOOKS:
+        if self._skips is None and len(self.names) + 1 in self._looks:
             self._look(parameters)
         self.names.append(DENSE if self._skips is None else SKIPPING)
         if self._skips is None:

@@ -180,10 +180,10 @@ def begin(rows: SparseRows, n_starts: int) -> seeds.RowSeeding:
     )
 
 
-@seeds.size.register
-def size(rows: SparseRows) -> int:
-    """Bytes of the numbers of X that are not 0."""
-    return int(rows.data.nbytes)
+@seeds.room.register
+def room(rows: SparseRows) -> int:
+    """Bytes that starts together may need: those of the numbers of X that are not 0, or a few more."""
+    return max(int(rows.data.nbytes), seeds.ENOUGH_ROOM)
 
 
 def _csr(rows: SparseRows) -> Any:

@@ -9,6 +9,8 @@ from numpy.random import RandomState
 
 from fastmix.engine import kmeans
 from fastmix.engine.algorithms import named
+from fastmix.engine.chunked import LLOYD as CHUNKED_LLOYD
+from fastmix.engine.chunked import ChunkedRows
 from fastmix.engine.covariance import Covariance
 from fastmix.engine.covariances import COVARIANCES
 from fastmix.engine.em import Model
@@ -23,7 +25,7 @@ from fastmix.engine.results import (
     Rows,
 )
 from fastmix.engine.rows import mean_variance, pack, put_back, take
-from fastmix.engine.seeds import PlusPlus
+from fastmix.engine.scalable import plus_plus
 from fastmix.engine.shares import blocks, constant_features, overall, share_out
 
 ALGORITHM, KMEANS_ITERATIONS, KMEANS_TOL = "auto", 300, 1e-4  # the defaults of KMeans
@@ -69,12 +71,12 @@ def by_chance(rows: Rows, k: int, covariance: Covariance, random: RandomState) -
         return resp / resp.sum(axis=1, keepdims=True)
 
     resp = (draw(some) for some in blocks(rows, k))
-    return accumulate(rows, resp, np.zeros((k, rows.tiles.shape[1])), covariance)
+    return accumulate(rows, resp, np.zeros((k, rows.d)), covariance)
 
 
 def by_plusplus(rows: Rows, k: int, covariance: Covariance, random: RandomState) -> MixtureTotals:
     """Every component holds one row, a seed of k-means++."""
-    return _one_row_each(rows, PlusPlus(rows).draw(k, random)[0], covariance)
+    return _one_row_each(rows, plus_plus(rows).draw(k, random)[0], covariance)
 
 
 def by_rows(rows: Rows, k: int, covariance: Covariance, random: RandomState) -> MixtureTotals:
@@ -92,6 +94,10 @@ STARTS: dict[str, Callable[[Rows, int, Covariance, RandomState], MixtureTotals]]
     "random": by_chance,
     "random_from_data": by_rows,
 }
+
+
+# those that need no more than passes over the rows
+IN_PASSES = ("kmeans", "k-means++", "random_from_data")
 
 
 def whitened(rows: Rows) -> Rows:
@@ -137,9 +143,10 @@ def _once(
 
 
 def _clusters(rows: Rows, k: int, random: RandomState) -> KMeansResult:
-    seeds = take(rows, PlusPlus(rows).draw(k, random)[0])
+    seeds = take(rows, plus_plus(rows).draw(k, random)[0])
     tolerance = KMEANS_TOL * mean_variance(rows)
-    found = kmeans.run(rows, seeds, named(ALGORITHM), KMEANS_ITERATIONS, tolerance)
+    algorithm = CHUNKED_LLOYD if isinstance(rows, ChunkedRows) else named(ALGORITHM)
+    found = kmeans.run(rows, seeds, algorithm, KMEANS_ITERATIONS, tolerance)
     if found.state.order is not None:
         put_back(rows, found.state.order)
     return found
@@ -150,6 +157,6 @@ def _one_row_each(rows: Rows, indices: Array, covariance: Covariance) -> Mixture
     frame = Frame(np.zeros(points.shape[1], points.dtype), 0)
     own = pack(points, frame, None, n_threads=1)
     # a seed counts as much as rows do on average, whatever its weight
-    mean = rows.total / np.count_nonzero(rows.weight)
+    mean = rows.total / np.count_nonzero(rows.weight[: rows.n])
     own = replace(own, weight=own.weight * mean, total=own.total * mean)
     return accumulate(own, [np.eye(len(points))], points.astype(np.float64), covariance)

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from fastmix._threads import threads
 from fastmix.engine import kernels
 from fastmix.engine.results import Array, Floats, KMeansTotals, Rows
-from fastmix.engine.rows import largest, rows_work
+from fastmix.engine.rows import by_shards, largest, rows_work
 from fastmix.kernels.shards import SLOT_BYTES, shard_bounds
 
 # Least ratio of row weights at which sums are added up anew in every pass: what their exact form rounds
@@ -52,11 +52,13 @@ class Sums(NamedTuple):
     def _anew(self, rows: Rows, labels: NDArray[np.int32]) -> Floats:
         """Sums of all rows by their labels, (k, d + 1)."""
         k, d = len(self.exact), rows.d
-        work = rows_work(rows, 4)
-        bounds = shard_bounds(len(rows.tiles), work, 8 * k * (d + 1))
+        bounds = shard_bounds(kernels.tiles.n_tiles(rows.n, rows.dtype), rows_work(rows, 4), 8 * k * (d + 1))
         total = np.zeros((len(bounds) - 1, k, d + 1))
-        n_threads = threads(rows.n_threads, work)
-        kernels.lloyd.add_rows(n_threads, bounds, rows.tiles, rows.n, rows.weight, labels, total)
+        for part in by_shards(rows, bounds):
+            some, its = part.rows, labels[part.places]
+            n_threads, slots = threads(some.n_threads, rows_work(some, 4)), total[part.slots]
+            given = some.tiles, some.n, some.weight, its, slots
+            kernels.lloyd.add_rows(n_threads, part.bounds, *given)
         return np.asarray(total.sum(0))
 
 
@@ -69,7 +71,7 @@ def no_sums(rows: Rows, centers: Array, earlier: Any = None, n_parts: int | None
     one = kernels.memory.zeros((len(centers), *grids.shape))
     slot = 8 * one.size
     slot = max(slot, min(FOLDS * slot, SLOT_BYTES // ENOUGH_SHARDS))
-    n_parts = n_parts or len(rows.tiles)
+    n_parts = n_parts or kernels.tiles.n_tiles(rows.n, rows.dtype)
     bounds = shard_bounds(n_parts, rows_work(rows, 3 * len(centers)), slot)
     n_shards = len(bounds) - 1
     changes = kernels.memory.zeros((n_shards, *one.shape)) if n_shards > 1 else one[None]

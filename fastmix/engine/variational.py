@@ -157,7 +157,7 @@ def expected_mixture(
 
 def moments(rows: Rows, covariance: Covariance) -> Moments:
     """Weighted moments of all rows, from which default priors are taken."""
-    d = rows.tiles.shape[1]
+    d = rows.d
     totals = accumulate(rows, [np.ones((rows.n, 1))], np.zeros((1, d)), covariance)
     held, shift = totals.counts, totals.sums / totals.counts[:, None]
     scatter = totals.scatter + covariance.change(held, shift, np.zeros((1, d)))

@@ -14,6 +14,8 @@ from sklearn.exceptions import ConvergenceWarning
 from fastmix import _validation as validation
 from fastmix._conversion import Convertible
 from fastmix.engine import em, passes
+from fastmix.engine.chunked import ChunkedRows
+from fastmix.engine.chunks import Chunks
 from fastmix.engine.collapse import ON_COLLAPSE
 from fastmix.engine.covariances import COVARIANCES
 from fastmix.engine.mahalanobis import mahalanobis
@@ -30,9 +32,10 @@ from fastmix.engine.results import (
 from fastmix.engine.rows import frame_of, measure, pack
 from fastmix.engine.runs import best_of
 from fastmix.engine.squarem import Stepper, plainly
-from fastmix.engine.starts import STARTS, start
+from fastmix.engine.starts import IN_PASSES, STARTS, start
 from fastmix.saving import compounds, kinds
 from fastmix.saving.models import Saveable
+from fastmix.sources import by_blocks
 
 
 def covariance_shape(known: kinds.Known) -> tuple[int, ...]:
@@ -119,8 +122,10 @@ class Mixture(DensityMixin, Convertible, Saveable, ABC):
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
-            At least two rows; float32 stays float32, everything else becomes float64.
+        X : array-like of shape (n_samples, n_features), or a source
+            At least two rows; float32 stays float32, everything else becomes float64. Rows that do not fit
+            into memory are read chunk by chunk from what a :class:`fastmix.sources.Source` can be made of:
+            large arrays on disk, paths, iterables of arrays.
         y : object
             Ignored.
         sample_weight : array-like of shape (n_samples,), default=None
@@ -162,7 +167,10 @@ class Mixture(DensityMixin, Convertible, Saveable, ABC):
         labels : ndarray of shape (n_samples,), int64
             Equal to ``fit(X).predict(X)``.
         """
-        return self._infer(self._fit(X, sample_weight), labels=True).labels
+        array = self._fit(X, sample_weight)
+        if isinstance(array, Chunks):
+            return self.predict(X)
+        return self._infer(array, labels=True).labels
 
     def _fit(self, X: ArrayLike, sample_weight: ArrayLike | None) -> NDArray[Any]:
         """Fit, and give X as validated."""
@@ -174,11 +182,13 @@ class Mixture(DensityMixin, Convertible, Saveable, ABC):
             print(self.fit_report_)
         return data.X
 
-    def _data(self, X: ArrayLike, sample_weight: ArrayLike | None, log: Log) -> Data:
+    def _data(
+        self, X: ArrayLike, sample_weight: ArrayLike | None, log: Log, chunks: bool = True
+    ) -> Data:
         """What is to be fitted, checked and ready to be packed."""
-        everything = validation.rows(self, X, reset=True, min_samples=2)
+        everything = validation.rows(self, X, reset=True, min_samples=2, chunks=chunks)
         weight = validation.weights(sample_weight, everything)
-        held, n_held = _held(everything, weight)
+        held, n_held = _held(everything, weight, self.n_threads)
         log.lap("checks")
         frame = frame_of(held, measure(held, self.n_threads), normalise=False)
         packed = pack(held, frame, weight, self.n_threads)
@@ -192,6 +202,8 @@ class Mixture(DensityMixin, Convertible, Saveable, ABC):
         if going_on:
             self._check_same_shape(data.X, "warm_start=True", "Set warm_start=False")
         given = None if going_on else self._given_shares(len(data.X))
+        if isinstance(data.packed, ChunkedRows):
+            self._check_passes(given)
         n_runs = 1 if going_on else self._runs(given is not None)
         model = self._model(data.packed)
         random = validation.random_state(self.random_state)
@@ -226,6 +238,26 @@ class Mixture(DensityMixin, Convertible, Saveable, ABC):
                     f"{what} goes on from the last fit, but {name} has changed from {old} to {new}. "
                     f"{way_out} or fit a new estimator."
                 )
+
+    def _check_passes(self, given: Array | None) -> None:
+        """ValueError where something is asked for that needs all rows in memory."""
+        how, what = self.init_params, None
+        if given is not None:
+            what = "responsibilities" if given.ndim > 1 else None
+        elif callable(how):
+            what = "a callable"
+        elif how not in IN_PASSES:
+            what = repr(how)
+        if what is not None:
+            raise ValueError(
+                f"init_params={what} needs all rows in memory, but X is read chunk by chunk. Take one of "
+                f"{', '.join(map(repr, IN_PASSES))}, labels, or weights_init, means_init and precisions_init."
+            )
+        if self.on_collapse == "reseed":
+            raise ValueError(
+                "on_collapse='reseed' draws from all rows in memory, but X is read chunk by chunk. Take "
+                "'raise' or 'regularize'."
+            )
 
     def _given_shares(self, n: int) -> Array | None:
         """Labels or responsibilities of the caller, if that is what init_params is."""
@@ -407,6 +439,7 @@ class Mixture(DensityMixin, Convertible, Saveable, ABC):
         parameters = self._parameters(frame)
         return passes.infer(array, frame, parameters, covariance, self.n_threads, **wanted)
 
+    @by_blocks
     def predict(self, X: ArrayLike) -> NDArray[np.int64]:
         """Most probable component of every row.
 
@@ -422,6 +455,7 @@ class Mixture(DensityMixin, Convertible, Saveable, ABC):
         """
         return self._infer(validation.rows(self, X, reset=False), labels=True).labels
 
+    @by_blocks
     def predict_proba(self, X: ArrayLike) -> NDArray[Any]:
         """Probability of every component for every row.
 
@@ -439,6 +473,7 @@ class Mixture(DensityMixin, Convertible, Saveable, ABC):
         resp = self._infer(array, resp=True).resp
         return resp.astype(np.result_type(array, self.means_), copy=False)
 
+    @by_blocks
     def uncertainty(self, X: ArrayLike) -> NDArray[Any]:
         """Probability that a row is not of the component that :meth:`predict` names.
 
@@ -461,6 +496,7 @@ class Mixture(DensityMixin, Convertible, Saveable, ABC):
         np.put_along_axis(found.resp, found.labels[:, None], 0.0, axis=1)
         return found.resp.sum(1).astype(np.result_type(X, self.means_), copy=False)
 
+    @by_blocks
     def mahalanobis(self, X: ArrayLike) -> NDArray[Any]:
         """Distance of every row to every component, in the component's standard deviations.
 
@@ -482,6 +518,7 @@ class Mixture(DensityMixin, Convertible, Saveable, ABC):
         distances = mahalanobis(array, origin, fitted.means, fitted.factor, covariance)
         return distances.astype(np.result_type(array, self.means_), copy=False)
 
+    @by_blocks
     def score_samples(self, X: ArrayLike) -> NDArray[Any]:
         """Log-likelihood of every row.
 
@@ -575,10 +612,13 @@ class Mixture(DensityMixin, Convertible, Saveable, ABC):
         return X.astype(self.means_.dtype, copy=False), y.astype(np.int64)
 
 
-def _held(X: NDArray[Any], weight: Floats | None) -> tuple[NDArray[Any], int]:
+def _held(X: Any, weight: Floats | None, n_threads: int | None) -> tuple[Any, int]:
     """X with another row in place of every row of weight 0, whose values shall not matter; how many are left."""
     if weight is None or weight.all():
         return X, len(X)
+    if isinstance(X, Chunks):
+        absent = weight == 0
+        return X.replaced(absent, int(weight.argmax()), n_threads), int(np.count_nonzero(~absent))
     held = X.copy()
     held[weight == 0] = X[weight.argmax()]
     return held, int(np.count_nonzero(weight))

@@ -104,7 +104,7 @@ default='full'
         return model
 
     def _model(self, packed: Rows) -> Likelihood:
-        given = self._given(packed.tiles.shape[1], packed.frame)
+        given = self._given(packed.d, packed.frame)
         reg_covar = self._reg_covar(lambda: mean_and_variances(packed)[1])
         return Likelihood(COVARIANCES[self.covariance_type], reg_covar, given)
 

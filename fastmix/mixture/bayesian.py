@@ -277,7 +277,7 @@ default='dirichlet_process'
     def _model(self, packed: Rows) -> Variational:
         """What is fitted; the priors are kept on the way."""
         self._check_evidence(packed)
-        priors, dtype = self._priors(packed), packed.tiles.dtype
+        priors, dtype = self._priors(packed), packed.dtype
         self.weight_concentration_prior_ = priors.concentration
         self.mean_precision_prior_ = priors.mean_precision
         self.mean_prior_ = np.asarray(priors.mean + packed.frame.origin, dtype)
@@ -289,7 +289,7 @@ default='dirichlet_process'
 
     def _check_evidence(self, packed: Rows) -> None:
         """Weights are counts here, as priors are, whose sums and log-factorials need room."""
-        d, dtype = packed.tiles.shape[1], packed.tiles.dtype
+        d, dtype = packed.d, packed.dtype
         with np.errstate(over="ignore"):
             size = np.ldexp(packed.total, packed.weight_exponent)
         most = float(np.finfo(dtype).max) / (1e4 * d)
@@ -307,7 +307,7 @@ default='dirichlet_process'
 
     def _priors(self, packed: Rows) -> Priors:
         """Check the priors, fill in the defaults, and put them into the frame."""
-        d, covariance = packed.tiles.shape[1], COVARIANCES[self.covariance_type]
+        d, covariance = packed.d, COVARIANCES[self.covariance_type]
         mean = believed = None
         if self.mean_prior is not None:
             mean = validation.shaped(self.mean_prior, (d,), "means") - packed.frame.origin

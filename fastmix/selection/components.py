@@ -138,7 +138,7 @@ def select_gmm(
         **parameters,
     )
     model._validate_params()
-    data = model._data(X, sample_weight, Log())
+    data = model._data(X, sample_weight, Log(), chunks=False)
     clusterings: dict[Any, Any] = {}
     data = data._replace(packed=replace(data.packed, clusterings=clusterings))
 
