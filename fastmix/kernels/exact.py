@@ -48,7 +48,7 @@ def exchange(
     grids,  # in      (2, columns(d)) float64
     sums,  # in/out  (k, 2, columns(d)) float64: rows, their weights, and padding, on both grids
 ):
-    """Take one row from the sums of a cluster to those of another, exactly."""
+    """Take one row from the sums of a cluster to those of another, exactly; callers have to be strict."""
     simd_exact.exchange(tile, r, w, before, now, grids, sums)
 
 
@@ -144,7 +144,7 @@ def exchange_row(
     grids,  # in      (2, columns(d)) float64
     sums,  # in/out  (k, 2, columns(d)) float64, as `exchange` has them
 ):
-    """Take one row from the sums of a cluster to those of another, exactly."""
+    """Take one row from the sums of a cluster to those of another, exactly; callers have to be strict."""
     simd_exact.exchange_row(rows, r, w, before, now, grids, sums)
 
 

@@ -1,6 +1,7 @@
 """exp and log that LLVM turns into vector code: selects and bit patterns, no call, no table, no branch.
 
-Neither may be compiled with `sums=True`: reassociation would fold the rounding constant away.
+Neither may be compiled with `sums=True`, nor be written into a kernel that is: reassociation would fold
+the rounding constant away.
 """
 
 import math
