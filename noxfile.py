@@ -15,6 +15,7 @@ nox.options.sessions = ["tests"]
 
 MOST_PROCESSES = 4  # of the tests: each takes two threads and up to 3 GB
 PROJECT = nox.project.load_toml("pyproject.toml")
+PAGES = Path("docs/_build/html")
 
 
 def set_up(session, *groups, exactly=()):
@@ -111,11 +112,16 @@ def demo(session):
     session.run("python", "-m", "fastmix", "demo", "--out", "demo", *session.posargs)
 
 
+def build_docs(session, *words):
+    """Build the documentation, as fastmix draws it."""
+    set_up(session, "docs")
+    session.run("sphinx-build", "-W", "-E", "docs", str(PAGES), *words)
+
+
 @nox.session
 def docs(session):
     """The documentation, with figures that fastmix draws; warnings are errors."""
-    set_up(session, "docs")
-    session.run("sphinx-build", "-W", "-E", "docs", "docs/_build/html", *session.posargs)
+    build_docs(session, *session.posargs)
 
 
 @nox.session(name="docs-check")
@@ -124,8 +130,8 @@ def docs_check(session):
     browsers = [os.environ.get("CHROMIUM"), "chromium", "chromium-browser", "google-chrome"]
     if not any(name and shutil.which(name) for name in browsers):
         session.skip("no Chromium was found: install it, or name it in the variable CHROMIUM")
-    if not Path("docs/_build/html/index.html").exists():
-        session.error("there are no pages yet: run nox -s docs first")
+    if not session.posargs and not (PAGES / "index.html").exists():
+        build_docs(session)
     session.install(*nox.project.dependency_groups(PROJECT, "docs-check"))
     session.run("python", "docs/check.py", *session.posargs)
 

@@ -17,11 +17,16 @@ from fastmix.engine.covariances import COVARIANCES
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
-MADE = ("_build", "auto_examples", "generated")  # what a build leaves behind
+NO_PAGES = (
+    "_build",
+    "auto_examples",
+    "examples",
+    "generated",
+)  # what a build or a gallery is made of
 PAGES = sorted(
     page
     for page in [*DOCS.rglob("*.rst"), *DOCS.rglob("*.md")]
-    if page.relative_to(DOCS).parts[0] not in MADE
+    if page.relative_to(DOCS).parts[0] not in NO_PAGES
 )
 MODULES = sorted(
     name
