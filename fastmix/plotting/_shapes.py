@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -118,10 +118,10 @@ def draw_ellipses(
     """
     from matplotlib.patches import Ellipse
 
-    k = len(means)
-    drawn = [ax.add_patch(Ellipse((0, 0), 0, 0)) for _ in range(k * len(n_std))]
-    ellipses = cast("list[Ellipse]", drawn)
+    ellipses = [Ellipse((0, 0), 0, 0) for _ in range(len(means) * len(n_std))]
     move_ellipses(ellipses, means, covariances, weights, colors, n_std, above)
+    for ellipse in ellipses:  # in their places, so that the frame holds them, and nothing else
+        ax.add_patch(ellipse)
     return ellipses
 
 

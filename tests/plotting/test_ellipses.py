@@ -46,6 +46,15 @@ def test_a_correlated_component_is_turned(mixture):
     assert ellipse.angle == pytest.approx(45)
 
 
+def test_the_frame_holds_the_ellipses_and_not_the_origin(mixture):
+    ax = plot_gmm(mixture([[200, 50]], [np.diag([4, 1])]), FOUR + [200, 50])
+    (left, right), (bottom, top) = ax.dataLim.intervalx, ax.dataLim.intervaly
+    assert 194 >= left > 190
+    assert right >= 206
+    assert 47 >= bottom > 40
+    assert top >= 53
+
+
 @pytest.mark.parametrize(
     ("covariance_type", "covariances", "sizes", "angles"),
     [
