@@ -40,6 +40,11 @@ def models(X):
         .partial_fit(X[30:]),
         "BisectingKMeans": fastmix.BisectingKMeans(5, random_state=0).fit(X.astype(np.float32)),
         "GaussianMixture": fastmix.GaussianMixture(3, means_init=X[:3], random_state=0).fit(X),
+        "MiniBatchGaussianMixture": fastmix.MiniBatchGaussianMixture(
+            2, means_init=X[:2], random_state=0
+        )
+        .partial_fit(X[:30])
+        .partial_fit(X[30:]),
         "BayesianGaussianMixture": fastmix.BayesianGaussianMixture(
             n_components=4, covariance_type="tied", tol=0.1, random_state=0
         ).fit(X),

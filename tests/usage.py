@@ -168,12 +168,24 @@ def use_bayesian(dtype):
     )
 
 
+def use_streams(dtype):
+    from fastmix import MiniBatchGaussianMixture
+
+    for kind in ("full", "tied", "diag", "spherical", "tied_diag", "tied_spherical"):
+        X = rows(5_000, 6, 5, dtype)
+        model = MiniBatchGaussianMixture(5, covariance_type=kind, random_state=0, max_iter=2)
+        model.fit(X, sample_weight=weights(5_000)[1]).predict_proba(X)
+        for some in np.array_split(X, 5):
+            model.partial_fit(some)
+
+
 USES = {
     "KMeans": use_kmeans,
     "MiniBatchKMeans": use_minibatch,
     "BisectingKMeans": use_bisecting,
     "GaussianMixture": use_gaussian,
     "BayesianGaussianMixture": use_bayesian,
+    "MiniBatchGaussianMixture": use_streams,
 }
 
 

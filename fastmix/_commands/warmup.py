@@ -30,7 +30,7 @@ from fastmix.engine.seeds import SEEDINGS
 from fastmix.engine.silhouette import KINDS
 from fastmix.engine.starts import STARTS
 from fastmix.metrics import silhouette_samples
-from fastmix.mixture import BayesianGaussianMixture, GaussianMixture
+from fastmix.mixture import BayesianGaussianMixture, GaussianMixture, MiniBatchGaussianMixture
 
 Array = NDArray[Any]
 
@@ -265,10 +265,31 @@ def _skipping(cls: Any, name: str, dtype: Any) -> None:
     cls(n_components=3, init_params=np.arange(MANY) % 3, **options).fit(X).predict(X)
 
 
+def _streams(dtype: Any) -> Iterable[Step]:
+    """The starts of a mixture, and batches of all covariance types."""
+    yield Step("start by k-means++", partial(_seeding, "k-means++", dtype))
+    for how in STARTS:
+        yield Step(f"init_params={how}", partial(_stream, "diag", how, dtype))
+    for name in COVARIANCES:
+        yield Step(f"covariance_type={name}", partial(_stream, name, "kmeans", dtype))
+
+
+def _stream(name: str, how: str, dtype: Any) -> None:
+    X, options = _rows(dtype, FEW), {"covariance_type": name, "init_params": how}
+    cls: Any = MiniBatchGaussianMixture
+    model = cls(n_components=3, max_iter=2, random_state=0, **options)
+    model.fit(X, sample_weight=_weights("equal")).predict_proba(X)
+    model.score(X, sample_weight=_weights("equal"))
+    for some in np.array_split(X, 4):
+        model.partial_fit(some)
+    model.partial_fit(X[:LESS])
+
+
 STEPS: dict[str, Callable[[Any], Iterable[Step]]] = {
     "KMeans": _kmeans,
     "MiniBatchKMeans": _minibatch,
     "BisectingKMeans": _bisecting,
     "GaussianMixture": partial(_mixtures, GaussianMixture),
     "BayesianGaussianMixture": partial(_mixtures, BayesianGaussianMixture),
+    "MiniBatchGaussianMixture": _streams,
 }

@@ -52,7 +52,9 @@ class Sums(NamedTuple):
     def _anew(self, rows: Rows, labels: NDArray[np.int32]) -> Floats:
         """Sums of all rows by their labels, (k, d + 1)."""
         k, d = len(self.exact), rows.d
-        bounds = shard_bounds(kernels.tiles.n_tiles(rows.n, rows.dtype), rows_work(rows, 4), 8 * k * (d + 1))
+        bounds = shard_bounds(
+            kernels.tiles.n_tiles(rows.n, rows.dtype), rows_work(rows, 4), 8 * k * (d + 1)
+        )
         total = np.zeros((len(bounds) - 1, k, d + 1))
         for part in by_shards(rows, bounds):
             some, its = part.rows, labels[part.places]

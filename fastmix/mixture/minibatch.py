@@ -398,6 +398,7 @@ default='full'
         ]
         frame = Frame(course.memory.origin.astype(dtype), 0)
         self._keep(frame, dtype, found, told)
+        self._tell(found)
         self.lower_bound_ = course.bound
         self.n_steps_ = len(course.history)
 

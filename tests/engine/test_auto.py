@@ -6,6 +6,7 @@ from numpy.testing import assert_array_equal
 
 from fastmix.engine import auto, filtering, hamerly, lloyd, quantized
 from fastmix.engine.filtering import order_of_rows, share
+from fastmix.kernels import simd_bytes
 from fastmix.kernels.simd_boxes import BOXES
 from fastmix.kernels.tiles import tile_rows
 
@@ -172,7 +173,7 @@ def test_any_number_of_threads_finds_the_same_order(rng, dtype, packed):
     ],
 )
 def test_auto_takes_bytes_for_many_features(rng, packed, monkeypatch, fast, dtype, d, k, expected):
-    monkeypatch.setattr(quantized, "FAST", fast)
+    monkeypatch.setattr(simd_bytes, "FAST", fast)
     X = rng.normal(size=(200, d)).astype(dtype)
     slow = hamerly if k >= 64 else lloyd
     assert auto.start(packed(X), X[:k].copy()).algorithm is (expected if fast else slow)

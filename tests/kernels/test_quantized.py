@@ -205,7 +205,7 @@ def test_centers_too_far_for_float32_are_measured(rng, size):
 def test_products_that_int32_does_not_hold_are_not_taken(rng, monkeypatch):
     rows = in_frame_of_zero(rng.normal(size=(100, 20)))
     centers = rows.X[:5].copy()
-    monkeypatch.setattr(quantized, "MOST_FEATURES", 19)
+    monkeypatch.setattr(simd_bytes, "MOST_FEATURES", 19)
     assert not quantized.pays(rows)
     state = quantized.start(rows, centers)
     quantized.assign(rows, centers, state)
@@ -240,6 +240,6 @@ def test_rows_far_below_the_size_of_the_frame_get_lloyds_labels(rng, size):
 
 @pytest.mark.parametrize("size", [1e-12, 1.0, 1e8, 1e19, 1e30])
 def test_bytes_are_taken_for_sizes_that_float32_holds(rng, size, monkeypatch):
-    monkeypatch.setattr(quantized, "FAST", True)
+    monkeypatch.setattr(simd_bytes, "FAST", True)
     rows = in_frame_of_zero(size * rng.normal(size=(50, 30)))
     assert quantized.pays(rows) == (1e-9 < size < 1e9)

@@ -47,7 +47,7 @@ def test_a_correlated_component_is_turned(mixture):
 
 
 def test_the_frame_holds_the_ellipses_and_not_the_origin(mixture):
-    ax = plot_gmm(mixture([[200, 50]], [np.diag([4, 1])]), FOUR + [200, 50])
+    ax = plot_gmm(mixture([[200, 50]], [np.diag([4, 1])]), FOUR + np.array([200, 50]))
     (left, right), (bottom, top) = ax.dataLim.intervalx, ax.dataLim.intervaly
     assert 194 >= left > 190
     assert right >= 206
