@@ -94,7 +94,8 @@ def moved(
     low, high = covariance.stretch(whitening, now)
     gap = means.astype(np.float64) - was
     shift = np.array([np.linalg.norm(covariance.whiten(now, c, gap[c : c + 1])) for c in range(k)])
-    return Moved(*(np.ascontiguousarray(np.broadcast_to(v, k)) for v in (low, high, shift)))
+    # copies: a read-only view would be another type, for which kernels are compiled once more
+    return Moved(*(np.array(np.broadcast_to(v, k)) for v in (low, high, shift)))
 
 
 def sample(rows: Rows, k: int) -> Array:
