@@ -261,7 +261,7 @@ def objectives_of(rows: AnyRows, found: KMeansResult) -> Floats:
         return state.objectives
     state.labels[: rows.n] = found.labels
     sq_dist, _ = lloyd.measure_own(rows, found.centers, state)
-    return np.bincount(found.labels, _weighted(rows, sq_dist), 2)
+    return np.asarray(np.bincount(found.labels, _weighted(rows, sq_dist), 2), np.float64)
 
 
 def _weighted(rows: AnyRows, sq_dist: Array) -> Floats:
