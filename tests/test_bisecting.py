@@ -222,6 +222,49 @@ def test_a_split_knows_the_sums_of_its_halves(rng, dtype):
         assert_allclose(again.sums.exact[0, :, :4].sum(0), expected[1], rtol=1e-12)
 
 
+@pytest.mark.parametrize("some", [1, 3, 4, 30])
+def test_rows_that_change_side_take_their_parts_of_the_sums_along(
+    rng, dtype, some, assert_same_bits
+):
+    from fastmix.engine import bisecting
+    from fastmix.engine.results import Frame
+    from fastmix.engine.rows import pack
+
+    X, weight = rng.normal(size=(150, 3)).astype(dtype), rng.choice([0.0, 0.5, 2.0], 150)
+    rows = pack(X, Frame(np.zeros(3, dtype), 0), weight, 1)
+    state, anew = (bisecting.start(rows, X[:2].copy()) for _ in range(2))
+    along = np.sort(X[:, 0])
+    for place in (75, 75 + some, 75 - some):  # the border is moved over so many rows
+        border = along[place]
+        centers = np.array([[border - 9, 0, 0], [border + 9, 0, 0]], dtype)
+        bisecting.assign(rows, centers, state)
+    bisecting.assign(rows, centers, anew)
+    assert_array_equal(state.labels, anew.labels)
+    assert_same_bits(state.sums.exact.sum(1), anew.sums.exact.sum(1))
+
+
+def test_rows_of_leaves_are_parted_when_one_of_them_is_asked_for(rng):
+    from fastmix.engine import bisecting
+    from fastmix.engine.kmeans import run
+    from fastmix.engine.results import Frame
+    from fastmix.engine.rows import pack, take
+
+    X, numbers = rng.normal(size=(100, 2)), 5 + np.arange(100)
+    rows = pack(X, Frame(np.zeros(2), 0), None, 1)
+    root = bisecting.Node(np.zeros(2), 0.0, 100, bisecting.Own(rows, numbers))
+    found = run(rows, X[:2].copy(), bisecting.HALVES, 5, 0.0)
+    leaves = root.split(found)
+    sides = [found.labels == side for side in range(2)]
+    for _ in range(2):
+        for leaf, mine in zip(leaves, sides, strict=True):
+            assert leaf.n == mine.sum()
+            assert_array_equal(leaf.numbers(), numbers[mine])
+        own = leaves[1].own()
+        assert leaves[1].own() is own
+    assert_array_equal(take(own.rows, np.arange(own.rows.n)), X[sides[1]])
+    assert_array_equal(own.numbers, numbers[sides[1]])
+
+
 # --- messages --------------------------------------------------------------------------------
 
 
