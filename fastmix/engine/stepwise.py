@@ -33,13 +33,16 @@ class Schedule(NamedTuple):
 
     power: float  # above 0.5, at most 1
     forgetting: float  # the least step
-    enough: float  # rows below which nothing is forgotten
+    enough: float  # rows that a mixture can be made of
 
     def step(self, rows: Rows, seen: float) -> float:
-        """Share of the rows in what is remembered, where their weight is the last of `seen`."""
-        enough = self.enough * rows.total / np.count_nonzero(rows.weight)
-        decaying = (rows.total / seen) ** self.power
-        return max(min(decaying, rows.total / min(seen, max(rows.total, enough))), self.forgetting)
+        """Share of the rows in what is remembered, where their weight is the last of `seen`.
+
+        Batches that are too small for a mixture count as parts of one that is not.
+        """
+        weight = max(rows.total, self.enough * mean_weight(rows))
+        remembered = weight * (seen / weight) ** self.power
+        return min(1.0, max(rows.total / min(seen, remembered), self.forgetting))
 
 
 class Memory(NamedTuple):
@@ -72,11 +75,16 @@ def enough(covariance: Covariance, k: int, d: int) -> int:
     return max(ROWS_A_COMPONENT * k, -(-NUMBERS_A_PARAMETER * n_parameters // d))
 
 
+def mean_weight(rows: Rows) -> float:
+    """Weight of a row, of those that have one."""
+    return float(rows.total / np.count_nonzero(rows.weight))
+
+
 def beginning(
     parameters: Parameters, rows: Rows, n_rows: float, covariance: Covariance, variances: Floats
 ) -> Memory:
     """A memory in the frame of rows, of a mixture that is worth `n_rows` rows like these."""
-    seen = n_rows * rows.total / np.count_nonzero(rows.weight)
+    seen = n_rows * mean_weight(rows)
     totals = expected(parameters, seen, covariance)
     origin = rows.frame.origin.astype(np.float64)
     return Memory(origin, parameters, totals, totals, 0, seen, rows.weight_exponent, variances)
