@@ -32,8 +32,9 @@ extensions = [
     "sphinx.ext.autosummary",
     "sphinx_copybutton",
     "sphinx_design",
+    "sphinx_gallery.gen_gallery",
 ]
-exclude_patterns = ["_build", "extensions", "generated"]
+exclude_patterns = ["_build", "examples", "extensions", "generated"]
 
 # Links into other projects' pages need the internet, which a build need not have.
 nitpicky = True
@@ -97,6 +98,21 @@ plot_apply_rcparams = True
 # What examples write goes away with the build.
 _written = tempfile.TemporaryDirectory()
 plot_working_directory = _written.name
+
+sphinx_gallery_conf = {
+    "examples_dirs": "examples",
+    "gallery_dirs": "auto_examples",
+    "within_subsection_order": "extensions.gallery.place",
+    "reset_modules": ("matplotlib", "extensions.gallery.looks"),
+    "image_scrapers": ("extensions.gallery.films", "matplotlib"),
+    "image_srcset": ["2x"],
+    "capture_repr": (),
+    "abort_on_example_error": True,
+    "download_all_examples": False,
+    "min_reported_time": 3600,  # seconds: how long an example took is of no interest, and never the same
+    "write_computation_times": False,
+    "show_signature": False,
+}
 
 
 def skip_foreign(app, what, name, obj, skip, options):

@@ -5,6 +5,7 @@ import importlib
 import json
 import pkgutil
 import re
+import runpy
 import textwrap
 from pathlib import Path
 
@@ -28,6 +29,7 @@ PAGES = sorted(
     for page in [*DOCS.rglob("*.rst"), *DOCS.rglob("*.md")]
     if page.relative_to(DOCS).parts[0] not in NO_PAGES
 )
+GALLERY = sorted((DOCS / "examples").glob("plot_*.py"))
 MODULES = sorted(
     name
     for _, name, package in pkgutil.walk_packages(fastmix.__path__, "fastmix.")
@@ -71,6 +73,7 @@ def _nothing_left(tmp_path, monkeypatch):
 
 
 def test_pages_with_examples_are_found():
+    assert len(GALLERY) >= 12
     assert {"mixtures.rst", "getting_started.rst", "weights.rst"} <= {p.name for p in SESSIONS}
     assert DOCS / "index.rst" in FIGURES
     assert len(plain(DOCS / "tutorial" / "index.rst")) == 6
@@ -94,6 +97,17 @@ def test_figures_of_a_page_are_drawn(page):
         for number in plt.get_fignums():  # an animation that nobody has drawn complains
             plt.figure(number).canvas.draw()
         plt.close("all")
+
+
+@pytest.mark.compiled
+@pytest.mark.parametrize("example", GALLERY, ids=name_of)
+def test_an_example_of_the_gallery_runs(example, monkeypatch):
+    monkeypatch.chdir(example.parent)  # where sphinx-gallery runs it
+    monkeypatch.setattr(plt, "show", lambda: None)
+    names = runpy.run_path(str(example))  # keeps animations alive
+    assert names["plt"].get_fignums()
+    for number in plt.get_fignums():
+        plt.figure(number).canvas.draw()
 
 
 @pytest.mark.compiled
