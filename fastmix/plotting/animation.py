@@ -176,6 +176,8 @@ class AnimationDisplay:
         self.animation_ = FuncAnimation(
             figure, self.show, frames=held, interval=interval, init_func=list
         )
+        # The first frame is drawn: a display that is never played is no mistake, of which to warn.
+        vars(self.animation_)["_draw_was_started"] = True
         self.show(0)
         return self
 
