@@ -20,6 +20,7 @@ def figures(monkeypatch):
 
     monkeypatch.setattr(plt, "show", show)
     monkeypatch.setattr("matplotlib.figure.Figure.show", show)
+    plt.close("all")  # a test of elsewhere may have left some
     yield
     plt.close("all")
 
