@@ -107,6 +107,7 @@ sphinx_gallery_conf = {
     "image_scrapers": ("extensions.gallery.films", "matplotlib"),
     "image_srcset": ["2x"],
     "capture_repr": (),
+    "notebook_extensions": set(),
     "abort_on_example_error": True,
     "download_all_examples": False,
     "min_reported_time": 3600,  # seconds: how long an example took is of no interest, and never the same

@@ -22,7 +22,7 @@ print(found)
 # %%
 # Three components of one shape win, narrowly: the long eruptions are not quite one Gaussian.
 
-fig, (left, right) = plt.subplots(1, 2, figsize=(10, 4.2), layout="constrained")
+fig, (left, right) = plt.subplots(1, 2, figsize=(10, 4.6), layout="constrained")
 plot_selection(found, ax=left)
 plot_gmm(found.best_estimator_, table, ax=right)
 plt.show()

@@ -24,7 +24,7 @@ np.add.at(counts, (model.labels_, digits.target), 1)
 most, share = counts.argmax(axis=1), counts.max(axis=1) / counts.sum(axis=1)
 order = np.lexsort((-share, most))
 
-fig, axes = plt.subplots(2, 10, figsize=(10, 2.8), layout="constrained")
+fig, axes = plt.subplots(4, 5, figsize=(6, 5.6), layout="constrained")
 for ax, c in zip(axes.flat, order, strict=True):
     ax.imshow(model.cluster_centers_[c].reshape(8, 8), cmap="gray_r")
     ax.set_title(f"{most[c]}: {share[c]:.0%}", fontsize="medium")

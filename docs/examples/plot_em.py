@@ -1,6 +1,6 @@
 """
-EM, step by step
-================
+Watching EM
+===========
 
 EM takes turns: the rows take the colours of the components that they probably come from, then each
 component moves to its rows. Two Gaussians that begin almost anywhere find the two kinds of eruptions
@@ -23,7 +23,7 @@ model = GaussianMixture(
     n_components=2,
     weights_init=[0.5, 0.5],
     means_init=[[-1.0, 1.0], [1.0, -1.0]],
-    precisions_init=[np.eye(2)] * 2,
+    precisions_init=[4 * np.eye(2)] * 2,
 )
 fig, ax = plt.subplots(figsize=(5.6, 4.4), layout="constrained")
 display = animate_fit(model, rows, ax=ax)

@@ -18,8 +18,8 @@ learnt, unseen = pictures[:1600], pictures[1600:]
 model = GaussianMixture(n_components=20, reg_covar=1.0, random_state=0).fit(learnt)
 
 upper = np.arange(32)  # the first four of eight rows of pixels
-fig, axes = plt.subplots(3, 12, figsize=(10, 2.6), layout="constrained")
-for column, digit in zip(axes.T, unseen[40:52], strict=True):
+fig, axes = plt.subplots(3, 8, figsize=(8, 3.1), layout="constrained")
+for column, digit in zip(axes.T, unseen[40:48], strict=True):
     lower = model.condition(upper, digit[upper])
     expected = lower.weights_ @ lower.means_
     filled = np.r_[digit[upper], expected]

@@ -20,19 +20,19 @@ pca = PCA(n_components=30, random_state=0)
 rows = pca.fit_transform(pictures)
 model = GaussianMixture(n_components=20, relative_reg_covar=True, reg_covar=0.02, random_state=0)
 model.fit(rows)
-drawn, _ = model.sample(48, random_state=4)
+drawn, _ = model.sample(56, random_state=4)
 new = pca.inverse_transform(drawn)
 
 # %%
 # A stroke or two goes astray, but most can be read. They come component after component, as
 # :meth:`sample <fastmix.GaussianMixture.sample>` draws them.
 
-fig = plt.figure(figsize=(10, 3.9), layout="constrained")
+fig = plt.figure(figsize=(9, 5.4), layout="constrained")
 halves = fig.subfigures(1, 2, wspace=0.05)
 titles = ("written by people", "drawn by the mixture")
-for half, title, rows in zip(halves, titles, (pictures[100:148], new), strict=True):
+for half, title, rows in zip(halves, titles, (pictures[100:156], new), strict=True):
     half.suptitle(title)
-    for ax, row in zip(half.subplots(6, 8).flat, rows, strict=True):
+    for ax, row in zip(half.subplots(8, 7).flat, rows, strict=True):
         ax.imshow(row.reshape(8, 8), cmap="gray_r", vmin=0, vmax=16)
         ax.axis("off")
 plt.show()

@@ -41,5 +41,7 @@ ax.axvline(border, color="#222222", linestyle="--", label="border")
 ax.set(
     xscale="log", xlabel="standard deviations from the nearest component", ylabel="share of rows"
 )
+ax.set_xticks([1, 2, 5, 10, 20, 50], ["1", "2", "5", "10", "20", "50"])
+ax.minorticks_off()
 ax.legend()
 plt.show()

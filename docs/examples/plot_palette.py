@@ -20,7 +20,7 @@ reduced = palette[model.labels_].reshape(photo.shape)
 
 # %%
 # The bar shows the palette from dark to bright, and how many pixels take each colour. What is rare
-# has no say: the red of the columns is gone, while the sky has five colours.
+# has no say: the red of the columns is gone, while the sky has several shades.
 
 fig, axes = plt.subplot_mosaic(
     [["before", "after"], ["bar", "bar"]],

@@ -34,7 +34,7 @@ model = MiniBatchKMeans(n_clusters=96, random_state=0).fit(white)
 order = np.argsort(-np.bincount(model.labels_, minlength=96))
 typical = whitening.inverse_transform(model.cluster_centers_[order]).reshape(-1, 8, 8)
 
-fig, axes = plt.subplots(6, 16, figsize=(9, 3.5), layout="constrained")
+fig, axes = plt.subplots(8, 12, figsize=(8, 5.4), layout="constrained")
 for ax, patch in zip(axes.flat, typical, strict=True):
     limit = abs(patch).max()
     ax.imshow(patch, cmap="gray", vmin=-limit, vmax=limit)

@@ -3,7 +3,8 @@ A photograph in segments, and where they are uncertain
 ======================================================
 
 Pixels that lie together and have one colour belong together. A Gaussian mixture of colour and
-place cuts a photograph into such segments, and tells where it is not sure: along their borders.
+place cuts :doc:`the photograph <plot_palette>` into such segments, and tells where it is not sure: along their
+borders.
 """
 
 import matplotlib.pyplot as plt
@@ -23,19 +24,16 @@ labels = model.predict(rows)
 doubt = model.uncertainty(rows).reshape(height, width)
 
 # %%
-# Every segment is drawn in the mean colour of its pixels. On the right, bright is where another
-# segment is nearly as probable.
+# Every segment is drawn in the mean colour of its pixels. Below, bright is where another segment is
+# nearly as probable.
 
 colours = np.array([photo.reshape(-1, 3)[labels == c].mean(axis=0) for c in range(8)])
 
-fig, axes = plt.subplots(1, 3, figsize=(10, 2.2), layout="constrained")
-axes[0].imshow(photo)
-axes[0].set_title("the photograph")
-axes[1].imshow(colours[labels].reshape(photo.shape))
-axes[1].set_title("eight segments")
-shown = axes[2].imshow(doubt, cmap="inferno", vmin=0, vmax=0.5)
-axes[2].set_title("uncertainty")
-fig.colorbar(shown, ax=axes[2], ticks=[0, 0.25, 0.5])
+fig, axes = plt.subplots(2, 1, figsize=(6, 7), layout="constrained")
+axes[0].imshow(colours[labels].reshape(photo.shape))
+axes[0].set_title("eight segments")
+axes[1].imshow(doubt, cmap="inferno", vmin=0, vmax=0.5)
+axes[1].set_title("uncertainty, from 0 (black) to 0.5")
 for ax in axes:
     ax.axis("off")
 plt.show()

@@ -30,8 +30,8 @@ print(f"{len(pixels):,} rows became {len(levels)}; no mean differs by more than"
 print(f"{abs(one_by_one - counted).max():.0e}")
 
 # %%
-# The density of brightness: the peak on the right is the sky, the broad bells on the left are
-# trees and the pavilion.
+# The density of brightness. The two peaks are the sky, which is darker on one side; the broad bells on
+# the left are trees and the pavilion.
 
 at = np.linspace(0, 255, 511)[:, np.newaxis]
 density = np.exp(model.score_samples(at))
