@@ -1,6 +1,6 @@
 """
-What small patches of a photograph look like
-============================================
+The alphabet of a photograph
+============================
 
 Cut twenty thousand patches of eight by eight pixels from a photograph, take out how bright each is
 and how strong its contrast, and ask k-means for ninety-six typical ones. The centers are edges, bars

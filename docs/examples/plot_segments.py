@@ -1,6 +1,6 @@
 """
-A photograph in segments, and where they are uncertain
-======================================================
+A photograph in segments
+========================
 
 Pixels that lie together and have one colour belong together. A Gaussian mixture of colour and
 place cuts :doc:`the photograph <plot_palette>` into such segments, and tells where it is not sure: along their
