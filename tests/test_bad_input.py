@@ -16,10 +16,12 @@ from fastmix import (
     BisectingKMeans,
     GaussianMixture,
     KMeans,
+    MiniBatchGaussianMixture,
     MiniBatchKMeans,
 )
 
 ESTIMATORS = [KMeans, MiniBatchKMeans, BisectingKMeans, GaussianMixture, BayesianGaussianMixture]
+ESTIMATORS += [MiniBatchGaussianMixture]
 both = pytest.mark.parametrize("Estimator", ESTIMATORS, ids=lambda cls: cls.__name__)
 
 

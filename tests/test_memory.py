@@ -62,6 +62,8 @@ PEAKS = {
     ("BayesianGaussianMixture", "predict"): Peak(0, 0),
     ("BayesianGaussianMixture", "predict_proba"): Peak(0, 8),
     ("BayesianGaussianMixture", "score_samples"): Peak(0, 0),
+    ("MiniBatchGaussianMixture", "fit"): Peak(0, 28),
+    ("MiniBatchGaussianMixture", "partial_fit"): Peak(1, 16),
 }
 
 
@@ -75,6 +77,7 @@ def models():
         "BisectingKMeans": fastmix.BisectingKMeans(K, **few),
         "GaussianMixture": fastmix.GaussianMixture(**mixture),
         "BayesianGaussianMixture": fastmix.BayesianGaussianMixture(**mixture),
+        "MiniBatchGaussianMixture": fastmix.MiniBatchGaussianMixture(**mixture),
     }
 
 

@@ -140,6 +140,54 @@ def test_two_portions_of_four_rows_by_hand():
     assert_array_equal(model.cluster_sizes_, [1, 0])
 
 
+def test_forgetting_by_hand():
+    model = MiniBatchKMeans(
+        2, init=np.array([[0.0], [10.0]]), n_init=1, reassignment_ratio=0, forgetting=0.5
+    )
+    model.partial_fit([[1.0], [3.0], [8.0], [9.0]])
+    assert_allclose(model.cluster_centers_, [[2.0], [8.5]])
+    model.partial_fit([[5.0], [8.0]], sample_weight=[2.0, 1.0])
+    # two rows of before count as one
+    assert_allclose(model.cluster_centers_, [[(2 + 2 * 5) / 3], [(8.5 + 8) / 2]])
+    assert_allclose(model._centers.counts, [3.0, 2.0])
+
+
+def test_who_forgets_nothing_is_who_never_heard_of_it(assert_same_fit):
+    X, _ = data(0, 300, 2, False)
+    options = {"random_state": 0, "batch_size": 30}
+    one, other = MiniBatchKMeans(4, **options), MiniBatchKMeans(4, forgetting=0, **options)
+    assert_same_fit(one.fit(X), other.fit(X))
+    forgetful = MiniBatchKMeans(4, forgetting=0.5, **options).fit(X)
+    assert np.abs(forgetful.cluster_centers_ - one.cluster_centers_).max() > 1e-3
+
+
+def test_who_forgets_everything_has_the_means_of_the_batch():
+    X, _ = data(0, 300, 2, False)
+    model = MiniBatchKMeans(
+        4, init=X[:4], n_init=1, forgetting=1.0, reassignment_ratio=0, compute_labels=False
+    )
+    before = X[:4]
+    for batch in np.split(X, 3):
+        nearest = np.square(batch[:, None] - before).sum(2).argmin(1)
+        model.partial_fit(batch)
+        means = [batch[nearest == c].mean(0) if c in nearest else before[c] for c in range(4)]
+        assert_allclose(model.cluster_centers_, means, rtol=1e-9)
+        before = model.cluster_centers_
+
+
+def test_centers_that_forget_follow_a_drift(rng):
+    steady, following = (
+        MiniBatchKMeans(2, forgetting=f, random_state=0, reassignment_ratio=0) for f in (0.0, 0.2)
+    )
+    for t in range(200):
+        X = rng.normal(size=(60, 1)) + np.array([[-9.0], [9.0]])[rng.randint(2, size=60)] + 0.1 * t
+        for model in (steady, following):
+            model.partial_fit(X)
+    where = 0.1 * 199 + np.array([-9.0, 9.0])
+    assert_allclose(np.sort(following.cluster_centers_[:, 0]), where, atol=1.0)
+    assert np.abs(np.sort(steady.cluster_centers_[:, 0]) - where).max() > 2.0
+
+
 def test_a_high_ratio_keeps_the_heaviest_center():
     X, _ = data(0, 100, 2, False)
     model = MiniBatchKMeans(5, reassignment_ratio=3.0, random_state=0, batch_size=20).fit(X)

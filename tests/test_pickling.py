@@ -16,11 +16,13 @@ from fastmix import (
     BisectingKMeans,
     GaussianMixture,
     KMeans,
+    MiniBatchGaussianMixture,
     MiniBatchKMeans,
 )
 from fastmix.saving import LoadError, VersionWarning
 
 CLASSES = (KMeans, MiniBatchKMeans, BisectingKMeans, GaussianMixture, BayesianGaussianMixture)
+CLASSES += (MiniBatchGaussianMixture,)
 
 
 @pytest.fixture(params=CLASSES, ids=lambda cls: cls.__name__)

@@ -19,11 +19,13 @@ from fastmix import (
     BisectingKMeans,
     GaussianMixture,
     KMeans,
+    MiniBatchGaussianMixture,
     MiniBatchKMeans,
 )
 from fastmix.saving import archive
 
 CLASSES = (KMeans, MiniBatchKMeans, BisectingKMeans, GaussianMixture, BayesianGaussianMixture)
+CLASSES += (MiniBatchGaussianMixture,)
 DISTRIBUTION = {"weight_concentration_prior_type": "dirichlet_distribution"}
 MODELS = [
     (KMeans, {"n_init": 2}),
@@ -37,6 +39,8 @@ MODELS = [
     (BayesianGaussianMixture, {}),
     (BayesianGaussianMixture, {"covariance_type": "tied_diag", **DISTRIBUTION}),
     (BayesianGaussianMixture, {"covariance_type": "spherical"}),
+    (MiniBatchGaussianMixture, {"batch_size": 30}),
+    (MiniBatchGaussianMixture, {"covariance_type": "tied_diag", "forgetting": 0.1}),
 ]
 ANSWERS = ("predict", "transform", "predict_proba", "score_samples", "score", "bic", "mahalanobis")
 

@@ -205,7 +205,7 @@ default='full'
     that of totals averaged over about the last eighth of the steps [3]_, unless ``forgetting`` is
     used. Steps begin once the first rows have given a start. Time as that of as many iterations of
     :class:`GaussianMixture` as there are epochs, and O(k d^3) a step. Memory: copies of a batch, and
-    8 bytes a row in fit.
+    28 bytes a row in fit.
 
     References
     ----------

@@ -17,7 +17,7 @@ from fastmix.engine.algorithms import ALGORITHMS
 from fastmix.engine.covariances import COVARIANCES
 
 FAMILY = ("KMeans", "MiniBatchKMeans", "BisectingKMeans")
-MIXTURES = ("GaussianMixture", "BayesianGaussianMixture")
+MIXTURES = ("GaussianMixture", "BayesianGaussianMixture", "MiniBatchGaussianMixture")
 MODELS = FAMILY + MIXTURES
 
 
@@ -180,6 +180,13 @@ def options_of(model):
             "max_iter": st.integers(0, 20),
             "n_init": st.integers(1, 2),
             "tol": st.sampled_from([0.0, 1e-3]),
+        }
+    if model == "MiniBatchGaussianMixture":
+        common |= {
+            "batch_size": st.sampled_from([1, 5, 100, 1024]),
+            "learning_decay": st.sampled_from([0.51, 0.6, 1.0]),
+            "forgetting": st.sampled_from([0.0, 0.1, 1.0]),
+            "max_iter": st.integers(0, 4),
         }
     if model == "GaussianMixture":
         common |= {"accelerate": st.sampled_from([None, "squarem"])}
