@@ -21,6 +21,7 @@ from fastmix.kernels.shards import shard_bounds
 
 ROWS_A_CELL = 8  # about, in a grid over rows that are spread evenly
 MOST_BITS = 24  # of a cell's number
+GROUPS = 4  # at least in a shard, which chooses for all of them at once, as for one
 LOOKS = 16  # groups of tiles that tell whether it will pay
 SAMPLE, TAIL = 4096, 0.002  # rows, and the share of them beyond either end of the grid
 
@@ -49,7 +50,8 @@ def start(
     n_tiles, d, _ = rows.tiles.shape
     together = kernels.simd_boxes.BOXES
     n_groups = -(-n_tiles // together)
-    sums = no_sums(rows, centers, earlier, n_groups)
+    sums = no_sums(rows, centers, earlier, -(-n_groups // GROUPS))
+    sums = sums._replace(bounds=np.minimum(sums.bounds * GROUPS, n_groups))
     nobody, only = np.full(rows.weight.size, -1, np.int32), np.full(n_tiles, -1, np.int32)
     if earlier:
         return earlier._replace(labels=nobody, only=only, measured=[], sums=sums)

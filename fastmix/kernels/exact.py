@@ -160,7 +160,7 @@ def relabel_rows(
     labels,  # in/out  (n,) int32
     grids,  # in      (2, columns(d)) float64
     sums,  # in/out  (k, 2, columns(d)) float64, as `exchange` has them
-    x,  # scratch (d, 1) of X's dtype
+    x,  # scratch (1, columns(d)) float64, 1 and zeros behind the features
 ):
     """The same for rows (x - origin) * scale that are nowhere in tiles."""
     changed = 0
@@ -169,8 +169,8 @@ def relabel_rows(
         if new[r] != labels[i]:
             row = X[i]
             for j in range(row.size):
-                x[j, 0] = (row[j] - origin[j]) * scale
-            exchange(x, 0, weight[i], labels[i], new[r], grids, sums)
+                x[0, j] = (row[j] - origin[j]) * scale
+            exchange_row(x, 0, weight[i], labels[i], new[r], grids, sums)
             labels[i] = new[r]
             changed += 1
     return changed
@@ -224,12 +224,15 @@ def fold(
     sums,  # in/out  (k, 2, columns(d)) float64
 ):
     """Add to the sums what every shard of the rows has changed in them."""
+    nothing = np.zeros(sums.shape[2])
     for s in range(changed.size):
         if changed[s] == 0:
             continue
         for c in range(start, stop):
             for part in range(2):
                 row, total = changes[s, c, part], sums[c, part]
+                if differ(row, nothing) == 0:  # to look costs less than to write
+                    continue
                 for j in range(total.size):
                     total[j] += row[j]
                     row[j] = 0.0

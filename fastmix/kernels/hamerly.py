@@ -288,15 +288,24 @@ def remember(
     m, others = labels.size, 0
     for r in range(m):
         others += labels[r] != labels[0]
-    while m > 1:  # in halves, so that they are compared side by side
-        half = (m + 1) // 2
-        for r in range(m - half):
-            left[r] = left[r] if left[r] < left[half + r] else left[half + r]
-        m = half
-    least = left[0]
+    least = least_of(left[:m])
     home = -1 if others else labels[0]
     bounds.home[t] = home
     loss = moves.loss[home] if home >= 0 else moves.most
     bounds.least[t] = (
         (least + loss) - AWAY * AWAY * (abs(least) + loss) if least < np.inf else least
     )
+
+
+@kernel
+def least_of(
+    values,  # in  (m,), afterwards scratch
+):
+    """The least value, found in halves, so that they are compared side by side."""
+    m = values.size
+    while m > 1:
+        half = (m + 1) // 2
+        for i in range(m - half):
+            values[i] = values[i] if values[i] < values[half + i] else values[half + i]
+        m = half
+    return values[0]

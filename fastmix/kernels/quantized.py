@@ -15,11 +15,12 @@ from typing import NamedTuple
 import numpy as np
 
 from fastmix._numba import kernel, parallel_kernel
+from fastmix.kernels import memory
 from fastmix.kernels.exact import differ, relabel_gathered, relabel_rows
-from fastmix.kernels.hamerly import gather, sq_distance
+from fastmix.kernels.hamerly import gather, least_of
 from fastmix.kernels.simd_bytes import ROWS, TOGETHER, ZERO, at_most, bounds, lowest_bit
 from fastmix.kernels.simd_kmeans import nearest
-from fastmix.kernels.tiles import TILE_BYTES, pack_rows
+from fastmix.kernels.tiles import TILE_BYTES
 
 MOST_BYTE = 127
 MOST_LEFT = 12  # centers of a row that are measured one by one
@@ -54,76 +55,50 @@ def round_rows(
     squares,  # in/out  (n_shards,) float64, weighted sums of the rows' squares
 ):
     """Round rows to bytes, each in a unit of its own."""
-    (n, d), R = X.shape, TILE_BYTES // X.itemsize
-    sums, steps, row = np.empty((3, R)), np.empty((3, R)), np.empty(R, np.uint8)
-    tile = np.empty((1, d, R), X.dtype)
+    n, d = X.shape
+    x, sizes, words = np.empty(d, X.dtype), np.empty(d, X.dtype), rounded.view(np.uint32)
+    row = np.empty(rounded.shape[1] * TOGETHER, np.uint8)
+    row[:] = ZERO
+    fours = row.view(np.uint32)
     for t in range(start, stop):
+        first, last = t * ROWS, (t + 1) * ROWS
         rounded[t] = ZERO
-        for part in range(ROWS // R):
-            first = t * ROWS + part * R
-            its_unit = unit[first : first + R]
-            its_unit[:], sums[:] = 0.0, 0.0
-            if first < n:
-                pack_rows(X[first : min(first + R, n)], origin, scale, tile)
-                units_of(tile[0], its_unit, steps)
-                for j in range(d):
-                    round_feature(tile[0, j], steps, sums, row)
-                    group, byte = np.uint64(j // TOGETHER), np.uint64(j % TOGETHER)
-                    for r in range(R):
-                        rounded[t, group, np.uint64(part * R + r), byte] = row[r]
-            for r in range(R):
-                square[first + r] = sums[0, r]
-                squares[shard] += weight[first + r] * sums[0, r] if first + r < n else 0.0
-                length[first + r] = np.sqrt(sums[1, r]) * (1.0 + ROUNDING)
-                lost[first + r] = np.sqrt(sums[2, r]) * (1.0 + ROUNDING)
+        unit[first:last], square[first:last], length[first:last], lost[first:last] = 0, 0, 0, 0
+        for i in range(first, min(last, n)):
+            for j in range(d):
+                x[j] = (X[i, j] - origin[j]) * scale
+                sizes[j] = -abs(x[j])
+            unit[i] = -least_of(sizes) / MOST_BYTE
+            sums = round_row(x, unit[i], row)
+            square[i] = sums[0]
+            squares[shard] += weight[i] * sums[0]
+            length[i] = np.sqrt(sums[1]) * (1.0 + ROUNDING)
+            lost[i] = np.sqrt(sums[2]) * (1.0 + ROUNDING)
+            for group in range(fours.size):
+                words[t, group, np.uint64(i - first), 0] = fours[group]
 
 
-@kernel
-def units_of(
-    tile,  # in   (d, R)
-    unit,  # out  (R,) float32, at first 0
-    steps,  # out  (3, R) float64, the unit, 1 / unit or 0, and scratch
+@kernel(sums=True)
+def round_row(
+    x,  # in   (d,)
+    unit,  # in   float32, in which its values are -127 to 127
+    row,  # out  (>= d,) uint8
 ):
-    """Units in which the values of every row are -127 to 127."""
-    wide, inverse, most = steps[0], steps[1], steps[2]
-    most[:] = 0.0
-    for j in range(tile.shape[0]):
-        values = tile[j]
-        for r in range(most.size):
-            x = abs(np.float64(values[r]))
-            most[r] = x if x > most[r] else most[r]
-    for r in range(most.size):
-        unit[r] = most[r] / MOST_BYTE
-    for r in range(most.size):
-        wide[r] = unit[r]
-    for r in range(most.size):
-        inverse[r] = 1.0 / wide[r] if wide[r] > 0.0 else 0.0
-
-
-@kernel
-def round_feature(
-    values,  # in      (R,)
-    steps,  # in      (3, R) float64, as `units_of` has them
-    sums,  # in/out  (3, R) float64, squares of the values, of what is held, and of what is lost
-    row,  # out     (R,) uint8
-):
-    """Round one feature of a tile."""
-    unit, inverse, held = steps[0], steps[1], steps[2]
-    square, own, away, most = sums[0], sums[1], sums[2], np.float64(MOST_BYTE)
-    for r in range(row.size):
-        square[r] += np.float64(values[r]) * np.float64(values[r])
-    for r in range(row.size):
-        q = np.rint(np.float64(values[r]) * inverse[r])
-        held[r] = q if abs(q) <= most else (most if q > 0.0 else -most)
-    for r in range(row.size):
-        row[r] = np.uint8(np.int32(held[r]) + ZERO)
-    for r in range(row.size):
-        held[r] *= unit[r]
-    for r in range(row.size):
-        own[r] += held[r] * held[r]
-    for r in range(row.size):
-        gap = np.float64(values[r]) - held[r]
-        away[r] += gap * gap
+    """Round one row: sums of the squares of its values, of what is held, and of what is lost."""
+    step, most = np.float64(unit), np.float64(MOST_BYTE)
+    inverse = 1.0 / step if step > 0.0 else 0.0
+    square, own, away = 0.0, 0.0, 0.0
+    for j in range(x.size):
+        value = np.float64(x[j])
+        q = np.rint(value * inverse)
+        q = q if abs(q) <= most else (most if q > 0.0 else -most)
+        row[j] = np.uint8(np.int32(q) + ZERO)
+        held = q * step
+        gap = value - held
+        square += value * value
+        own += held * held
+        away += gap * gap
+    return square, own, away
 
 
 class Points(NamedTuple):
@@ -203,7 +178,8 @@ def assign(
     )
     new, waiting = np.empty(ROWS, np.int32), np.empty(R + ROWS, np.int64)
     panel, its, best = np.zeros((d, R), X.dtype), np.empty(R, np.int32), np.empty(R, X.dtype)
-    x, some = np.empty((d, 1), X.dtype), 0
+    x, some = memory.zero_rows(1, grids.shape[1]), 0
+    x[0, d] = 1.0
     for t in range(start, stop):
         first = t * ROWS
         valid = min(ROWS, n - first)
@@ -211,15 +187,12 @@ def assign(
         widen(rows, first, most, eps, notes.least, notes.limit)
         at_most(notes.found, notes.limit, notes.masks)
         list_bits(notes.masks, left, size)
+        measured[shard] += nearest_of_few(
+            X[first : first + valid], origin, scale, centers, left, size, eps, new
+        )
         for r in range(valid):
-            row = np.uint64(first + r)
-            new[r], sure = left[r, 0], size[r] == 1
-            if 1 < size[r] <= MOST_LEFT:
-                measured[shard] += size[r]
-                names = left[r, : size[r]]
-                new[r], sure = nearest_of(X[row], origin, scale, centers, names, eps)
-            if not sure:
-                new[r] = labels[row]  # for now
+            if new[r] < 0:
+                new[r] = labels[np.uint64(first + r)]  # for now
                 waiting[some] = first + r
                 some += 1
         if differ(new, labels[first : first + valid]):
@@ -318,21 +291,35 @@ def list_bits(
             size[r] += 1
 
 
-@kernel
-def nearest_of(
-    x,  # in   (d,)
+@kernel(sums=True)
+def nearest_of_few(
+    X,  # in   (m, d)
     origin,  # in   (d,) of the frame
     scale,  # in   of the frame
     centers,  # in   (k, d)
-    names,  # in   (m,) int32
+    left,  # in   (>= m, MOST_LEFT) int32, centers that may be nearest, of `list_bits`
+    size,  # in   (>= m,) int64, how many
     eps,  # in   relative error of a squared distance
+    new,  # out  (>= m,) int32; -1 where rounding leaves a doubt, or too many centers are left
 ):
-    """The nearest of some centers, and whether rounding leaves no doubt of it."""
-    best, second, label = np.inf, np.inf, names[0]
-    for m in range(names.size):
-        sq = sq_distance(x, origin, scale, centers[np.uint64(names[m])])
-        if sq < best:
-            best, second, label = sq, best, names[m]
-        else:
-            second = sq if sq < second else second
-    return label, best * (1.0 + 4.0 * eps) + TINY < second * (1.0 - 4.0 * eps)
+    """The nearest of the centers that are left of every row: how many distances were measured."""
+    (m, d), measured = X.shape, 0
+    for r in range(m):
+        new[r] = left[r, 0] if size[r] == 1 else -1
+        if size[r] == 1 or size[r] > left.shape[1]:
+            continue
+        best, second, label = np.inf, np.inf, left[r, 0]
+        for place in range(size[r]):
+            c, total = left[r, place], X.dtype.type(0)
+            for j in range(d):
+                apart = (X[r, j] - origin[j]) * scale - centers[np.uint64(c), j]
+                total += apart * apart
+            sq = np.float64(total)
+            if sq < best:
+                best, second, label = sq, best, c
+            else:
+                second = sq if sq < second else second
+        measured += size[r]
+        if best * (1.0 + 4.0 * eps) + TINY < second * (1.0 - 4.0 * eps):
+            new[r] = label
+    return measured

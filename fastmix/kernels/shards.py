@@ -8,7 +8,8 @@ import numpy as np
 MOST_SHARDS = 64
 WORK_A_SHARD = 5e4  # floating-point operations, some microseconds: to call a kernel costs one
 SLOT_BYTES = 1 << 23  # all shards' totals together: more costs page faults and a longer fold
-FEWEST_SHARDS = 4  # where one shard's totals alone are that large, for threads' sake
+# Where totals are large, shards are a multiple of so many: 2 or 4 threads then have equal shares.
+FEWEST_SHARDS = 4
 
 
 def shard_bounds(n_tiles, work, slot_bytes=0):
@@ -17,7 +18,8 @@ def shard_bounds(n_tiles, work, slot_bytes=0):
     `work` is what is to be done to all tiles, in floating-point operations, and `slot_bytes` the size of
     one shard's totals.
     """
-    most = max(FEWEST_SHARDS, min(MOST_SHARDS, SLOT_BYTES // max(slot_bytes, 1)))
+    fours = max(1, round(SLOT_BYTES / (FEWEST_SHARDS * max(slot_bytes, 1))))
+    most = min(MOST_SHARDS, FEWEST_SHARDS * fours)
     worth = max(1, math.ceil(min(work / WORK_A_SHARD, MOST_SHARDS)))
     return _equal_parts(n_tiles, min(most, worth, n_tiles))
 

@@ -12,7 +12,7 @@ from fastmix.engine.quantized import rounded_points, rounded_rows
 from fastmix.engine.results import Frame
 from fastmix.engine.rows import pack
 from fastmix.kernels import simd_bytes
-from fastmix.kernels.quantized import ROUNDING, list_bits, nearest_of
+from fastmix.kernels.quantized import ROUNDING, list_bits, nearest_of_few
 from fastmix.kernels.simd_bytes import ROWS, TOGETHER, ZERO
 
 
@@ -169,15 +169,15 @@ def test_few_distances_are_measured(rng):
     assert max(state.measured) < 0.1 * 4000 * 100
 
 
-def test_the_nearest_of_some_centers_is_certain_unless_it_ties(rng, dtype):
+def test_the_nearest_of_a_few_centers_is_certain_unless_it_ties(rng, dtype, guarded):
     centers = rng.randint(-5, 6, (9, 5)).astype(dtype)
     centers[7] = centers[2]
+    rows, lists = np.stack([centers[2]] * 4), [[1, 2, 7], [1, 2, 0], [8, 0, 0], [1, 2, 3]]
     zero, one, eps = np.zeros(5, dtype), dtype.type(1), 13 * float(np.finfo(dtype).eps)
-    names = np.array([1, 2, 7], np.int32)
-    label, sure = nearest_of(centers[2], zero, one, centers, names, eps)
-    assert (label, sure) == (2, False)
-    label, sure = nearest_of(centers[2], zero, one, centers, names[:2], eps)
-    assert (label, sure) == (2, True)
+    left, size = np.array(lists, np.int32), np.array([3, 2, 1, 4])
+    found = guarded(np.zeros(4, np.int32))
+    assert nearest_of_few(rows, zero, one, centers, left, size, eps, found) == 5
+    assert_array_equal(found, [-1, 2, 8, -1])
 
 
 # --- the edges of float32 and int32 ------------------------------------------------------------

@@ -40,10 +40,12 @@ def test_shards_respond_all_tiles_evenly(n_tiles, slot_bytes):
 def test_there_are_as_many_shards_as_tiles_and_memory_allow(n_tiles, slot_bytes):
     n_shards = len(shard_bounds(n_tiles, LOTS, slot_bytes)) - 1
     assert min(FEWEST_SHARDS, n_tiles) <= n_shards <= min(MOST_SHARDS, n_tiles)
+    half = FEWEST_SHARDS // 2  # to the nearest multiple
     if n_shards > FEWEST_SHARDS:
-        assert n_shards * slot_bytes <= SLOT_BYTES
+        assert (n_shards - half) * slot_bytes <= SLOT_BYTES
     if n_shards < min(MOST_SHARDS, n_tiles):  # memory was the limit
-        assert (n_shards + 1) * slot_bytes > SLOT_BYTES
+        assert n_shards % FEWEST_SHARDS == 0
+        assert (n_shards + half) * slot_bytes >= SLOT_BYTES
 
 
 @given(TILES, BYTES, st.one_of(st.integers(0, 1 << 50), st.just(LOTS)))
