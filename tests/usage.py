@@ -56,7 +56,15 @@ def use_kmeans(dtype):
         ask(KMeans(k, random_state=0).fit(X, sample_weight=weight), X, weight)
     X = rows(N, 5, 9, dtype)
     X.flags.writeable = False
-    for algorithm in ("lloyd", "elkan", "hamerly", "filtering", "quantized", "auto"):
+    for algorithm in (
+        "lloyd",
+        "elkan",
+        "hamerly",
+        "filtering",
+        "quantized",
+        "mixed_precision",
+        "auto",
+    ):
         KMeans(9, init="random", algorithm=algorithm, random_state=1, max_iter=50).fit(X)
     KMeans(9, init=X[:9]).fit(X)
     KMeans(9, init=np.repeat(X[:3], 3, axis=0)).fit(X)  # clusters are empty

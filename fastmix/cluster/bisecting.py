@@ -54,7 +54,8 @@ class BisectingKMeans(KMeansFamily):
         of X (it is not relative to the variance, as it is in :class:`KMeans`).
     copy_x : bool, default=True
         Accepted for compatibility: X is never written to.
-    algorithm : {'auto', 'lloyd', 'elkan', 'hamerly', 'filtering', 'quantized'}, default='auto'
+    algorithm : {'auto', 'lloyd', 'hamerly', 'filtering', 'quantized', 'mixed_precision', 'elkan'}, \
+            default='auto'
         All give the same result, and do Lloyd's passes: two clusters leave nothing to skip. The names
         of :class:`KMeans` are accepted.
     bisecting_strategy : {'biggest_inertia', 'largest_cluster'}, default='biggest_inertia'

@@ -64,7 +64,8 @@ default='k-means++'
         Seed of the starts.
     copy_x : bool, default=True
         Accepted for compatibility: X is never written to.
-    algorithm : {'auto', 'lloyd', 'hamerly', 'filtering', 'quantized', 'elkan'}, default='auto'
+    algorithm : {'auto', 'lloyd', 'hamerly', 'filtering', 'quantized', 'mixed_precision', 'elkan'}, \
+            default='auto'
         All give the same result.
     return_n_iter : bool, default=False
         Whether to return the number of iterations.

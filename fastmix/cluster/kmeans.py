@@ -57,12 +57,14 @@ class KMeans(KMeansFamily):
         Seed of the starts. In float64 the same integer starts where scikit-learn starts.
     copy_x : bool, default=True
         Accepted for compatibility: X is never written to.
-    algorithm : {'auto', 'lloyd', 'hamerly', 'filtering', 'quantized', 'elkan'}, default='auto'
+    algorithm : {'auto', 'lloyd', 'hamerly', 'filtering', 'quantized', 'mixed_precision', 'elkan'}, \
+            default='auto'
         All give the same labels and centers. 'hamerly' [3]_ keeps bounds that spare distances;
         'filtering' [4]_, for few features, puts rows in an order in which neighbours lie together;
-        'quantized', for many, rounds rows and centers to bytes, which rule out most centers. 'elkan' is
-        a synonym of 'lloyd'. 'auto' takes the one that the numbers of rows, clusters and features, and a
-        look at some of the rows, promise to be the fastest.
+        'quantized', for many, rounds rows and centers to bytes, which rule out most centers;
+        'mixed_precision', for float64, computes in float32 and repeats in float64 only what that leaves
+        in doubt. 'elkan' is a synonym of 'lloyd'. 'auto' takes the one that the numbers of rows, clusters
+        and features, and a look at some of the rows, promise to be the fastest.
     n_threads : int or None, default=None
         Most threads to use; None means all CPUs of the process. It never changes the result.
 
@@ -103,7 +105,7 @@ class KMeans(KMeansFamily):
     Lloyd's algorithm [2]_ on rows centred at their mean and scaled by a power of two, so that neither
     an offset nor the unit of the data costs accuracy; sparse rows are scaled only. Time O(n k d) an
     iteration. Memory: one copy of X (two where X is not a C-ordered array of floats), 36 bytes a row,
-    and a byte a value with 'quantized' and with k-means++ on many features.
+    a byte a value with 'quantized' and with k-means++ on many features, and four with 'mixed_precision'.
 
     References
     ----------

@@ -18,7 +18,7 @@ n_iter_, bit for bit.
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from fastmix.engine import auto, filtering, hamerly, lloyd, quantized
+from fastmix.engine import auto, filtering, hamerly, lloyd, mixed_precision, quantized
 from fastmix.engine.results import AnyRows, Array, Floats, Inspection, KMeansTotals
 
 
@@ -36,6 +36,9 @@ ALGORITHMS = {
     "hamerly": Algorithm(hamerly.start, hamerly.assign, hamerly.move, hamerly.inspect),
     "filtering": Algorithm(filtering.start, filtering.assign, filtering.move, filtering.inspect),
     "quantized": Algorithm(quantized.start, quantized.assign, quantized.move, quantized.inspect),
+    "mixed_precision": Algorithm(
+        mixed_precision.start, mixed_precision.assign, mixed_precision.move, mixed_precision.inspect
+    ),
     "auto": Algorithm(auto.start, auto.assign, auto.move, auto.inspect),
 }
 # Elkan's algorithm gives the result of Lloyd's, by scikit-learn's contract; its (n, k) bounds cost more

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from fastmix.engine import filtering, hamerly, lloyd, quantized
+from fastmix.engine import filtering, hamerly, lloyd, mixed_precision, quantized
 from fastmix.engine.results import Array, Floats, Indices, Inspection, KMeansTotals, Rows
 
 # Boxes pay where they are small for the distances between centers, and centers are not few.
@@ -21,6 +21,9 @@ PAYING_VALUES = {np.dtype(np.float64): 1_600, np.dtype(np.float32): 8_000}  # k 
 FEWEST_FEATURES = 16
 # Bounds pay where a row's distances cost much more than looking after its bounds.
 PAYING_FEATURES, PAYING_CENTERS = 8, 64
+# Single precision pays for float64 rows that are in no tiles yet (nobody has drawn seeds), unless distances
+# cost less than taking rows along, which come from X.
+ROUNDED_VALUES = 60  # k d
 
 
 class AutoState(NamedTuple):
@@ -69,11 +72,14 @@ def start(rows: Rows, centers: Array, earlier: AutoState | None = None) -> AutoS
             return AutoState(filtering, reason, filtering.start(rows, centers, order=order))
     chosen: ModuleType = lloyd
     reason = f"{size}: all distances cost less than avoiding some"
+    many_values = n >= FEWEST_ROWS and k * d >= ROUNDED_VALUES
     enough = d >= FEWEST_FEATURES and k * d >= PAYING_VALUES[rows.dtype]
     if enough and quantized.pays(rows):
         chosen, reason = quantized, f"{size}: a byte a value rules out most centers"
     elif k >= PAYING_CENTERS and d >= PAYING_FEATURES:
         chosen, reason = hamerly, f"{size}: bounds cost less than the distances they save"
+    elif rows.dtype == np.float64 and many_values and not rows.packed:
+        chosen, reason = mixed_precision, f"{size}: single precision tells nearly all rows apart"
     return AutoState(chosen, reason, chosen.start(rows, centers))
 
 

@@ -13,6 +13,7 @@ from fastmix._numba import kernel, parallel_kernel
 from fastmix.kernels import memory, simd_exact
 from fastmix.kernels.lanes import DOUBLES
 from fastmix.kernels.simd_exact import PADDING
+from fastmix.kernels.simd_masks import ALL, ROWS, lowest_bit, unequal
 
 MANY, MOST_BESIDE = 20, 64  # rows that change, and columns of a tile whose rows are then turned
 
@@ -156,17 +157,22 @@ def relabel_rows(
     first,  # in      row
     m,  # in      how many, from the first on
     weight,  # in      (n,) float64
-    new,  # in      (>= m,) int32
-    labels,  # in/out  (n,) int32
+    new,  # in      (>= m,) int32, whole words of simd_masks.py
+    labels,  # in/out  (>= n,) int32, whole words from the first row on
     grids,  # in      (2, columns(d)) float64
     sums,  # in/out  (k, 2, columns(d)) float64, as `exchange` has them
     x,  # scratch (1, columns(d)) float64, 1 and zeros behind the features
 ):
     """The same for rows (x - origin) * scale that are nowhere in tiles."""
     changed = 0
-    for r in range(m):
-        i = np.uint64(first + r)
-        if new[r] != labels[i]:
+    for begin in range(0, m, ROWS):
+        moves = unequal(new[begin:], labels[first + begin :])
+        if begin + ROWS > m:
+            moves &= ALL >> np.uint64(begin + ROWS - m)
+        while moves:
+            r = np.uint64(begin) + lowest_bit(moves)
+            moves &= moves - np.uint64(1)
+            i = np.uint64(first) + r
             row = X[i]
             for j in range(row.size):
                 x[0, j] = (row[j] - origin[j]) * scale

@@ -242,6 +242,27 @@ def gather(
 
 
 @kernel
+def label_gathered(
+    X,  # in      (n, d)
+    origin,  # in      (d,) of the tiles
+    scale,  # in      of the tiles
+    rows,  # in      (m,) int64, at most R
+    weight,  # in      (n,) float64
+    centers,  # in      (k, d)
+    grids,  # in      (2, columns) float64, of exact.py
+    labels,  # in/out  (n,) int32
+    sums,  # in/out  (k, 2, columns) float64, as `exchange` has them
+    panel,  # scratch (d, R)
+    new,  # scratch (R,) int32
+    best,  # scratch (R,)
+):
+    """Label rows from anywhere, and take them along to the sums: how many have changed."""
+    gather(X, origin, scale, rows, panel)
+    nearest(panel, centers, new, best)
+    return relabel_gathered(panel, rows, weight, new, labels, grids, sums)
+
+
+@kernel
 def settle(
     i,  # in   row
     label,  # in   of its nearest center

@@ -16,10 +16,10 @@ import numpy as np
 
 from fastmix._numba import kernel, parallel_kernel
 from fastmix.kernels import memory
-from fastmix.kernels.exact import differ, relabel_gathered, relabel_rows
-from fastmix.kernels.hamerly import gather, least_of
-from fastmix.kernels.simd_bytes import ROWS, TOGETHER, ZERO, at_most, bounds, lowest_bit
-from fastmix.kernels.simd_kmeans import nearest
+from fastmix.kernels.exact import differ, relabel_rows
+from fastmix.kernels.hamerly import label_gathered, least_of
+from fastmix.kernels.simd_bytes import ROWS, TOGETHER, ZERO, at_most, bounds
+from fastmix.kernels.simd_masks import lowest_bit
 from fastmix.kernels.tiles import TILE_BYTES
 
 MOST_BYTE = 127
@@ -203,11 +203,20 @@ def assign(
             m = min(some, R)
             some -= m
             doubts = waiting[some : some + m]
-            gather(X, origin, scale, doubts, panel)
-            nearest(panel, centers, its, best)
             measured[shard] += k * m
-            changed[shard] += relabel_gathered(
-                panel, doubts, weight, its, labels, grids, changes[shard]
+            changed[shard] += label_gathered(
+                X,
+                origin,
+                scale,
+                doubts,
+                weight,
+                centers,
+                grids,
+                labels,
+                changes[shard],
+                panel,
+                its,
+                best,
             )
 
 

@@ -7,9 +7,10 @@ from fastmix.kernels.hamerly import sq_distance
 from fastmix.kernels.lanes import DOUBLES
 from fastmix.kernels.lloyd import weighted_sum
 from fastmix.kernels.quantized import ROUNDING, TINY, Bytes, Points, bound_tile, notes_for
-from fastmix.kernels.simd_bytes import ROWS, at_most, lowest_bit
+from fastmix.kernels.simd_bytes import ROWS, at_most
 from fastmix.kernels.simd_kmeans import accept
 from fastmix.kernels.simd_kmeans import potential as left_by
+from fastmix.kernels.simd_masks import lowest_bit
 
 MOST_NOTED = 64  # candidates of which a tile remembers whether they come closer
 

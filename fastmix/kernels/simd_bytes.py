@@ -169,25 +169,12 @@ def _at_most_plainly(values, limit, masks):
     masks[:] = ((values <= limit) * bits).sum(1, dtype=np.uint64)
 
 
-@intrinsic
-def _lowest_bit(typing, mask):
-    def emit(context, builder, sig, args):
-        return builder.cttz(args[0], ir.Constant(ir.IntType(1), 1))
-
-    return types.uint64(types.uint64), emit
-
-
-def _lowest_bit_plainly(mask):
-    return (int(mask) & -int(mask)).bit_length() - 1
-
-
 # bounds(tile (d / 4, 64, 4) uint8, points (k, d) int8, begin (k,) int32, squares, unit, lost, length (k,),
 #        factor, row_length, row_lost (64,), out (k, 64), least (64,)):
 #     squares + unit * factor * (begin + products), minus and plus row_length * lost + row_lost * length:
 #     the lower of these of every point and row, and the least of the upper ones of every row.
 # at_most(values (k, 64), limit (64,), masks (k,) uint64): bit r of a mask: the value of row r is at most its limit.
-# lowest_bit(mask uint64): the number of the lowest bit that is set, of a mask that is not 0.
 if JIT:
-    bounds, at_most, lowest_bit = _bounds, _at_most, _lowest_bit
+    bounds, at_most = _bounds, _at_most
 else:
-    bounds, at_most, lowest_bit = _bounds_plainly, _at_most_plainly, _lowest_bit_plainly
+    bounds, at_most = _bounds_plainly, _at_most_plainly

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
-from fastmix.engine import auto, filtering, hamerly, lloyd, quantized
+from fastmix.engine import auto, filtering, hamerly, lloyd, mixed_precision, quantized
 from fastmix.engine.filtering import order_of_rows, share
 from fastmix.kernels import simd_bytes
 from fastmix.kernels.simd_boxes import BOXES
@@ -34,10 +34,10 @@ CHOICES = {  # rows, n, d, k, what is taken
     "a cloud of 7 features, many centers": (cloud, 25_000, 7, 64, lloyd),
     "few rows": (far_blobs, ENOUGH - 1, 2, 8, lloyd),
     "few rows, many centers": (far_blobs, ENOUGH - 1, 8, 64, hamerly),
-    "few rows a center": (cloud, ENOUGH, 2, 201, lloyd),
+    "few rows a center": (cloud, ENOUGH, 2, 201, mixed_precision),
     "few centers": (far_blobs, ENOUGH, 2, 7, lloyd),
     "one row": (cloud, 1, 1, 1, lloyd),
-    "many features": (far_blobs, ENOUGH, 17, 8, lloyd),
+    "many features": (far_blobs, ENOUGH, 17, 8, mixed_precision),
     "many features, many centers": (far_blobs, ENOUGH, 17, 64, hamerly),
 }
 
@@ -46,6 +46,8 @@ CHOICES = {  # rows, n, d, k, what is taken
 @pytest.mark.parametrize(("make", "n", "d", "k", "expected"), CHOICES.values(), ids=CHOICES)
 def test_auto_takes_what_pays(rng, dtype, packed, make, n, d, k, expected):
     X = make(rng, n, d, k).astype(dtype)
+    if expected is mixed_precision and dtype == np.float32:
+        expected = lloyd
     state = auto.start(packed(X), X[:k].copy())
     assert state.algorithm is expected
     assert (state.order is None) == (expected is not filtering)
@@ -177,3 +179,22 @@ def test_auto_takes_bytes_for_many_features(rng, packed, monkeypatch, fast, dtyp
     X = rng.normal(size=(200, d)).astype(dtype)
     slow = hamerly if k >= 64 else lloyd
     assert auto.start(packed(X), X[:k].copy()).algorithm is (expected if fast else slow)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "n", "d", "k", "expected"),
+    [
+        (np.float64, 20_000, 20, 3, mixed_precision),
+        (np.float64, 19_999, 20, 3, lloyd),
+        (np.float64, 20_000, 20, 2, lloyd),
+        (np.float32, 20_000, 20, 3, lloyd),
+    ],
+)
+def test_auto_takes_single_precision_for_few_centers_of_many_rows(
+    rng, packed, dtype, n, d, k, expected
+):
+    X = rng.normal(size=(n, d)).astype(dtype)
+    rows, centers = packed(X), X[:k].copy()
+    assert auto.start(rows, centers).algorithm is expected
+    assert rows.tiles.shape[1] == d  # as seeds need them
+    assert auto.start(rows, centers).algorithm is lloyd

@@ -28,11 +28,6 @@ def at_most(values, limit, masks):
     simd_bytes.at_most(values, limit, masks)
 
 
-@kernel
-def lowest_bit(mask):
-    return simd_bytes.lowest_bit(mask)
-
-
 def in_frame_of_zero(X, weight=None):
     return pack(X, Frame(np.zeros(X.shape[1], X.dtype), 0), weight, 2)
 
@@ -75,12 +70,6 @@ def test_masks_say_which_values_are_at_most_the_limit(rng, guarded):
     at_most(values, limit, masks)
     bits = (masks[:, None] >> np.arange(ROWS, dtype=np.uint64)) & np.uint64(1)
     assert_array_equal(bits.astype(bool), values <= limit)
-
-
-@pytest.mark.parametrize("bit", [0, 1, 31, 32, 63])
-def test_the_lowest_bit(bit):
-    high = np.uint64(1) << np.uint64(63)
-    assert lowest_bit((np.uint64(1) << np.uint64(bit)) | high) == bit
 
 
 def test_lists_hold_the_masks_of_every_bit_as_far_as_there_is_room(rng, guarded):
