@@ -30,12 +30,17 @@ def placed(where: str) -> Iterator[None]:
         raise OSError(error.errno, f"{where}: {error.strerror or error}") from None
 
 
+def is_dask(data: Any) -> bool:
+    """Is this a collection of Dask?"""
+    return hasattr(data, "__dask_graph__")
+
+
 def is_on_disk(data: Any) -> bool:
     """Is this a memory map, or another array that is sliced without being read as a whole?"""
     if isinstance(data, np.memmap):
         return data.ndim == 2
     needed = ("shape", "chunks", "dtype", "__getitem__")
-    return all(hasattr(data, name) for name in needed) and not hasattr(data, "__dask_graph__")
+    return all(hasattr(data, name) for name in needed) and not is_dask(data)
 
 
 def is_read_again(data: Any) -> bool:

@@ -33,6 +33,7 @@ from sklearn.utils._param_validation import (
 )
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
+from fastmix._readers import is_dask
 from fastmix.engine.chunks import Chunks
 from fastmix.engine.rows import finite
 from fastmix.sources import Source, is_source
@@ -125,16 +126,22 @@ def rows(
     """X as a C-ordered (n, d) array of float64 or float32, finite and never written to.
 
     With reset=False its features must be those of the fit. With sparse=True sparse X comes as CSR
-    with sorted features, each at most once a row. With chunks=True a source comes as Chunks.
+    with sorted features, each at most once a row. With chunks=True a source comes as Chunks, a
+    collection of Dask as Blocks.
     """
     if not reset:
         check_is_fitted(estimator)
-    if chunks and is_source(X):
+    if chunks and (is_source(X) or is_dask(X)):
         return _looked_at(estimator, X, reset, min_samples)
     if isinstance(X, Source):
         raise TypeError(
             f"{type(estimator).__name__} needs all rows in memory here. KMeans and the mixtures can be fitted to a "
             "Source, and fastmix.sources.apply takes a method through its blocks."
+        )
+    if is_dask(X):
+        raise TypeError(
+            f"{type(estimator).__name__} needs all rows in memory here: give X.compute(). KMeans and the mixtures "
+            "can be fitted to a collection of Dask, and predict for it."
         )
     check: Any = partial(
         validate_data,
@@ -162,11 +169,19 @@ def rows(
     return canonical(checked)
 
 
-def _looked_at(estimator: Any, X: Any, reset: bool, min_samples: int) -> Chunks:
-    """The rows of a source, which are read for the first time."""
-    found = (X if isinstance(X, Source) else Source(X)).chunks()
-    # of the chunks' own columns scikit-learn would take names, which not all of them have
-    validate_data(estimator, np.empty((1, found.d)), reset=reset, skip_check_array=True)
+def _looked_at(estimator: Any, X: Any, reset: bool, min_samples: int) -> Any:
+    """The rows of a source or of Dask, which are read for the first time."""
+    found: Any
+    if is_dask(X):
+        from fastmix import distributed
+
+        found = distributed.Blocks(distributed.as_array(X, lengths=True))
+        outline = X._meta if hasattr(X, "columns") else np.empty((1, found.d))
+    else:
+        found = (X if isinstance(X, Source) else Source(X)).chunks()
+        # of the chunks' own columns scikit-learn would take names, which not all of them have
+        outline = np.empty((1, found.d))
+    validate_data(estimator, outline, reset=reset, skip_check_array=True)
     found.look(getattr(estimator, "n_threads", None))
     if found.n < min_samples:
         raise ValueError(
@@ -208,8 +223,13 @@ def canonical(X: Any) -> Any:
     return X
 
 
-def weights(sample_weight: ArrayLike | None, X: Any) -> NDArray[np.float64] | None:
-    """Row weights (n,) as float64, finite, not negative and not all zero; None stays None."""
+def weights(sample_weight: ArrayLike | None, X: Any) -> Any:
+    """Row weights (n,) as float64, finite, not negative and not all zero; None stays None.
+
+    Those of Blocks stay in blocks.
+    """
+    if hasattr(X, "weights"):
+        return X.weights(sample_weight)
     if isinstance(X, Chunks) and X.weight is not None:
         if sample_weight is not None:
             raise ValueError("Give sample_weight, or chunks that come with weights, but not both.")

@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.exceptions import ConvergenceWarning
 
 from fastmix import _validation as validation
+from fastmix._readers import is_dask
 from fastmix.cluster._base import KMeansFamily, placed
 from fastmix.cluster._callbacks import Task, with_callbacks
 from fastmix.engine import kmeans
@@ -208,6 +209,11 @@ class KMeans(KMeansFamily):
         """
         n_parts = None if self.n_init == BREATHING else self._runs()
         with self._fitting(X, sample_weight, n_parts) as (task, array, weight, log):
+            if is_dask(X) and self.n_init == BREATHING:
+                raise ValueError(
+                    "n_init='breathing' looks at all rows together, but X is read block by block. Give n_init a "
+                    "number of starts."
+                )
             given = self._given(array)
             self._n_init = self._runs()
             self._warn_of_one_run()
@@ -219,7 +225,10 @@ class KMeans(KMeansFamily):
             best, records = self._best(array, packed, given, task, log)
             chosen = getattr(best.state, "reason", f"algorithm={self.algorithm!r} was asked for")
             log.kept((best.state.name,) * len(best.skipped), chosen, best.skipped)
+            log.told(getattr(packed, "traffic", []))
             self._keep(packed, best, records)
+            if is_dask(X):
+                self.labels_ = self.predict(X)  # they stay where the rows are
         return self
 
     def _runs(self) -> int:
@@ -265,7 +274,7 @@ class KMeans(KMeansFamily):
 
     def _keep(self, packed: AnyRows, best: KMeansResult, records: list[KMeansInit]) -> None:
         """Set the fitted attributes."""
-        sizes = np.bincount(best.labels, minlength=self.n_clusters)
+        sizes = kmeans.sizes(best.labels, self.n_clusters)
         found = np.count_nonzero(sizes)
         if found < self.n_clusters:
             validation.warn(

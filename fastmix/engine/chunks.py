@@ -39,6 +39,8 @@ class Chunks:
     other, until it ends. `at(numbers)` gives rows by number, where it can.
     """
 
+    read = "chunk by chunk"  # in messages
+
     def __init__(
         self,
         read: Read,

@@ -8,9 +8,7 @@ import numpy as np
 from numpy.random import RandomState
 
 from fastmix.engine import kmeans
-from fastmix.engine.algorithms import named
-from fastmix.engine.chunked import LLOYD as CHUNKED_LLOYD
-from fastmix.engine.chunked import ChunkedRows
+from fastmix.engine.algorithms import algorithm_of
 from fastmix.engine.covariance import Covariance
 from fastmix.engine.covariances import COVARIANCES
 from fastmix.engine.em import Model
@@ -145,8 +143,7 @@ def _once(
 def _clusters(rows: Rows, k: int, random: RandomState) -> KMeansResult:
     seeds = take(rows, plus_plus(rows).draw(k, random)[0])
     tolerance = KMEANS_TOL * mean_variance(rows)
-    algorithm = CHUNKED_LLOYD if isinstance(rows, ChunkedRows) else named(ALGORITHM)
-    found = kmeans.run(rows, seeds, algorithm, KMEANS_ITERATIONS, tolerance)
+    found = kmeans.run(rows, seeds, algorithm_of(rows, ALGORITHM), KMEANS_ITERATIONS, tolerance)
     if found.state.order is not None:
         put_back(rows, found.state.order)
     return found
