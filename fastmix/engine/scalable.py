@@ -26,6 +26,8 @@ class Scalable:
     rows are cut into chunks. Cost 20 k n d operations; memory a number a row.
     """
 
+    closest: Array  # (n,) squared distances to the nearest candidate
+
     def __init__(self, rows: AnyRows) -> None:
         self.rows, self.weight = rows, rows.weight[: rows.n]
         self.equal = bool(self.weight.min() == self.weight.max())
@@ -39,8 +41,7 @@ class Scalable:
         new = self._first(random)
         numbers, points = new, take(rows, new)
         for _ in range(ROUNDS):
-            seed = int(random.randint(1 << 62, dtype=np.int64))
-            new, found = self._join(points, len(new), OVERSAMPLING * k, seed)
+            new, found = self._join(points, len(new), OVERSAMPLING * k, seed_of(random))
             if len(new) == 0:
                 break
             numbers, points = np.concatenate([numbers, new]), np.concatenate([points, found])
@@ -100,6 +101,11 @@ class Scalable:
 
     def _blocks(self) -> Iterable[tuple[int, AnyRows]]:
         return blocks(self.rows) if isinstance(self.rows, ChunkedRows) else [(0, self.rows)]
+
+
+def seed_of(random: RandomState) -> int:
+    """Of a stream of its own."""
+    return int(random.randint(1 << 62, dtype=np.int64))
 
 
 def lots(seed: int, first: int, n: int) -> Floats:

@@ -33,7 +33,8 @@ class SkippingPasses:
         self._skips: Skips | None = None
         self._before: tuple[Array, Array] | None = None
         self.names = list[str]()  # how passes were done
-        self._looks, self.reason = LOOKS, "rows are not looked at in the first passes"
+        self._looks: tuple[int, ...] = LOOKS
+        self.reason = "rows are not looked at in the first passes"
         if not isinstance(rows, Rows):
             self._looks, self.reason = (), f"rows are read {rows.read}, in their order"
 
