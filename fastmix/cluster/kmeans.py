@@ -228,7 +228,7 @@ class KMeans(KMeansFamily):
             log.told(getattr(packed, "traffic", []))
             self._keep(packed, best, records)
             if is_dask(X):
-                self.labels_ = self.predict(X)  # they stay where the rows are
+                self.labels_ = array.labels(self.predict(X))  # they stay where the rows are
         return self
 
     def _runs(self) -> int:

@@ -55,7 +55,7 @@ def start(rows: BlockRows, centers: Array, earlier: Any = None) -> State:
 
 def assign(rows: BlockRows, centers: Array, state: State) -> KMeansTotals:
     """All n k distances, and the sums of all clusters."""
-    found = rows.added(_assign, _together, centers)
+    found = rows.iteration(_assign, _together, centers)
     # Where exact sums are those of the last pass centers stay, and so do labels
     changed = 0 if state.sums is not None and np.array_equal(found.sums, state.sums) else rows.n
     state.sums, state.labels = found.sums, Labels(centers, found.sizes)

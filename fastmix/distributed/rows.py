@@ -57,6 +57,11 @@ class Blocks:
         cuts = np.unique(np.r_[0, np.minimum(ends, self.n), self.n]).astype(np.int64)
         return Spread(self.array.rechunk((tuple(np.diff(cuts).tolist()), self.d)))
 
+    def labels(self, found: Any) -> Any:
+        """Labels of all rows, in blocks of lengths that are known by now."""
+        found._chunks = (self.array.chunks[0],)
+        return found
+
     def weights(self, sample_weight: Any) -> Weights | None:
         """Row weights; None stays None."""
         return None if sample_weight is None else weights_of(sample_weight, self.array)
@@ -109,16 +114,23 @@ class BlockRows(NamedTuple):
     weight_exponent: int
     n_threads: int | None
     how: How
-    traffic: list[tuple[int, int]]  # bytes sent and received, by pass
+    traffic: list[tuple[int, int]]  # bytes sent and received by every iteration
     clusterings: None = None  # nothing is kept for other fits
     read: str = READ
 
-    def added(self, function: Any, merge: Any, *parameters: Any, beside: Any = None) -> Any:
-        """What a function of blocks finds in all of them; `beside` (n,) is handed to it block by block."""
-        spread = Spread(self.blocks.array, self.weights and self.weights.array, beside)
-        found, traffic = spread.total(function, merge, self.how, *parameters)
+    def iteration(self, function: Any, merge: Any, *parameters: Any) -> Any:
+        """What a function of blocks finds in all of them, by a pass whose bytes are counted."""
+        found, traffic = self._total(function, merge, *parameters)
         self.traffic.append(traffic)
         return found
+
+    def added(self, function: Any, merge: Any, *parameters: Any, beside: Any = None) -> Any:
+        """The same by another pass; `beside` (n,) is handed to the function block by block."""
+        return self._total(function, merge, *parameters, beside=beside)[0]
+
+    def _total(self, function: Any, merge: Any, *parameters: Any, beside: Any = None) -> Any:
+        spread = Spread(self.blocks.array, self.weights and self.weights.array, beside)
+        return spread.total(function, merge, self.how, *parameters)
 
 
 @dense.pack.register

@@ -26,7 +26,9 @@ class FitReport(NamedTuple):
     skipped: list[float]  # share of the distances that every pass did without; empty: not counted
     seconds: Seconds
     n_threads: int  # at most; little work is done by one
-    sent: tuple[int, ...] = ()  # bytes of parameters, of every pass over blocks of Dask in all runs
+    sent: tuple[
+        int, ...
+    ] = ()  # bytes of parameters, by every iteration over blocks of Dask in all runs
     received: tuple[int, ...] = ()  # bytes of totals that came back
 
     @property
@@ -54,8 +56,8 @@ class FitReport(NamedTuple):
             )
         if self.sent:
             lines.append(
-                f"Every one of {len(self.sent)} passes over the blocks sent {max(self.sent):,} bytes of parameters "
-                f"and got back {max(self.received):,} bytes of totals."
+                f"Rows stayed where they are: {len(self.sent)} passes sent at most {max(self.sent):,} bytes of "
+                f"parameters each, and received {max(self.received):,} bytes of totals."
             )
         return "\n".join(lines)
 
