@@ -59,6 +59,14 @@ class BlockUrn:
         return found
 
 
+    def draw(self, size: int, random: RandomState) -> Indices:
+        """Whoever draws so keeps a number of every row."""
+        raise ValueError(
+            "init='exact-k-means++' takes two passes for every center, but X is read block by block. Take "
+            "'k-means||', for which 'k-means++' stands here."
+        )
+
+
 @seeds.urn.register
 def urn(rows: BlockRows) -> BlockUrn:
     """Draws numbers of rows in proportion to their weights."""
@@ -71,15 +79,6 @@ def _race(block: Block, size: int, seed: int) -> Drawn:
     held = np.flatnonzero(weight)
     times = -np.log1p(-scalable.lots(seed, block.first, len(weight))[held]) / weight[held]
     return _merged(partial(_first, size), Drawn(0.0, block.first + held, times, times, times))
-
-
-@seeds.room.register
-def room(rows: BlockRows) -> int:
-    """Starts that keep a number of every row are refused."""
-    raise ValueError(
-        "init='exact-k-means++' takes two passes for every center, but X is read block by block. Take "
-        "'k-means||', for which 'k-means++' stands here."
-    )
 
 
 class BlockScalable(scalable.Scalable):
