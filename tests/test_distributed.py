@@ -222,7 +222,7 @@ def test_the_same_three_lines_for_an_array_a_folder_and_dask(X, frames, tmp_path
     """The three passes, compared: rows in memory, chunks of files, blocks of Dask."""
     pytest.importorskip("pyarrow")
     folder = tmp_path / "rows"
-    frames.from_pandas(named(X), npartitions=3).to_parquet(folder)
+    frames.from_pandas(named(X), npartitions=3).to_parquet(folder, write_index=False)
     passes = {
         "array": X,
         "folder": folder,
@@ -506,7 +506,9 @@ def test_rows_stay_with_the_workers(X, client):
         # of every transfer from another worker the log tells its bytes
         return sum(
             sum(each["total"] for each in log)
-            for log in client.run(lambda dask_worker: list(dask_worker.transfer_incoming_log)).values()
+            for log in client.run(
+                lambda dask_worker: list(dask_worker.transfer_incoming_log)
+            ).values()
         )
 
     def passes(max_iter):

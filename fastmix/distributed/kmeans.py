@@ -118,9 +118,10 @@ def _farthest(block: Block, centers: Array, wanted: int) -> kmeans.Farthest:
 
 
 def _farther(wanted: int, a: kmeans.Farthest, b: kmeans.Farthest) -> kmeans.Farthest:
-    both = [np.concatenate(pair) for pair in zip(a[:-1], b[:-1], strict=True)]
+    pairs: Any = zip(a, b, strict=True)
+    *both, _ = (np.concatenate(pair) for pair in pairs)
     first = np.lexsort((both[0], -both[1]))[:wanted]
-    return kmeans.Farthest(*(its[first] for its in both), a.left + b.left)  # type: ignore[call-arg]
+    return kmeans.Farthest(*(its[first] for its in both), left=a.left + b.left)  # type: ignore[misc]
 
 
 @kmeans.sizes.register

@@ -3,6 +3,7 @@
 import operator
 import pickle
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial, reduce
 from typing import Any, NamedTuple
 from uuid import uuid4
@@ -53,14 +54,15 @@ class Block(NamedTuple):
         packed = dense.pack(self.X, how.frame, None, how.n_threads)
         if self.weight is not None:
             packed.weight[:n] = self.weight
+            packed = replace(packed, total=float(self.weight.sum()))
         if self.X.nbytes <= BLOCK_BYTES:
             return packed
         reader = Slices(self.X)
         pieces = Chunks(reader.read, d, self.X.dtype, at=reader.at)
         pieces.n = n
-        weight, total, exponent = packed.weight, float(packed.weight.sum()), how.weight_exponent
-        common = how.frame, exponent, how.n_threads, how.largest
-        return ChunkedRows(pieces, weight, self.weight is not None, total, *common)
+        common = how.frame, how.weight_exponent, how.n_threads, how.largest
+        weighted = self.weight is not None
+        return ChunkedRows(pieces, packed.weight, weighted, packed.total, *common)
 
 
 def _on_block(

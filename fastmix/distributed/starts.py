@@ -58,7 +58,6 @@ class BlockUrn:
             found = found[np.sort(np.unique(found, return_index=True)[1])]
         return found
 
-
     def draw(self, size: int, random: RandomState) -> Indices:
         """Whoever draws so keeps a number of every row."""
         raise ValueError(
