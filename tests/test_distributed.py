@@ -24,8 +24,8 @@ CUTS = {
     "columns": (9000, 3),
     "whole": (N, D),
 }
+compiled = pytest.mark.compiled
 pytestmark = [
-    pytest.mark.compiled,
     pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning"),
     pytest.mark.filterwarnings("ignore:Sending large graph"),
     pytest.mark.filterwarnings("ignore:The inplace keyword"),  # Dask is older than pandas
@@ -74,6 +74,7 @@ def same_mixture(got, expected, rtol=1e-10):
 # --- the same as in memory -------------------------------------------------------------------------
 
 
+@compiled
 @pytest.mark.parametrize("init", ["array", "random", "k-means||"])
 def test_k_means_gives_the_same_bits(X, blocks, init, assert_same_bits):
     options = {"random_state": 3, "n_init": 2, "init": init, "max_iter": 20}
@@ -86,6 +87,7 @@ def test_k_means_gives_the_same_bits(X, blocks, init, assert_same_bits):
     assert got.fit_report_.reason == "rows are read block by block"
 
 
+@compiled
 @pytest.mark.parametrize("covariance_type", ["full", "tied", "diag", "spherical"])
 def test_mixtures_agree(X, blocks, covariance_type):
     labels = KMeans(K, init=X[:K], max_iter=3).fit(X).labels_
@@ -96,6 +98,7 @@ def test_mixtures_agree(X, blocks, covariance_type):
     assert "block by block" in got.fit_report_.reason
 
 
+@compiled
 @pytest.mark.parametrize("dtype", ["float32", "int64", "uint8"])
 def test_other_dtypes(X, dtype, assert_same_bits):
     X = np.abs(X * 3).astype(dtype)
@@ -118,6 +121,30 @@ def test_few_rows(X, n, assert_same_bits):
     same_mixture(*mixtures)
 
 
+@pytest.mark.parametrize("weighted", [False, True])
+def test_few_rows_of_every_start(X, rng, weighted, assert_same_bits):
+    few = X[:150, :3]
+    weight = rng.randint(0, 3, 150).astype(np.float64) if weighted else None
+    given = None if weight is None else da.from_array(weight, chunks=150)
+    blocks = da.from_array(few, chunks=((40, 0, 70, 40), 3))
+    for init in ("k-means||", "random"):
+        options = {"init": init, "random_state": 1, "n_init": 2}
+        expected = KMeans(3, **options).fit(few, sample_weight=weight)
+        got = KMeans(3, **options).fit(blocks, sample_weight=given)
+        if weighted:  # the first row is drawn in another way
+            assert got.inertia_ <= 1.5 * expected.inertia_
+        else:
+            same_clusters(got, expected, assert_same_bits)
+    for start in ("kmeans", "k-means++", "random_from_data"):
+        mixture = GaussianMixture(2, init_params=start, random_state=0, covariance_type="diag")
+        mixture.fit(blocks, sample_weight=given)
+        assert mixture.score(blocks, sample_weight=given) == pytest.approx(
+            mixture.score(few, sample_weight=weight)
+        )
+    assert got.transform(blocks).compute().shape == (150, 3)
+
+
+@compiled
 @pytest.mark.parametrize("as_blocks", [False, True])
 def test_weights(X, rng, as_blocks, assert_same_bits):
     weight = rng.randint(0, 4, N) * 1.7
@@ -139,6 +166,7 @@ def test_weights(X, rng, as_blocks, assert_same_bits):
     assert scores[0] == pytest.approx(scores[1])
 
 
+@compiled
 def test_weights_too_unequal_for_exact_sums(X, rng):
     weight = 10.0 ** rng.uniform(-9, 9, N)
     blocks = da.from_array(X, chunks=CUTS["odd"])
@@ -150,6 +178,7 @@ def test_weights_too_unequal_for_exact_sums(X, rng):
         assert np.isfinite(model.fit(blocks, sample_weight=weight).inertia_)
 
 
+@compiled
 def test_rows_of_weight_0_do_not_matter(X, rng, assert_same_bits):
     weight = rng.randint(0, 2, N).astype(np.float64)
     spoiled = np.where(weight[:, None] == 0, 1e6, X)
@@ -161,6 +190,7 @@ def test_rows_of_weight_0_do_not_matter(X, rng, assert_same_bits):
     assert_same_bits(mixtures[0].means_, mixtures[1].means_)
 
 
+@compiled
 @pytest.mark.parametrize("k", [6, 12])
 def test_empty_clusters_take_the_same_rows(rng, k, assert_same_bits):
     X = rng.normal(size=(3000, 3))
@@ -180,6 +210,7 @@ def test_equal_rows(assert_same_bits):
         assert_same_bits(np.asarray(got.labels_), expected.labels_)
 
 
+@compiled
 @pytest.mark.parametrize("n_threads", [1, 2, 3])
 def test_neither_threads_nor_blocks_matter(X, n_threads, assert_same_bits):
     options = {"random_state": 1, "max_iter": 5, "n_threads": n_threads}
@@ -188,6 +219,7 @@ def test_neither_threads_nor_blocks_matter(X, n_threads, assert_same_bits):
         assert_same_bits(other.cluster_centers_, found[0].cluster_centers_)
 
 
+@compiled
 def test_starts(X):
     blocks = da.from_array(X, chunks=CUTS["odd"])
     for start in ("kmeans", "k-means++", "random_from_data"):
@@ -207,6 +239,7 @@ def test_starts(X):
     assert squared.lower_bound_ >= bounds[0]
 
 
+@compiled
 def test_a_bayesian_mixture_agrees(X):
     labels = np.arange(N) % K
     options = {"init_params": labels, "max_iter": 3, "tol": 0, "covariance_type": "diag"}
@@ -218,6 +251,7 @@ def test_a_bayesian_mixture_agrees(X):
 # --- frames, files and what has no length yet ------------------------------------------------------
 
 
+@compiled
 def test_the_same_three_lines_for_an_array_a_folder_and_dask(X, frames, tmp_path, assert_same_bits):
     """The three passes, compared: rows in memory, chunks of files, blocks of Dask."""
     pytest.importorskip("pyarrow")
@@ -244,6 +278,7 @@ def test_the_same_three_lines_for_an_array_a_folder_and_dask(X, frames, tmp_path
         same_mixture(mixture, expected)
 
 
+@compiled
 def test_names_of_a_frame(X, frames):
     frame = frames.from_pandas(named(X[:3000]), npartitions=3)
     model = KMeans(2, random_state=0).fit(frame)
@@ -257,6 +292,7 @@ def test_names_of_a_frame(X, frames):
     assert weighted.n_features_in_ == 2
 
 
+@compiled
 def test_unknown_lengths_are_counted(X, assert_same_bits):
     blocks = da.from_array(X, chunks=CUTS["even"])
     some = blocks[blocks[:, 0] > 1]
@@ -275,6 +311,7 @@ def test_unknown_lengths_are_counted(X, assert_same_bits):
 # --- results ---------------------------------------------------------------------------------------
 
 
+@compiled
 def test_results_are_lazy(X, blocks, assert_same_bits):
     model = KMeans(K, init=X[:K], max_iter=2).fit(X)
     mixture = GaussianMixture(K, init_params=model.labels_, max_iter=2).fit(X)
@@ -297,6 +334,7 @@ def test_results_are_lazy(X, blocks, assert_same_bits):
     assert model.fit_transform(blocks).shape == (N, K)
 
 
+@compiled
 def test_models_are_saved_and_pickled(X, tmp_path, assert_same_bits):
     model = KMeans(K, init=X[:K], max_iter=2).fit(da.from_array(X[:4000], chunks=(999, D)))
     model.save(tmp_path / "model.fastmix")
@@ -307,6 +345,7 @@ def test_models_are_saved_and_pickled(X, tmp_path, assert_same_bits):
     assert_same_bits(np.asarray(again.labels_), loaded.labels_)
 
 
+@compiled
 def test_bytes_do_not_depend_on_rows_or_blocks(X):
     def traffic(n, rows):
         blocks = da.from_array(np.tile(X, (n, 1)), chunks=(rows, D))
@@ -340,6 +379,7 @@ def refused(rows, error, match, weight=None, estimators=None):
         assert vars(estimator) == before
 
 
+@compiled
 @pytest.mark.parametrize(("value", "word"), [(np.nan, "NaN"), (np.inf, "infinity")])
 def test_a_number_that_is_none_is_placed(X, value, word):
     spoiled = X.copy()
@@ -352,6 +392,7 @@ def test_a_number_that_is_none_is_placed(X, value, word):
         model.predict(blocks).compute()
 
 
+@compiled
 def test_arrays_of_another_kind_are_refused(X, frames):
     blocks = da.from_array(X, chunks=CUTS["even"])
     refused(blocks[:, 0], ValueError, r"shape \(rows, features\), but is of shape \(40000,\)")
@@ -367,6 +408,7 @@ def test_arrays_of_another_kind_are_refused(X, frames):
     refused(frame["x1"], ValueError, "shape")
 
 
+@compiled
 def test_wrong_weights_are_named(X):
     blocks = da.from_array(X, chunks=CUTS["odd"])
     weight = np.ones(N)
@@ -383,6 +425,7 @@ def test_wrong_weights_are_named(X):
     refused(blocks, ValueError, r"sample_weight.shape == \(40000, 1\)", da.ones((N, 1)))
 
 
+@compiled
 def test_what_needs_all_rows_is_refused(X):
     blocks = da.from_array(X, chunks=CUTS["even"])
 
@@ -403,6 +446,7 @@ def test_what_needs_all_rows_is_refused(X):
         mixture.icl(blocks)
 
 
+@compiled
 def test_other_features_than_those_of_the_fit_are_refused_at_once(X):
     model = KMeans(K, init=X[:K], max_iter=1).fit(X)
     blocks = da.from_array(X[:, :3], chunks=(10_000, 3))
@@ -411,6 +455,7 @@ def test_other_features_than_those_of_the_fit_are_refused_at_once(X):
             method(blocks)
 
 
+@compiled
 @pytest.mark.parametrize("cls", [KMeans, GaussianMixture])
 def test_an_error_in_mid_fit_leaves_nothing_half_fitted(X, cls):
     calls = []
@@ -425,6 +470,7 @@ def test_an_error_in_mid_fit_leaves_nothing_half_fitted(X, cls):
     refused(blocks, OSError, "the disk is gone", estimators=[cls(K, random_state=0, tol=0)])
 
 
+@compiled
 def test_an_error_of_a_pass_names_the_block(X, monkeypatch):
     from fastmix.distributed import passes
 
@@ -484,6 +530,7 @@ def killing(monkeypatch, cluster, module, name, at):
     return died
 
 
+@compiled
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGKILL")
 def test_a_worker_may_die(X, cluster, client, monkeypatch, assert_same_bits):
     expected = KMeans(K, init=X[:K]).fit(X)
@@ -498,6 +545,7 @@ def test_a_worker_may_die(X, cluster, client, monkeypatch, assert_same_bits):
     assert len(died) == 1
 
 
+@compiled
 def test_rows_stay_with_the_workers(X, client):
     """Between iterations the client's process gets no more than totals, and workers hardly more."""
     blocks = da.from_array(X, chunks=CUTS["even"]).persist()
@@ -521,6 +569,7 @@ def test_rows_stay_with_the_workers(X, client):
     assert (many - few) / (n_many - n_few) < 20_000  # of 2.5 MB
 
 
+@compiled
 @pytest.mark.nightly
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGKILL")
 def test_workers_may_die_again_and_again_and_be_slow(

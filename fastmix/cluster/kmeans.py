@@ -41,7 +41,8 @@ class KMeans(KMeansFamily):
         Where the centers start: at rows spread out by greedy k-means++ [1]_, at random rows, at the
         answer of ``init(X, n_clusters, random_state=...)`` for centred rows, or as given. 'k-means||'
         [6]_ takes a few passes over the rows instead of two for every center: rows that are read
-        chunk by chunk start so by 'k-means++', too, and by 'exact-k-means++' where it would in memory.
+        chunk by chunk, or block by block of Dask, start so by 'k-means++', too. 'exact-k-means++' starts
+        over chunks where 'k-means++' does in memory.
     n_init : {'auto', 'breathing'} or int, default='auto'
         Number of starts, of which the best run is kept. 'auto' is 1 for 'k-means++' and arrays,
         10 for 'random' and callables. 'breathing' [5]_ is one start and a search for better centers
@@ -74,7 +75,7 @@ class KMeans(KMeansFamily):
     cluster_centers_ : ndarray of shape (n_clusters, n_features)
         Centers, in the dtype of X.
     labels_ : ndarray of shape (n_samples,), int32
-        Cluster of every row; equal to ``predict(X)``.
+        Cluster of every row; equal to ``predict(X)``. Of Dask's rows it is a Dask array, not yet computed.
     inertia_ : float
         Weighted sum of squared distances to the nearest centers.
     n_iter_ : int
@@ -89,7 +90,8 @@ class KMeans(KMeansFamily):
     fit_report_ : FitReport
         What the fit has done, to be printed: algorithms, that of every pass of the best run; reason,
         why 'auto' has chosen it; skipped, the share of the distances that every pass did without;
-        seconds by phase; n_threads. It is the only attribute that differs from one fit to the next.
+        seconds by phase; n_threads; sent and received, the bytes of every iteration over rows of Dask. It
+        is the only attribute that differs from one fit to the next.
     cluster_sizes_ : ndarray of shape (n_clusters,), int64
         Number of rows in every cluster.
     n_features_in_ : int
@@ -187,10 +189,11 @@ class KMeans(KMeansFamily):
 
         Parameters
         ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features), or a source
+        X : {array-like, sparse matrix} of shape (n_samples, n_features), a source, or a collection of Dask
             Rows to cluster, sparse ones in CSR form; float32 stays float32, everything else becomes float64.
             Rows that do not fit into memory are read chunk by chunk, by Lloyd's algorithm, from what a
             :class:`fastmix.sources.Source` can be made of: large arrays on disk, paths, iterables of arrays.
+            Those of a Dask array or frame stay where they are; so may weights, as a Dask array.
         y : object
             Ignored.
         sample_weight : array-like of shape (n_samples,), default=None

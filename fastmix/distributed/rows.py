@@ -55,7 +55,8 @@ class Blocks:
         part = self.n if self.few else dense.part_rows(self.d)
         ends = np.rint(np.cumsum(self.array.chunks[0])[:-1] / part) * part
         cuts = np.unique(np.r_[0, np.minimum(ends, self.n), self.n]).astype(np.int64)
-        return Spread(self.array.rechunk((tuple(np.diff(cuts).tolist()), self.d)))
+        lengths = tuple(np.diff(cuts).tolist())
+        return Spread(self.array.rechunk((lengths, self.d), method="tasks"))
 
     def labels(self, found: Any) -> Any:
         """Labels of all rows, in blocks of lengths that are known by now."""

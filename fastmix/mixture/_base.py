@@ -122,10 +122,11 @@ class Mixture(DensityMixin, Convertible, Saveable, ABC):
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features), or a source
+        X : array-like of shape (n_samples, n_features), a source, or a collection of Dask
             At least two rows; float32 stays float32, everything else becomes float64. Rows that do not fit
             into memory are read chunk by chunk from what a :class:`fastmix.sources.Source` can be made of:
-            large arrays on disk, paths, iterables of arrays.
+            large arrays on disk, paths, iterables of arrays. Those of a Dask array or frame stay where they
+            are; so may weights, as a Dask array.
         y : object
             Ignored.
         sample_weight : array-like of shape (n_samples,), default=None
