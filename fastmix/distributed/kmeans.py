@@ -55,7 +55,7 @@ def start(rows: BlockRows, centers: Array, earlier: Any = None) -> State:
 
 def assign(rows: BlockRows, centers: Array, state: State) -> KMeansTotals:
     """All n k distances, and the sums of all clusters."""
-    found = rows.iteration(_assign, _together, centers)
+    found = rows.added(_assign, _together, centers, counted=True)
     # Where exact sums are those of the last pass centers stay, and so do labels
     changed = 0 if state.sums is not None and np.array_equal(found.sums, state.sums) else rows.n
     state.sums, state.labels = found.sums, Labels(centers, found.sizes)
@@ -91,12 +91,7 @@ def inspect(rows: BlockRows, centers: Array, state: State, each: bool = True) ->
 
 
 LLOYD = Algorithm(start, assign, lloyd.move, inspect)
-
-
-@algorithm_of.register
-def only(rows: BlockRows, name: str) -> Algorithm:
-    """Lloyd's."""
-    return LLOYD
+algorithm_of.register(BlockRows, lambda rows, name: LLOYD)
 
 
 @kmeans.farthest.register
@@ -124,10 +119,7 @@ def _farther(wanted: int, a: kmeans.Farthest, b: kmeans.Farthest) -> kmeans.Fart
     return kmeans.Farthest(*(its[first] for its in both), left=a.left + b.left)  # type: ignore[misc]
 
 
-@kmeans.sizes.register
-def sizes(labels: Labels, k: int) -> Indices:
-    """Number of rows in every cluster, (k,)."""
-    return labels.sizes
+kmeans.sizes.register(Labels, lambda labels, k: labels.sizes)
 
 
 @kmeans.same_partition.register

@@ -20,7 +20,7 @@ def expect(
     rows: BlockRows, parameters: Parameters, covariance: Covariance, *skips: Any
 ) -> MixtureTotals:
     """E-step of all rows and totals for the M-step."""
-    found: MixtureTotals = rows.iteration(_expect, add, parameters, covariance)
+    found: MixtureTotals = rows.added(_expect, add, parameters, covariance, counted=True)
     return found
 
 

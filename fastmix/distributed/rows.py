@@ -119,19 +119,17 @@ class BlockRows(NamedTuple):
     clusterings: None = None  # nothing is kept for other fits
     read: str = READ
 
-    def iteration(self, function: Any, merge: Any, *parameters: Any) -> Any:
-        """What a function of blocks finds in all of them, by a pass whose bytes are counted."""
-        found, traffic = self._total(function, merge, *parameters)
-        self.traffic.append(traffic)
-        return found
+    def added(
+        self, function: Any, merge: Any, *given: Any, beside: Any = None, counted: bool = False
+    ) -> Any:
+        """What a function finds in all blocks, with what is given and, block by block, `beside` (n,).
 
-    def added(self, function: Any, merge: Any, *parameters: Any, beside: Any = None) -> Any:
-        """The same by another pass; `beside` (n,) is handed to the function block by block."""
-        return self._total(function, merge, *parameters, beside=beside)[0]
-
-    def _total(self, function: Any, merge: Any, *parameters: Any, beside: Any = None) -> Any:
+        Of a counted pass bytes are noted.
+        """
         spread = Spread(self.blocks.array, self.weights and self.weights.array, beside)
-        return spread.total(function, merge, self.how, *parameters)
+        found, traffic = spread.total(function, merge, self.how, *given)
+        self.traffic.extend([traffic] * counted)
+        return found
 
 
 @dense.pack.register
@@ -182,7 +180,5 @@ def take(rows: BlockRows, indices: Array) -> Array:
         return np.asarray((found - rows.frame.origin) * scale(found, rows.frame))
 
 
-@predictions.may_be_far.register
-def may_be_far(rows: BlockRows, centers: Array) -> bool:
-    """Labels are those of predictions, which see to it."""
-    return False
+# Labels are those of predictions, which see to it
+predictions.may_be_far.register(BlockRows, lambda rows, centers: False)

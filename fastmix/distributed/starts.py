@@ -66,10 +66,7 @@ class BlockUrn:
         )
 
 
-@seeds.urn.register
-def urn(rows: BlockRows) -> BlockUrn:
-    """Draws numbers of rows in proportion to their weights."""
-    return BlockUrn(rows)
+seeds.urn.register(BlockRows, BlockUrn)
 
 
 def _race(block: Block, size: int, seed: int) -> Drawn:
@@ -95,10 +92,7 @@ class BlockScalable(scalable.Scalable):
         return np.asarray(self.rows.added(_count, np.add, points))
 
 
-@scalable.scalable.register
-def few_passes(rows: BlockRows) -> BlockScalable:
-    """k-means||."""
-    return BlockScalable(rows)
+scalable.scalable.register(BlockRows, BlockScalable)
 
 
 def _join(block: Block, points: Array, wanted: int, seed: int) -> Drawn:
