@@ -69,7 +69,9 @@ def _assign(block: Block, centers: Array) -> Added:
     sums = state.sums.exact
     if state.sums.unequal:
         sums[:, 0, : rows.d], sums[:, 0, rows.d], sums[:, 1] = totals.sums, totals.counts, 0.0
-    sizes = np.bincount(state.labels[: rows.n], minlength=len(centers))
+    sizes = totals.counts.astype(np.int64)
+    if block.weight is not None:
+        sizes = np.bincount(state.labels[: rows.n], minlength=len(centers))
     return Added(sums, totals.objective, sizes)
 
 

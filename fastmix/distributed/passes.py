@@ -50,19 +50,22 @@ class Block(NamedTuple):
 
     def rows(self) -> Any:
         """The rows, to be packed: piece by piece where they are many."""
-        (n, d), how = self.X.shape, self.how
-        packed = dense.pack(self.X, how.frame, None, how.n_threads)
-        if self.weight is not None:
-            packed.weight[:n] = self.weight
-            packed = replace(packed, total=float(self.weight.sum()))
+        (n, d), dtype, how, weighted = self.X.shape, self.X.dtype, self.how, self.weight is not None
+        total = float(self.weight.sum()) if self.weight is not None else float(n)
         if self.X.nbytes <= BLOCK_BYTES:
-            return packed
+            rows = replace(dense.pack(self.X, how.frame, None, how.n_threads), total=total)
+            rows.weight[:n] *= 1.0 if self.weight is None else self.weight
+            return rows
+        padded = kernels.tiles.n_tiles(n, dtype) * kernels.tiles.tile_rows(dtype)
+        weight: Floats = np.broadcast_to(1.0, padded)
+        if weighted:
+            weight = np.zeros(padded)
+            weight[:n] = self.weight
         reader = Slices(self.X)
-        pieces = Chunks(reader.read, d, self.X.dtype, at=reader.at)
+        pieces = Chunks(reader.read, d, dtype, at=reader.at)
         pieces.n = n
         common = how.frame, how.weight_exponent, how.n_threads, how.largest
-        weighted = self.weight is not None
-        return ChunkedRows(pieces, packed.weight, weighted, packed.total, *common)
+        return ChunkedRows(pieces, weight, weighted, total, *common)
 
 
 def _on_block(
