@@ -145,6 +145,25 @@ def test_few_rows_of_every_start(X, rng, weighted, assert_same_bits):
 
 
 @compiled
+@pytest.mark.parametrize("weighted", [False, True])
+def test_large_blocks_are_packed_piece_by_piece(X, rng, weighted, assert_same_bits):
+    many = np.tile(X, (4, 1)) + rng.normal(size=(4 * N, D))
+    weight = rng.randint(0, 3, 4 * N).astype(np.float64) if weighted else None
+    blocks = da.from_array(many, chunks=(90_000, D))
+    expected, got = (
+        KMeans(K, init=X[:K], max_iter=5).fit(each, sample_weight=weight) for each in (many, blocks)
+    )
+    same_clusters(got, expected, assert_same_bits)
+    options = {"covariance_type": "diag", "init_params": expected.labels_, "max_iter": 2, "tol": 0}
+    same_mixture(*(GaussianMixture(K, **options).fit(x, None, weight) for x in (blocks, many)))
+    init = np.vstack([X[: K - 1], np.full((1, D), 1e4)])  # nobody is near
+    expected, got = (
+        KMeans(K, init=init, max_iter=3).fit(each, sample_weight=weight) for each in (many, blocks)
+    )
+    same_clusters(got, expected, assert_same_bits)
+
+
+@compiled
 @pytest.mark.parametrize("as_blocks", [False, True])
 def test_weights(X, rng, as_blocks, assert_same_bits):
     weight = rng.randint(0, 4, N) * 1.7

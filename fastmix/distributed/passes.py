@@ -14,7 +14,7 @@ from dask.delayed import Delayed
 from dask.highlevelgraph import HighLevelGraph
 
 from fastmix._readers import Slices
-from fastmix.engine import predictions
+from fastmix.engine import kernels, predictions
 from fastmix.engine import rows as dense
 from fastmix.engine.chunked import ChunkedRows
 from fastmix.engine.chunks import BLOCK_BYTES, Chunks
