@@ -31,8 +31,8 @@ def placed(where: str) -> Iterator[None]:
 
 
 def is_dask(data: Any) -> bool:
-    """Is this a collection of Dask?"""
-    return hasattr(data, "__dask_graph__")
+    """Is this a collection of Dask? Arrays of other libraries may have its methods, and be in memory."""
+    return hasattr(data, "__dask_graph__") and type(data).__module__.startswith("dask")
 
 
 def is_on_disk(data: Any) -> bool:

@@ -502,6 +502,19 @@ def test_an_error_of_a_pass_names_the_block(X, monkeypatch):
         KMeans(K, init=X[:K]).fit(blocks)
 
 
+def test_arrays_of_others_that_know_dask_are_arrays(X):
+    class Labelled:
+        """As those of xarray are."""
+
+        def __array__(self, dtype=None, copy=None):
+            return X[:50]
+
+        def __dask_graph__(self):
+            return None
+
+    assert isinstance(KMeans(2, random_state=0).fit(Labelled()).labels_, np.ndarray)
+
+
 def test_fastmix_does_not_import_dask():
     code = (
         "import sys, fastmix; print([m for m in sys.modules if m.startswith(('dask', 'distrib'))])"
