@@ -18,6 +18,7 @@ from fastmix.kernels.shards import shard_bounds
 # as kernels: nothing has to be compiled for that.
 FEW, FEWER = 1 << 14, 1 << 11
 PART_VALUES = 1 << 17  # whose sums are added up by themselves
+LARGEST = 2.0**30  # of values whose squares and products float32 holds, and above 1 / LARGEST keeps
 DIGIT_BITS = 10  # of a key, by which rows are sorted at once
 # The greatest power of two by which numbers of a dtype are scaled
 MOST_EXPONENT = {np.dtype(np.float64): 1000, np.dtype(np.float32): 120}
@@ -291,6 +292,11 @@ def largest(rows: Rows) -> float:
     given = writeable(rows.X), rows.frame.origin
     kernels.tiles.reach(threads(rows.n_threads, work), bounds, *given, found)
     return float(found.max()) * float(rows.scale)
+
+
+def fits_float32(rows: Rows) -> bool:
+    """Does float32 hold the values, their squares and products?"""
+    return 1 / LARGEST < largest(rows) < LARGEST
 
 
 def to_frame(points: Array, frame: Frame) -> Array:
