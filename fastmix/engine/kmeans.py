@@ -212,6 +212,12 @@ def finite(inertia: float) -> float:
     return inertia
 
 
+def sizes(labels: NDArray[np.int32], k: int) -> NDArray[np.int64]:
+    """Rows of every cluster, (k,); NumPy alone would widen all labels."""
+    some = (labels[first : first + AT_ONCE] for first in range(0, len(labels), AT_ONCE))
+    return np.sum([np.bincount(each, minlength=k) for each in some], 0)
+
+
 def same_partition(labels: NDArray[np.int32], others: NDArray[np.int32], k: int) -> bool:
     """Do two labellings differ by the names of the clusters only?"""
     there, back = np.full(k, -1, np.int32), np.full(k, -1, np.int32)
