@@ -17,7 +17,7 @@ from fastmix.engine import rows as dense
 from fastmix.engine.algorithms import Algorithm
 from fastmix.engine.chunks import Chunks
 from fastmix.engine.results import AnyRows, Array, Floats, Frame, Rows, scale
-from fastmix.kernels.shards import MOST_SHARDS
+from fastmix.kernels.shards import FEWEST_SHARDS, MOST_SHARDS
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,7 +109,7 @@ def pack(
 def by_shards(
     rows: ChunkedRows, bounds: NDArray[np.int64], exact: bool = False
 ) -> Iterator[dense.Part]:
-    """All rows block by block: of whole shards or, where one of them is too much, shared out among all."""
+    """All rows block by block: of whole shards or, where a few are too much, shared out among all."""
     R, S = kernels.tiles.tile_rows(rows.dtype), len(bounds) - 1
     ends = None if exact else _whole_shards(rows, bounds)
     step = rows.chunks.block_rows // R
@@ -129,14 +129,14 @@ def by_shards(
 
 
 def _whole_shards(rows: ChunkedRows, bounds: NDArray[np.int64]) -> list[int] | None:
-    """Numbers of the shards with which blocks begin and end; None where a shard is more than a block may be."""
+    """Numbers of the shards with which blocks begin and end; None where too few for many threads fit into one."""
     R, S = kernels.tiles.tile_rows(rows.dtype), len(bounds) - 1
-    if np.diff(bounds).max() > rows.chunks.most_rows // R:
+    fewest = min(FEWEST_SHARDS, S) * int(np.diff(bounds).max())
+    if fewest > rows.chunks.most_rows // R:
         return None
-    ends, step = [0], rows.chunks.block_rows // R
+    ends, step = [0], max(fewest, rows.chunks.block_rows // R)
     while ends[-1] < S:
-        last = int(np.searchsorted(bounds, bounds[ends[-1]] + step, side="right")) - 1
-        ends.append(max(ends[-1] + 1, last))
+        ends.append(int(np.searchsorted(bounds, bounds[ends[-1]] + step, side="right")) - 1)
     return ends
 
 

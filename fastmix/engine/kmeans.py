@@ -214,8 +214,10 @@ def finite(inertia: float) -> float:
 
 def sizes(labels: NDArray[np.int32], k: int) -> NDArray[np.int64]:
     """Rows of every cluster, (k,); NumPy alone would widen all labels."""
-    some = (labels[first : first + AT_ONCE] for first in range(0, len(labels), AT_ONCE))
-    return np.sum([np.bincount(each, minlength=k) for each in some], 0)
+    found = np.zeros(k, np.int64)
+    for first in range(0, len(labels), AT_ONCE):
+        found += np.bincount(labels[first : first + AT_ONCE], minlength=k)
+    return found
 
 
 def same_partition(labels: NDArray[np.int32], others: NDArray[np.int32], k: int) -> bool:
