@@ -348,6 +348,31 @@ def test_whatever_ends_a_pass_leaves_the_estimator_as_it_was(X, error):
 
 
 @pytest.mark.compiled
+@pytest.mark.parametrize("error", [KeyboardInterrupt, OSError])
+@pytest.mark.parametrize("last", [2, 3, 6])
+def test_a_fitted_estimator_stays_what_it_was(X, error, last):
+    def change(i, number, chunk):
+        if i >= last and number == 4:  # a pass may end early: some take a few rows only
+            raise error("here")
+        return chunk
+
+    start = {"weights_init": np.full(K, 1 / K), "means_init": X[:K]}
+    for estimator in (
+        KMeans(K, init=X[:K], max_iter=9, tol=0.0),
+        GaussianMixture(K, covariance_type="diag", max_iter=9, tol=0.0, **start),
+        GaussianMixture(K, covariance_type="diag", max_iter=9, tol=0.0, warm_start=True, **start),
+        BayesianGaussianMixture(n_components=K, covariance_type="diag", max_iter=9, random_state=0),
+    ):
+        before = dict(vars(estimator.fit(X)))
+        for fit in (estimator.fit, estimator.fit_predict):
+            with pytest.raises(error, match="here"):
+                fit(spoiled(X, change)())
+            after = vars(estimator)
+            assert after.keys() == before.keys()
+            assert [name for name in before if after[name] is not before[name]] == []
+
+
+@pytest.mark.compiled
 @pytest.mark.parametrize("name", ["file", "folder", "npy"])
 def test_files_that_are_cut_off_are_named(X, kind, name):
     path = Path(kind(name))

@@ -113,7 +113,7 @@ class KMeansFamily(
         self.init_results_ = list[Any]()
         self.inertia_history_ = np.empty(0)
         if hasattr(self, "labels_"):
-            self.cluster_sizes_ = np.bincount(self.labels_, minlength=len(self.cluster_centers_))
+            self.cluster_sizes_ = kmeans.sizes(self.labels_, len(self.cluster_centers_))
 
     # --- fitting, in parts ---------------------------------------------------------------------
 

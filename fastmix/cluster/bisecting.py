@@ -272,7 +272,7 @@ class BisectingKMeans(KMeansFamily):
             leaf.forget()
         for name, value in ready().items():
             setattr(self, name, value)
-        self.cluster_sizes_ = np.bincount(self.labels_, minlength=len(self.cluster_centers_))
+        self.cluster_sizes_ = kmeans.sizes(self.labels_, len(self.cluster_centers_))
 
     def _root(self, X: Any, packed: AnyRows) -> bisecting.Node:
         """All rows around their mean, which matters only if they are never split."""

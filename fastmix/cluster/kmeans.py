@@ -265,7 +265,7 @@ class KMeans(KMeansFamily):
 
     def _keep(self, packed: AnyRows, best: KMeansResult, records: list[KMeansInit]) -> None:
         """Set the fitted attributes."""
-        sizes = np.bincount(best.labels, minlength=self.n_clusters)
+        sizes = kmeans.sizes(best.labels, self.n_clusters)
         found = np.count_nonzero(sizes)
         if found < self.n_clusters:
             validation.warn(

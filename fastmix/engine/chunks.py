@@ -16,9 +16,7 @@ from fastmix.engine.rows import Columns, columns_of, measure, part_ranges, part_
 
 MEMORY = 1 << 28  # bytes that blocks may need
 COPIES = 4  # of a block: of its chunks, gathered from them, packed, and one to spare
-BLOCK_BYTES = (
-    1 << 22
-)  # of a block, if memory allows: a larger one leaves the caches before it is done
+BLOCK_BYTES = 1 << 23  # of a block, if memory allows: it has to leave work for all threads
 
 
 class Chunk(NamedTuple):

@@ -212,6 +212,14 @@ def finite(inertia: float) -> float:
     return inertia
 
 
+def sizes(labels: NDArray[np.int32], k: int) -> NDArray[np.int64]:
+    """Rows of every cluster, (k,); NumPy alone would widen all labels."""
+    found = np.zeros(k, np.int64)
+    for first in range(0, len(labels), AT_ONCE):
+        found += np.bincount(labels[first : first + AT_ONCE], minlength=k)
+    return found
+
+
 def same_partition(labels: NDArray[np.int32], others: NDArray[np.int32], k: int) -> bool:
     """Do two labellings differ by the names of the clusters only?"""
     there, back = np.full(k, -1, np.int32), np.full(k, -1, np.int32)

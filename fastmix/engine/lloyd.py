@@ -33,7 +33,7 @@ def assign(rows: Rows, centers: Array, state: LloydState) -> KMeansTotals:
     """All n k distances, directly."""
     sums = state.sums
     objective, changed = np.zeros(len(sums.changes)), np.zeros(len(sums.changes), np.int64)
-    for part in by_shards(rows, sums.bounds):
+    for part in by_shards(rows, sums.bounds, exact=True):
         some, slots = part.rows, part.slots
         kernels.lloyd.assign(
             threads(some.n_threads, rows_work(some, 3 * len(centers))),

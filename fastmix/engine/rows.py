@@ -350,11 +350,11 @@ class Part(NamedTuple):
 
 
 @singledispatch
-def by_shards(rows: AnyRows, bounds: NDArray[np.int64]) -> Iterator[Part]:
+def by_shards(rows: AnyRows, bounds: NDArray[np.int64], exact: bool = False) -> Iterator[Part]:
     """All rows in order, part by part, for a pass with these bounds of shards (S + 1,), in tiles.
 
     Rows in memory are one part. The totals of a shard may be added to by several parts, one after the
-    other.
+    other. Where sums are exact it does not matter which, and how shards are cut.
     """
     yield Part(rows, slice(None), slice(None), bounds, slice(None))
 
