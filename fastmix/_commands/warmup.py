@@ -266,12 +266,16 @@ def _skipping(cls: Any, name: str, dtype: Any) -> None:
 
 
 def _streams(dtype: Any) -> Iterable[Step]:
-    """The starts of a mixture, and batches of all covariance types."""
+    """The starts of a mixture, which is fitted to the first rows, and batches of all covariance types."""
+    for name in ALGORITHMS:
+        yield Step(f"start by algorithm={name}", partial(_algorithm, name, dtype))
     yield Step("start by k-means++", partial(_seeding, "k-means++", dtype))
     for how in STARTS:
         yield Step(f"init_params={how}", partial(_stream, "diag", how, dtype))
     for name in COVARIANCES:
         yield Step(f"covariance_type={name}", partial(_stream, name, "kmeans", dtype))
+        many = partial(_skipping, GaussianMixture, name, dtype)
+        yield Step(f"start of covariance_type={name}, many rows", many)
 
 
 def _stream(name: str, how: str, dtype: Any) -> None:
