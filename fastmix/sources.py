@@ -8,12 +8,13 @@ import math
 import os
 from collections.abc import Callable, Iterable, Iterator
 from numbers import Integral
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fastmix._readers import is_on_disk, is_read_again, placed, reader_of
+from fastmix._readers import is_on_disk, is_read_again, mapped, placed, reader_of
 from fastmix.engine.chunks import MEMORY, Chunks
 
 __all__ = ["MEMORY", "Source", "apply"]
@@ -73,15 +74,45 @@ class Source:
     def chunks(self) -> Chunks:
         """The rows, as a pass reads them; nobody has looked at them yet."""
         reader = reader_of(self.data)
-        return Chunks(reader.read, *reader.kind(), self.memory, reader.at)
+        kind = reader.kind()
+        return Chunks(reader.read, *kind, self.memory, reader.at, reader.header)
 
     def __iter__(self) -> Iterator[NDArray[Any]]:
         """The rows in order, in blocks of shape (m, n_features)."""
-        return self.chunks().blocks()
+        chunks = self.chunks()
+        for block in chunks.blocks():
+            yield block if chunks.header is None else _named(block, chunks.header)
+
+
+class NamedRows(np.ndarray[Any, Any]):
+    """A block of rows whose features have names, which whoever checks features asks for."""
+
+    header: Any = None  # a frame of these columns without rows
+
+
+def _named(block: NDArray[Any], header: Any) -> NamedRows:
+    rows = block.view(NamedRows)
+    rows.header = header
+    return rows
+
+
+def opened(data: Any) -> Any:
+    """The array of a .npy file, as a memory map; all else as it is."""
+    if isinstance(data, str | os.PathLike):
+        path = Path(data)
+        if path.suffix == ".npy" and path.exists():
+            return mapped(path)
+    return data
+
+
+def is_elsewhere(data: Any) -> bool:
+    """Are these rows no array, not even one on disk, but what only passes can read?"""
+    return isinstance(data, Source) or is_read_again(data)
 
 
 def is_source(data: Any) -> bool:
     """Has this to be read chunk by chunk? An array on disk has not if it fits into the memory of a Source."""
+    data = opened(data)
     if isinstance(data, Source):
         return True
     if is_on_disk(data):
