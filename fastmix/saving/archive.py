@@ -127,9 +127,8 @@ def write(path: str | os.PathLike[str], header: bytes, arrays: Mapping[str, Arra
         raise OSError(errno.EINVAL, "Not a file, so it is not replaced", os.fsdecode(path))
     folder = os.path.dirname(target)
     if not os.path.exists(folder):
-        raise FileNotFoundError(
-            errno.ENOENT, f"There is no folder {folder!r}, make it first", os.fsdecode(path)
-        )
+        reason = f"There is no folder {folder!r}: make it first"
+        raise FileNotFoundError(errno.ENOENT, reason, os.fsdecode(path))
     aside = os.path.join(folder, f".fastmix-{secrets.token_hex(8)}.tmp")
     try:
         with open(aside, "xb") as file:
