@@ -144,7 +144,7 @@ def rows(
     if chunks and is_source(X):
         return _looked_at(estimator, X, reset, min_samples)
     all_in_memory(X, type(estimator).__name__)
-    if isinstance(X, NamedRows):
+    if isinstance(X, NamedRows) and X.header is not None:
         validate_data(estimator, X.header, reset=reset, skip_check_array=True)
         its = partial(check_array, X.view(np.ndarray), estimator=estimator, input_name="X")
     else:
