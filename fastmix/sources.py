@@ -36,9 +36,10 @@ class Source:
         - an array on disk: :class:`numpy.memmap`, a Zarr array, or whatever else has ``shape``,
           ``chunks`` and slices;
         - a path: a ``.npy`` file, a Parquet file, or a folder of Parquet files, which are read in the
-          order of their names (needs pyarrow);
+          order of their names, with the columns of the first (needs pyarrow);
         - an object that can be iterated over again and again, and gives arrays of shape (m, n_features),
-          pairs of such an array and its row weights (m,), or record batches of pyarrow.
+          frames or record batches of pyarrow, all with the same columns, or pairs of one of these and
+          its row weights (m,).
     memory : int, default=268435456
         Bytes that blocks of rows may need during a pass, at least 4194304. What is kept of every row
         comes on top of it: 4 bytes for its label, 8 for its weight where there are any, and a number
@@ -49,7 +50,7 @@ class Source:
     TypeError
         If the data cannot be read twice, or are nothing that could be read.
     ValueError
-        If memory is too little, or a file cannot be read.
+        If memory is too little, or a file cannot be read, or is none of these.
 
     Examples
     --------
@@ -139,7 +140,7 @@ def apply(function: Callable[[Any], Any], data: Any, *, out: Any = None) -> Any:
     ----------
     function : callable
         Takes rows (m, n_features) and returns an array with m rows: a method of a fitted estimator,
-        such as ``model.predict_proba``.
+        such as ``model.predict_proba``. fastmix's estimators compare names of columns, where there are any.
     data : object
         A :class:`Source`, or what one can be made of.
     out : array of shape (n_samples, ...), default=None
