@@ -143,7 +143,8 @@ def rows(
     X = opened(X)
     if chunks and is_source(X):
         return _looked_at(estimator, X, reset, min_samples)
-    all_in_memory(X, type(estimator).__name__)
+    if is_elsewhere(X):
+        raise _not_in_memory(estimator, X)
     if isinstance(X, NamedRows) and X.header is not None:
         validate_data(estimator, X.header, reset=reset, skip_check_array=True)
         its = partial(check_array, X.view(np.ndarray), estimator=estimator, input_name="X")
@@ -186,16 +187,14 @@ def _looked_at(estimator: Any, X: Any, reset: bool, min_samples: int) -> Chunks:
     return found
 
 
-def all_in_memory(X: Any, who: str) -> None:
-    """TypeError where X are rows that have to be read chunk by chunk."""
-    if not is_elsewhere(X):
-        return
+def _not_in_memory(estimator: Any, X: Any) -> TypeError:
+    """What is said of rows that would have to be read chunk by chunk."""
     what, way_out = f"a {type(X).__name__}", ""
     if isinstance(X, str | os.PathLike):
         reader_of(X)  # which says if it leads nowhere
         what, way_out = f"the path {os.fspath(X)!r}", " pandas.read_parquet reads it as a whole."
-    raise TypeError(
-        f"{who} needs all rows in memory here, but X is {what}.{way_out} KMeans, GaussianMixture and "
+    return TypeError(
+        f"{type(estimator).__name__} needs all rows in memory here, but X is {what}.{way_out} KMeans, GaussianMixture and "
         "BayesianGaussianMixture can be fitted to rows that are read chunk by chunk, and "
         "fastmix.sources.apply takes a method through their blocks."
     )
@@ -212,8 +211,6 @@ def blocks(X: Any, weight: NDArray[Any] | None) -> Iterator[tuple[Any, NDArray[A
 
 def plain_rows(X: ArrayLike) -> Any:
     """The same of X that belongs to no estimator."""
-    X = opened(X)
-    all_in_memory(X, "This function")
     return canonical(
         checked_array(
             X,

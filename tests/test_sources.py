@@ -497,17 +497,13 @@ def test_what_needs_all_rows_says_so(X, kind):
         for make in (MiniBatchKMeans, BisectingKMeans, MiniBatchGaussianMixture):
             with pytest.raises(TypeError, match=f"{make.__name__} {match}"):
                 make(K).fit(given)
-        for function in (fastmix.select_gmm, fastmix.select_kmeans, _plus_plus):
+        for function in (fastmix.select_gmm, fastmix.select_kmeans):
             with pytest.raises(TypeError, match=match):
                 function(given)
         with pytest.raises(
             TypeError, match=f"X must be rows in memory to be drawn, got .*{what[-6:]}"
         ):
             plot_kmeans(KMeans(K), given)
-
-
-def _plus_plus(X):
-    return fastmix.kmeans_plusplus(X, K)
 
 
 def test_files_of_other_kinds_are_told(tmp_path):
