@@ -194,8 +194,8 @@ def _not_in_memory(estimator: Any, X: Any) -> TypeError:
         reader_of(X)  # which says if it leads nowhere
         what, way_out = f"the path {os.fspath(X)!r}", " pandas.read_parquet reads it as a whole."
     return TypeError(
-        f"{type(estimator).__name__} needs all rows in memory here, but X is {what}.{way_out} KMeans, GaussianMixture and "
-        "BayesianGaussianMixture can be fitted to rows that are read chunk by chunk, and "
+        f"{type(estimator).__name__} needs all rows in memory here, but X is {what}.{way_out} "
+        "KMeans, GaussianMixture and BayesianGaussianMixture can be fitted to rows that are read chunk by chunk, and "
         "fastmix.sources.apply takes a method through their blocks."
     )
 
