@@ -7,7 +7,7 @@ from fastmix.mixture import (
     GaussianMixture,
     MiniBatchGaussianMixture,
 )
-from fastmix.saving import load
+from fastmix.saving import load, save
 from fastmix.selection import select_gmm, select_kmeans
 
 __all__ = [
@@ -21,6 +21,7 @@ __all__ = [
     "k_means",
     "kmeans_plusplus",
     "load",
+    "save",
     "select_gmm",
     "select_kmeans",
     "show_versions",

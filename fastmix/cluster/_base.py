@@ -346,7 +346,7 @@ class KMeansFamily(
 
         Parameters
         ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        X : {array-like, sparse matrix} of shape (n_samples, n_features), or a source
             Rows.
         y : object
             Ignored.
@@ -358,8 +358,14 @@ class KMeansFamily(
         score : float
             Minus the weighted sum of squared distances to the nearest centers.
         """
-        rows, centers = self._seen(X, sample_weight)
-        return -kmeans.to_inertia(nearest(rows, centers)[0], rows)
+        array = validation.rows(self, X, reset=False, sparse=True, chunks=True)
+        weight = validation.weights(sample_weight, array)
+        fitted, inertia = self._fitted_frame(), 0.0
+        for block, its in validation.blocks(array, weight):
+            if its is None or its.any():
+                rows, centers = self._in_frame(block, its, *fitted)
+                inertia += kmeans.to_inertia(nearest(rows, centers)[0], rows)
+        return -inertia
 
     def _seen(
         self, X: ArrayLike, sample_weight: ArrayLike | None = None

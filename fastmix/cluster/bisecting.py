@@ -21,6 +21,7 @@ from fastmix.engine.results import AnyRows, Array, Frame, KMeansInit, KMeansResu
 from fastmix.engine.rows import frame_of, measure, pack, power_of_two, to_frame
 from fastmix.engine.seeds import SEEDINGS
 from fastmix.saving import compounds, kinds
+from fastmix.sources import by_blocks
 
 BETTER = 1 - 1e-6  # a later start of a split replaces the best one below this share of its inertia
 
@@ -320,6 +321,7 @@ class BisectingKMeans(KMeansFamily):
 
     # --- after the fit -------------------------------------------------------------------------
 
+    @by_blocks
     def predict(self, X: ArrayLike) -> NDArray[np.int32]:
         """Cluster of every row, found by going down the tree.
 

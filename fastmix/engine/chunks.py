@@ -34,7 +34,8 @@ class Chunks:
     """Rows (n, d) of a source; all but their number of features is known once they have been looked at.
 
     `read(sizes)` begins to read anew. A source that can choose gives chunks of so many rows, one after the
-    other, until it ends. `at(numbers)` gives rows by number, where it can.
+    other, until it ends. `at(numbers)` gives rows by number, where it can. `header` is a frame without
+    rows that names the features, if anything does.
     """
 
     def __init__(
@@ -44,8 +45,9 @@ class Chunks:
         dtype: Any,
         memory: int = MEMORY,
         at: Callable[[Array], Array] | None = None,
+        header: Any = None,
     ) -> None:
-        self._read, self._at = read, at
+        self._read, self._at, self.header = read, at, header
         self.dtype, self.d, self.n = np.dtype(dtype), d, 0
         self.weight: Floats | None = None  # (n,) those of the source
         self.columns: Columns  # what a first look tells

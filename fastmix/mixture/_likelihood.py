@@ -146,7 +146,7 @@ default='full'
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : array-like of shape (n_samples, n_features), or a source
             Rows.
         sample_weight : array-like of shape (n_samples,), default=None
             How often every row counts, not negative; None means 1.
@@ -165,7 +165,7 @@ default='full'
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : array-like of shape (n_samples, n_features), or a source
             Rows.
         sample_weight : array-like of shape (n_samples,), default=None
             How often every row counts, not negative; None means 1.
@@ -187,7 +187,7 @@ default='full'
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : array-like of shape (n_samples, n_features), or a source
             Rows.
         sample_weight : array-like of shape (n_samples,), default=None
             How often every row counts, not negative; None means 1.
@@ -199,9 +199,10 @@ default='full'
             BIC of the rows with the labels of :meth:`predict`, the version of mclust, in the sign of
             bic (Biernacki, Celeux & Govaert 2000, doi:10.1109/34.865189).
         """
-        array = validation.rows(self, X, reset=False)
+        array = validation.rows(self, X, reset=False, chunks=True)
         weight = validation.weights(sample_weight, array)
-        return self.bic(X, sample_weight) + self._overlap(array, weight)
+        overlaps = [self._overlap(*each) for each in validation.blocks(array, weight)]
+        return self.bic(X, sample_weight) + sum(overlaps)
 
     def _overlap(self, X: NDArray[Any], weight: Floats | None) -> float:
         """What :meth:`icl` adds to :meth:`bic`, for X (n, d) and weights as validated."""
@@ -236,7 +237,7 @@ default='full'
         means = np.asarray(self.means_, np.float64)[:, chosen]
         return self._of_features(chosen, fitted.weights, means, covariances)
 
-    def condition(self, dims: ArrayLike, values: ArrayLike) -> Self:
+    def condition(self, dims: ArrayLike, values: ArrayLike | None = None) -> Self:
         """The mixture of the other features where these features have the given values.
 
         Parameters
@@ -258,6 +259,8 @@ default='full'
         ------
         ValueError
             If dims or values are not as described, or the values are too far from every component.
+        TypeError
+            If there are no values.
 
         Examples
         --------
@@ -268,6 +271,11 @@ default='full'
         (array([[7.]]), array([[[2.5]]]))
         """
         validation.check_is_fitted(self)
+        if values is None:
+            raise TypeError(
+                f"{type(self).__name__}.condition() needs values, one for each of dims: condition([0], [13.0]), "
+                f"but got only dims, {dims!r}."
+            )
         d = np.shape(self.means_)[1]
         known = validation.columns(self, dims, d)
         rest = np.setdiff1d(np.arange(d), known)
