@@ -10,6 +10,7 @@ import numpy as np
 
 from fastmix._commands.columns import Columns, Table, advice, chosen, numbers, refuse
 
+OTHERS = (";", "\t", "|", ",")  # that separate columns elsewhere
 ENCODING = "utf-8-sig"  # with or without a byte order mark
 
 
@@ -55,6 +56,13 @@ def head_of(path: Path, separator: str) -> Head:
         _, example = next(lines, (0, []))
     if not example:
         refuse(path, "it has no rows")
+    for other in OTHERS:  # a row that has it too has no number there
+        if len(first) == 1 and other in first[0] and any(other in cell for cell in example):
+            refuse(
+                path,
+                f"line {number} is one column, {first[0]!r}: another delimiter? Columns should be "
+                f"separated by {separator!r}, not by {other!r}",
+            )
     return Head(first, True, number, example)
 
 
