@@ -60,7 +60,7 @@ def counted(table: Table) -> str | None:
         f"The first column, {names[0]!r}," if names[0] else "The first column, which has no name,"
     )
     others = advice(names, names[1:]) or "; leave it out by --columns"
-    return f"{what} counts the rows and is no measurement, but the model was fitted to it{others}."
+    return f"{what} counts the rows and is no measurement, but the model was fitted to it{others}"
 
 
 def far_apart(table: Table) -> str | None:
@@ -75,7 +75,7 @@ def far_apart(table: Table) -> str | None:
     if ratio <= FAR_APART:
         return None
     return (
-        f"Column {names[large]!r} spreads {ratio:.3g} times as far as {names[small]!r}, and k-means compares "
+        f"Column {names[large]!r} spreads {ratio:,.0f} times as far as {names[small]!r}, and k-means compares "
         "distances: --standardize gives all columns one scale."
     )
 

@@ -11,6 +11,7 @@ import numpy as np
 from fastmix._commands.columns import Columns, Table, advice, chosen, numbers, refuse
 
 OTHERS = (";", "\t", "|", ",")  # that separate columns elsewhere
+LONG = 40  # letters of a name that an error tells
 ENCODING = "utf-8-sig"  # with or without a byte order mark
 
 
@@ -60,10 +61,15 @@ def head_of(path: Path, separator: str) -> Head:
         if len(first) == 1 and other in first[0] and any(other in cell for cell in example):
             refuse(
                 path,
-                f"line {number} is one column, {first[0]!r}: another delimiter? Columns should be "
+                f"line {number} is one column, {_cut(first[0])!r}: another delimiter? Columns should be "
                 f"separated by {separator!r}, not by {other!r}",
             )
     return Head(first, True, number, example)
+
+
+def _cut(name: str) -> str:
+    """The beginning of a name."""
+    return name if len(name) <= LONG else f"{name[:LONG]}..."
 
 
 def _lines(file: Any, separator: str) -> Iterator[tuple[int, list[str]]]:
