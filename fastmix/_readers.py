@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 from fastmix.engine.chunks import Chunk
 
 BATCH_ROWS = 1 << 16  # of Parquet files
+PARQUET = b"PAR1", b"PARE"  # a file begins with one of these
+PATHS = "A path has to lead to a .npy file, a Parquet file or a folder of .parquet files"
 # What has one of these is array-like, or nothing
 NOT_CHUNKS = ("shape", "__array__", "__array_interface__", "__dataframe__", "__len__")
 AGAIN = (
@@ -63,8 +65,12 @@ def reader_of(data: Any) -> "Slices | Again":
         if not path.exists():
             raise FileNotFoundError(f"X names no file or folder: {str(path)!r}.")
         if path.suffix == ".npy":
-            with readable(path):
-                return Slices(np.load(path, mmap_mode="r"))
+            return Slices(mapped(path))
+        if not _look_like_parquet(path):
+            raise ValueError(
+                f"X is the path of {path.name!r}, which is not read. {PATHS}. Read the file by yourself and "
+                f"give its rows: pandas.read_csv({str(path)!r}), for example."
+            )
         return Again(Parquet(path))
     if is_on_disk(data):
         return Slices(data)
@@ -76,8 +82,16 @@ def reader_of(data: Any) -> "Slices | Again":
     return Again(data)
 
 
+def mapped(path: Path) -> NDArray[Any]:
+    """The array of a .npy file, of which nothing has been read."""
+    with readable(path):
+        return np.load(path, mmap_mode="r")
+
+
 class Slices:
     """Reads an array slice by slice."""
+
+    header = None  # nothing names its columns
 
     def __init__(self, array: Any) -> None:
         if len(array.shape) != 2:
@@ -155,6 +169,7 @@ class Again:
         for number, given in enumerate(self.data):
             first = plain(given, number)
             self.columns, self.dtype = first.X.shape[1], first.X.dtype
+            self.names, self.header = names_of(given), header_of(given)
             self.weighted = first.weight is not None
             return self.columns, self.dtype
         raise ValueError("X has no chunks, and so no rows.")
@@ -164,18 +179,24 @@ class Again:
         lengths = list[int]()
         for number, given in enumerate(self.data):
             chunk = plain(given, number)
-            self._compare(chunk)
+            self._compare(chunk, names_of(given))
             lengths.append(len(chunk.X))
             self._compare_rows(lengths, ended=False)
             yield chunk
         self._compare_rows(lengths, ended=True)
         self.lengths = lengths
 
-    def _compare(self, chunk: Chunk) -> None:
+    def _compare(self, chunk: Chunk, names: list[Any] | None) -> None:
         """ValueError where a chunk is of another kind than the first."""
         (_, d), dtype, name = chunk.X.shape, chunk.X.dtype, chunk.name.capitalize()
         if d != self.columns:
-            raise ValueError(f"{name} has {d} columns, but chunk 0 has {self.columns}.")
+            told = differing(names, self.names)
+            raise ValueError(f"{name} has {d} columns, but chunk 0 has {self.columns}{told}.")
+        if names != self.names:
+            raise ValueError(
+                f"{name} has other column names than chunk 0{differing(names, self.names)}. Give all chunks the "
+                "same columns in the same order."
+            )
         if dtype != self.dtype:
             raise ValueError(
                 f"{name} is of dtype {dtype}, but chunk 0 of {self.dtype}: convert one."
@@ -213,13 +234,38 @@ class Parquet:
         self.open = ParquetFile
         self.files = sorted(path.glob("*.parquet")) if path.is_dir() else [path]
         if not self.files:
-            raise FileNotFoundError(f"There are no .parquet files in {path}.")
+            raise FileNotFoundError(f"There are no .parquet files in {path}. {PATHS}.")
 
     def __iter__(self) -> Iterator[Any]:
-        """Batches of at most BATCH_ROWS rows."""
+        """Batches of at most BATCH_ROWS rows, with the columns of the first file in its order."""
+        names: list[str] | None = None
         for path in self.files:
-            with readable(path), self.open(path) as file:
-                yield from file.iter_batches(BATCH_ROWS)
+            with readable(path):
+                file = self.open(path)
+            with file:
+                own, whole = _features(file.schema_arrow), file.schema_arrow.names
+                names = own if names is None else names
+                if own != names and (sorted(own) != sorted(names) or len(set(own)) < len(own)):
+                    raise ValueError(
+                        f"{path} has other columns than {self.files[0].name}{differing(own, names)}."
+                    )
+                with readable(path):
+                    for batch in file.iter_batches(BATCH_ROWS):
+                        yield batch if whole == names else batch.select(names)
+
+
+def _features(schema: Any) -> list[str]:
+    """Names of the columns, but for the index of a frame of pandas, which is kept as one."""
+    index = (schema.pandas_metadata or {}).get("index_columns", [])
+    return [name for name in schema.names if name not in index]
+
+
+def _look_like_parquet(path: Path) -> bool:
+    """Is this a folder or a file of that name or beginning?"""
+    if path.is_dir() or path.suffix == ".parquet":
+        return True
+    with path.open("rb") as file:
+        return file.read(4) in PARQUET
 
 
 @contextmanager
@@ -241,7 +287,8 @@ def plain(given: Any, number: int) -> Chunk:
                 f"{name.capitalize()} is a tuple of {len(given)}: a pair is rows and weights."
             )
         given, weight = given
-    array = _from_columns(given, name) if hasattr(given, "schema") else np.asarray(given)
+    names = names_of(given) if hasattr(given, "schema") else None
+    array = np.asarray(given) if names is None else _from_columns(given, names, name)
     if array.ndim != 2 or array.shape[1] == 0:
         raise ValueError(
             f"{name.capitalize()} has shape {array.shape}, but has to be (rows, features)."
@@ -256,9 +303,39 @@ def plain(given: Any, number: int) -> Chunk:
     return Chunk(X, weight, name)
 
 
-def _from_columns(batch: Any, name: str) -> NDArray[Any]:
+def names_of(given: Any) -> list[Any] | None:
+    """What the columns of a chunk are called, of a frame or of a table or record batch of Arrow."""
+    rows = given[0] if isinstance(given, tuple) else given
+    if hasattr(rows, "schema") and isinstance(getattr(rows.schema, "names", None), list):
+        return list(rows.schema.names)
+    return list(rows.columns) if hasattr(rows, "columns") else None
+
+
+def header_of(given: Any) -> Any:
+    """A frame of the same columns without rows; None where they have no names."""
+    rows = given[0] if isinstance(given, tuple) else given
+    if names_of(rows) is None:
+        return None
+    empty = getattr(getattr(rows, "schema", None), "empty_table", None)
+    return rows[:0] if empty is None else empty()
+
+
+def differing(names: list[Any] | None, others: list[Any] | None) -> str:
+    """How names of columns differ from others, to go on in a message."""
+    if names is None or others is None:
+        return "" if names is others else f": {'none' if names is None else names}"
+    lacking = [name for name in others if name not in names]
+    beyond = [name for name in names if name not in others]
+    found = [
+        f"{what} {', '.join(map(repr, which))}"
+        for what, which in (("without", lacking), ("with", beyond))
+        if which
+    ]
+    return f": {' and '.join(found)}" if found else f": {names}, not {others}"
+
+
+def _from_columns(batch: Any, names: list[Any], name: str) -> NDArray[Any]:
     """A record batch or a table of Arrow, or a frame with a schema, as an array."""
-    names = list(batch.schema.names if hasattr(batch.schema, "names") else batch.schema)
     columns = [
         np.asarray(batch.column(j) if hasattr(batch, "column") else batch[names[j]])
         for j in range(len(names))

@@ -1,6 +1,7 @@
 """Everything that can be wrong with an input is refused here, by scikit-learn's own checks."""
 
 import operator
+import os
 import sys
 import warnings
 from collections.abc import Iterator
@@ -27,16 +28,16 @@ from sklearn.utils import (
 from sklearn.utils._param_validation import (
     Interval,
     InvalidParameterError,
-    StrOptions,
     validate_parameter_constraints,
     validate_params,
 )
+from sklearn.utils._param_validation import StrOptions as AnyOrder
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
-from fastmix._readers import is_dask
+from fastmix._readers import is_dask, reader_of
 from fastmix.engine.chunks import Chunks
 from fastmix.engine.rows import finite
-from fastmix.sources import Source, is_source
+from fastmix.sources import NamedRows, Source, is_elsewhere, is_source, opened
 
 __all__ = [
     "N_THREADS",
@@ -44,6 +45,7 @@ __all__ = [
     "StrOptions",
     "accepts",
     "all_or_nothing",
+    "blocks",
     "check_is_fitted",
     "checked_fit",
     "columns",
@@ -63,6 +65,14 @@ __all__ = [
 
 FLOATS = [np.float64, np.float32]
 N_THREADS = [Interval(Integral, 1, None, closed="left"), None]
+
+
+class StrOptions(AnyOrder):
+    """Strings that messages name in one order, where scikit-learn's have that of a set."""
+
+    def __str__(self) -> str:
+        return f"a str among {{{', '.join(map(repr, sorted(self.options)))}}}"
+
 
 checked_fit = _fit_context(prefer_skip_nested_validation=True)
 """Decorates fit: wrong parameters are refused before anything else happens."""
@@ -131,23 +141,18 @@ def rows(
     """
     if not reset:
         check_is_fitted(estimator)
+    X = opened(X)
     if chunks and (is_source(X) or is_dask(X)):
         return _looked_at(estimator, X, reset, min_samples)
-    if isinstance(X, Source):
-        raise TypeError(
-            f"{type(estimator).__name__} needs all rows in memory here. KMeans and the mixtures can be fitted to a "
-            "Source, and fastmix.sources.apply takes a method through its blocks."
-        )
-    if is_dask(X):
-        raise TypeError(
-            f"{type(estimator).__name__} needs all rows in memory here: give X.compute(). KMeans and the mixtures "
-            "can be fitted to a collection of Dask, and predict for it."
-        )
+    if is_elsewhere(X) or is_dask(X):
+        raise _not_in_memory(estimator, X)
+    if isinstance(X, NamedRows) and X.header is not None:
+        validate_data(estimator, X.header, reset=reset, skip_check_array=True)
+        its = partial(check_array, X.view(np.ndarray), estimator=estimator, input_name="X")
+    else:
+        its = partial(validate_data, estimator, X, reset=reset)
     check: Any = partial(
-        validate_data,
-        estimator,
-        X,
-        reset=reset,
+        its,
         dtype=FLOATS,
         order="C",
         accept_sparse="csr" if sparse else False,
@@ -171,17 +176,16 @@ def rows(
 
 def _looked_at(estimator: Any, X: Any, reset: bool, min_samples: int) -> Any:
     """The rows of a source or of Dask, which are read for the first time."""
-    found: Any
     if is_dask(X):
         from fastmix import distributed
 
-        found = distributed.Blocks(distributed.as_array(X, lengths=True))
-        outline = X._meta if hasattr(X, "columns") else np.empty((1, found.d))
+        found: Any = distributed.Blocks(distributed.as_array(X, lengths=True))
+        header = X._meta if hasattr(X, "columns") else None
     else:
         found = (X if isinstance(X, Source) else Source(X)).chunks()
-        # of the chunks' own columns scikit-learn would take names, which not all of them have
-        outline = np.empty((1, found.d))
-    validate_data(estimator, outline, reset=reset, skip_check_array=True)
+        header = found.header
+    header = np.empty((1, found.d)) if header is None else header
+    validate_data(estimator, header, reset=reset, skip_check_array=True)
     found.look(getattr(estimator, "n_threads", None))
     if found.n < min_samples:
         raise ValueError(
@@ -189,6 +193,30 @@ def _looked_at(estimator: Any, X: Any, reset: bool, min_samples: int) -> Any:
             f"{min_samples} is required by {type(estimator).__name__}."
         )
     return found
+
+
+def _not_in_memory(estimator: Any, X: Any) -> TypeError:
+    """What is said of rows that would have to be read chunk by chunk."""
+    what, way_out = f"a {type(X).__name__}", ""
+    if isinstance(X, str | os.PathLike):
+        reader_of(X)  # which says if it leads nowhere
+        what, way_out = f"the path {os.fspath(X)!r}", " pandas.read_parquet reads it as a whole."
+    elif is_dask(X):
+        way_out = " Give X.compute()."
+    return TypeError(
+        f"{type(estimator).__name__} needs all rows in memory here, but X is {what}.{way_out} "
+        "KMeans, GaussianMixture and BayesianGaussianMixture can be fitted to rows that are read chunk by chunk, and "
+        "fastmix.sources.apply takes a method through their blocks."
+    )
+
+
+def blocks(X: Any, weight: NDArray[Any] | None) -> Iterator[tuple[Any, NDArray[Any] | None]]:
+    """All rows as validated, with their weights, block by block; those in memory are one."""
+    first = 0
+    for block in X.blocks() if isinstance(X, Chunks) else (X,):
+        last = first + block.shape[0]
+        yield block, None if weight is None else weight[first:last]
+        first = last
 
 
 def plain_rows(X: ArrayLike) -> Any:

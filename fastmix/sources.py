@@ -8,12 +8,13 @@ import math
 import os
 from collections.abc import Callable, Iterable, Iterator
 from numbers import Integral
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fastmix._readers import is_dask, is_on_disk, is_read_again, placed, reader_of
+from fastmix._readers import is_dask, is_on_disk, is_read_again, mapped, placed, reader_of
 from fastmix.engine.chunks import MEMORY, Chunks
 
 __all__ = ["MEMORY", "Source", "apply"]
@@ -35,9 +36,10 @@ class Source:
         - an array on disk: :class:`numpy.memmap`, a Zarr array, or whatever else has ``shape``,
           ``chunks`` and slices;
         - a path: a ``.npy`` file, a Parquet file, or a folder of Parquet files, which are read in the
-          order of their names (needs pyarrow);
+          order of their names, with the columns of the first (needs pyarrow);
         - an object that can be iterated over again and again, and gives arrays of shape (m, n_features),
-          pairs of such an array and its row weights (m,), or record batches of pyarrow.
+          frames or record batches of pyarrow, all with the same columns, or pairs of one of these and
+          its row weights (m,).
     memory : int, default=268435456
         Bytes that blocks of rows may need during a pass, at least 4194304. What is kept of every row
         comes on top of it: 4 bytes for its label, 8 for its weight where there are any, and a number
@@ -48,7 +50,7 @@ class Source:
     TypeError
         If the data cannot be read twice, or are nothing that could be read.
     ValueError
-        If memory is too little, or a file cannot be read.
+        If memory is too little, or a file cannot be read, or is none of these.
 
     Examples
     --------
@@ -73,15 +75,45 @@ class Source:
     def chunks(self) -> Chunks:
         """The rows, as a pass reads them; nobody has looked at them yet."""
         reader = reader_of(self.data)
-        return Chunks(reader.read, *reader.kind(), self.memory, reader.at)
+        kind = reader.kind()
+        return Chunks(reader.read, *kind, self.memory, reader.at, reader.header)
 
     def __iter__(self) -> Iterator[NDArray[Any]]:
         """The rows in order, in blocks of shape (m, n_features)."""
-        return self.chunks().blocks()
+        chunks = self.chunks()
+        for block in chunks.blocks():
+            yield block if chunks.header is None else _named(block, chunks.header)
+
+
+class NamedRows(np.ndarray[Any, Any]):
+    """A block of rows whose features have names, which whoever checks features asks for."""
+
+    header: Any = None  # a frame of these columns without rows
+
+
+def _named(block: NDArray[Any], header: Any) -> NamedRows:
+    rows = block.view(NamedRows)
+    rows.header = header
+    return rows
+
+
+def opened(data: Any) -> Any:
+    """The array of a .npy file, as a memory map; all else as it is."""
+    if isinstance(data, str | os.PathLike):
+        path = Path(data)
+        if path.suffix == ".npy" and path.exists():
+            return mapped(path)
+    return data
+
+
+def is_elsewhere(data: Any) -> bool:
+    """Are these rows no array, not even one on disk, but what only passes can read?"""
+    return isinstance(data, Source) or is_read_again(data)
 
 
 def is_source(data: Any) -> bool:
     """Has this to be read chunk by chunk? An array on disk has not if it fits into the memory of a Source."""
+    data = opened(data)
     if isinstance(data, Source):
         return True
     if is_on_disk(data):
@@ -129,7 +161,7 @@ def apply(function: Callable[[Any], Any], data: Any, *, out: Any = None) -> Any:
     ----------
     function : callable
         Takes rows (m, n_features) and returns an array with m rows: a method of a fitted estimator,
-        such as ``model.predict_proba``.
+        such as ``model.predict_proba``. fastmix's estimators compare names of columns, where there are any.
     data : object
         A :class:`Source`, or what one can be made of.
     out : array of shape (n_samples, ...), default=None

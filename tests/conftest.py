@@ -267,3 +267,18 @@ def unchanged(assert_same_bits):
         assert_same_bits(state(values), before, "guarded")
 
     return guard
+
+
+@pytest.fixture
+def near_the_plane(rng):
+    """Maker of rows (n, d) about equally far from two centers (2, d) in a dtype, to some share of their distance."""
+
+    def make(n, d, share, dtype=np.float64, far=0.0):
+        one, two = far + rng.normal(size=(2, d))
+        along, middle = two - one, (one + two) / 2
+        X = middle + rng.normal(size=(n, d))
+        X -= ((X - middle) @ along / (along @ along))[:, None] * along
+        X += share * rng.normal(size=(n, 1)) * along
+        return X.astype(dtype), np.stack([one, two]).astype(dtype)
+
+    return make

@@ -119,3 +119,9 @@ def test_parameters_are_checked_before_rows_and_rows_before_their_number():
         KMeans(5).fit([[1.0]], sample_weight=[-1])
     with pytest.raises(ValueError, match="sample_weight"):
         KMeans(1, init=[[1.0, 2.0]]).fit([[1.0]], sample_weight=[-1])
+
+
+def test_allowed_words_stand_in_one_order():
+    words = "{'diag', 'full', 'spherical', 'tied', 'tied_diag', 'tied_spherical'}"
+    with pytest.raises(InvalidParameterError, match=re.escape(f"a str among {words}")):
+        GaussianMixture(covariance_type="diagonal").fit([[0.0], [1.0]])

@@ -111,7 +111,12 @@ def test_of_several_numbers_the_best_is_chosen(file, X, tmp_path, capsys):
     found = json.loads(run(capsys, "fit", file, *COLUMNS, *options, "--json"))
     best = min(found["table"], key=lambda line: line["bic"])
     assert (found["k"], found["covariance_type"]) == (best["n_components"], best["covariance_type"])
-    selection = fastmix.select_gmm(X, range(1, 5), ["diag", "spherical"], n_init=3, random_state=0)
+    with pytest.warns(UserWarning, match="the largest number tried") as caught:
+        selection = fastmix.select_gmm(
+            X, range(1, 5), ["diag", "spherical"], n_init=3, random_state=0
+        )
+    assert found["notes"] == [str(caught[0].message)]
+    assert f"Note: {caught[0].message}" in text
     assert best["bic"] == selection.table_[selection.best_index_]["bic"]
 
 
@@ -145,6 +150,32 @@ def test_warnings_of_a_fit_are_notes(tmp_path, capsys):
         )["counts"].count(0)
         == 1
     )
+
+
+def test_k_means_of_columns_of_very_different_scales_hints_at_standardizing(tmp_path, capsys):
+    X = np.random.RandomState(0).normal(size=(60, 3)) * [1.0, 1000.0, 0.0]
+    path = tmp_path / "uneven.csv"
+    np.savetxt(path, X, delimiter=",", header="alcohol,proline,none", comments="")
+    options = ("fit", path, "-k", 2, "--model")
+    hint = r"^Note: Column 'proline' spreads [\d,]+ times as far as 'alcohol', and k-means .*--standardize"
+    assert re.search(hint, run(capsys, *options, "kmeans"), re.MULTILINE)
+    assert "Note:" not in run(capsys, *options, "kmeans", "--columns", "alcohol")
+    for more in (("kmeans", "--standardize"), ("gmm",)):
+        assert "spreads" not in run(capsys, *options, *more)
+
+
+@pytest.mark.parametrize("name", ["", "Unnamed: 0", "id"])
+def test_a_column_that_counts_the_rows_is_told(X, name, tmp_path, capsys):
+    path = tmp_path / "indexed.csv"
+    lines = [f"{i},{a!r},{b!r}" for i, (a, b) in enumerate(X[:, ::2].tolist())]
+    path.write_text("\n".join([f"{name},a,b", *lines]))
+    options = ("fit", path, "--model", "kmeans", "-k", 2)
+    what = f"{name!r}," if name else "which has no name,"
+    assert (
+        f"Note: The first column, {what} counts the rows and is no measurement, but the model was fitted "
+        "to it; choose others by --columns a,b" in run(capsys, *options)
+    )
+    assert "Note:" not in run(capsys, *options, "--columns", "a,b")
 
 
 def test_many_columns_are_cut_short(tmp_path, capsys):
@@ -303,6 +334,27 @@ def test_names_of_columns(tmp_path):
         assert rows.table(tmp_path / name, "2").names is None
     (tmp_path / "d.csv").write_text("x,y\n1,2\n")
     assert rows.table(tmp_path / "d.csv", None, least=1).X.tolist() == [[1, 2]]
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "said"),
+    [
+        ("a.csv", "x;y\n1;2\n3;4\n", "line 1 is one column, 'x;y': another delimiter?"),
+        ("a.csv", "x;y\n1,5;2\n3,5;4\n", "should be separated by ',', not by ';'"),
+        ("a.csv", "\n1;2\n3;4\n", "line 2 is one column, '1;2': another delimiter?"),
+        ("a.csv", "x\ty\n1\t2\n", "should be separated by ',', not by '\\t'"),
+        ("a.tsv", "x,y\n1,2\n", "should be separated by '\\t', not by ','"),
+    ],
+)
+def test_another_delimiter_is_told(name, text, said, tmp_path, capsys):
+    (tmp_path / name).write_text(text)
+    assert said in failed(capsys, "fit", tmp_path / name)
+    assert said in failed(capsys, "fit", tmp_path / name, "--columns", "x")
+
+
+def test_a_name_may_have_what_separates_columns_elsewhere(tmp_path):
+    (tmp_path / "a.csv").write_text("height; cm\n1\n2\n")
+    assert rows.table(tmp_path / "a.csv", None).X.tolist() == [[1], [2]]
 
 
 @pytest.fixture

@@ -144,6 +144,19 @@ def test_a_cache_that_cannot_be_written_is_one_line(capsys, monkeypatch, tmp_pat
 
 
 @pytest.mark.compiled
+def test_without_a_terminal_every_step_is_a_line(capsys, monkeypatch, tmp_path):
+    """As it begins: a log tells what is compiled now."""
+    monkeypatch.delenv("FASTMIX_CACHE", raising=False)
+    monkeypatch.setenv("FASTMIX_CACHE_DIR", str(tmp_path))
+    told = []
+    steps = [warmup.Step(name, lambda: told.append(capsys.readouterr().out)) for name in "ab"]
+    monkeypatch.setitem(warmup.STEPS, "KMeans", lambda _: steps)
+    assert _cli.main(["warmup", "--models", "KMeans", "--dtypes", "float32"]) == 0
+    assert told == ["1 of 2: KMeans, float32: a\n", "2 of 2: KMeans, float32: b\n"]
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.compiled
 def test_kernels_that_are_lost_are_a_failure(capsys, monkeypatch, tmp_path):
     def full():
         warmup.Store.lost += 3

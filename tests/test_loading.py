@@ -5,6 +5,7 @@ import sys
 import pytest
 import surroundings
 
+import fastmix
 from fastmix.engine import kernels
 
 # Something that happens while Numba is imported: in the middle, as `happen()`, once.
@@ -31,6 +32,7 @@ FIRST = {
     "star": "from fastmix import *",
     "model": "import fastmix; print(fastmix.KMeans(3), fastmix.GaussianMixture(2).get_params())",
     "plots": "import fastmix.plotting",
+    "modules": "import fastmix; fastmix.plotting.plot_gmm, fastmix.sources, fastmix.saving.save, fastmix.metrics",
     "private name": "from fastmix.engine import kernels; hasattr(kernels, '__wrapped__')",
     "help": "import contextlib, fastmix._cli\n"
     "with contextlib.suppress(SystemExit): fastmix._cli.main(['--help'])",
@@ -41,6 +43,17 @@ FIRST = {
 def test_numba_is_not_imported_before_it_is_needed(case):
     code = f"import sys\n{FIRST[case]}\nprint('numba' in sys.modules, 'llvmlite' in sys.modules)"
     assert surroundings.run(code).splitlines()[-1] == "False False"
+
+
+def test_public_modules_come_when_they_are_asked_for():
+    code = """
+import sys, fastmix
+before = "fastmix.plotting" in sys.modules, {"metrics", "plotting", "saving", "sources"} <= set(dir(fastmix))
+print(*before, fastmix.plotting is sys.modules["fastmix.plotting"], "matplotlib" in sys.modules)
+"""
+    assert surroundings.run(code) == "False True True False"
+    with pytest.raises(AttributeError, match="module 'fastmix' has no attribute 'nonesuch'"):
+        fastmix.nonesuch  # noqa: B018
 
 
 @pytest.mark.compiled

@@ -19,6 +19,7 @@ from surroundings import finish, start
 import fastmix
 from fastmix._cache import cache_dir
 from fastmix._numba import parallel_kernel
+from fastmix.sources import Source, apply
 
 FEW, N, D, K = 60_000, 240_000, 8, 48
 FIXED = 6e6  # bytes of scratch, of totals of shards, and of what the allocator keeps
@@ -158,6 +159,63 @@ def test_what_a_call_holds_beside_its_result_is_bounded():
             if held > peak.growth * N + FIXED or growth > peak.growth + PAGES:
                 too_much[f"{name}.{method}"] = f"{held / 1e6:.1f} MB, {growth:.1f} bytes a row"
     assert too_much == {}
+
+
+# --- chunks --------------------------------------------------------------------------------------
+
+CHUNKS_FEW, CHUNKS_MANY = 10, 60  # of 20,000 rows
+BUDGET = 1 << 22
+
+
+class Repeated:
+    """The same rows over and over, which nobody holds."""
+
+    def __init__(self, times):
+        self.chunk, self.times = rows(20_000), times
+
+    def __iter__(self):
+        for _ in range(self.times):
+            yield self.chunk + 0.0  # memory of its own
+
+
+def measure_chunks():
+    """Bytes at the peak of fits and predictions chunk by chunk, beside labels, and bytes by which a row adds to it."""
+    warnings.simplefilter("ignore")
+    few, many = (Source(Repeated(times), memory=BUDGET) for times in (CHUNKS_FEW, CHUNKS_MANY))
+    start = rows(K)
+    kmeans = fastmix.KMeans(K, init=start, max_iter=2)
+    given = {
+        "means_init": start,
+        "weights_init": np.full(K, 1 / K),
+        "precisions_init": np.ones((K, D)),
+    }
+    mixture = fastmix.GaussianMixture(K, covariance_type="diag", max_iter=2, **given)
+
+    def fit(model):
+        return lambda source: model.fit(source)
+
+    def predict(source):
+        return sum(int(labels.sum()) for labels in apply(kmeans.predict, source))
+
+    found = {}
+    for name, job in (("k-means", fit(kmeans)), ("mixture", fit(mixture)), ("predict", predict)):
+        job(few)
+        for way in [traced, resident] if LINUX else [traced]:
+            less, more = (way(lambda job=job, each=each: job(each)) for each in (few, many))
+            found[f"{name}, {way.__name__}"] = (
+                more,
+                (more - less) / (20_000 * (CHUNKS_MANY - CHUNKS_FEW)),
+            )
+    return found
+
+
+@pytest.mark.compiled
+def test_memory_of_chunked_rows_is_bounded_whatever_their_number():
+    code = "import json, test_memory as t; print(json.dumps(t.measure_chunks()))"
+    for what, (held, growth) in in_a_new_process(code, **RETURNING).items():
+        # the budget, a chunk of the source's own as it is made and as it is read, and scratch
+        assert held < BUDGET + 2 * 20_000 * 8 * D + FIXED + PAGES * 20_000 * CHUNKS_MANY, what
+        assert growth < PAGES, what
 
 
 # --- too little of it ----------------------------------------------------------------------------

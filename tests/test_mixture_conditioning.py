@@ -188,3 +188,10 @@ def test_values_and_dims_have_to_fit(gm):
         gm.condition([0, 1], [1.0])
     with pytest.raises(ValueError, match="values contains NaN"):
         gm.condition([0], [np.nan])
+
+
+def test_values_that_are_missing_are_asked_for():
+    model = GaussianMixture.from_parameters([1.0], [[0.0, 5.0]], [[[2.0, 1.0], [1.0, 3.0]]])
+    match = r"^GaussianMixture.condition\(\) needs values, .* but got only dims, {0: 13.0}"
+    with pytest.raises(TypeError, match=match):
+        model.condition({0: 13.0})

@@ -11,8 +11,8 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import MinMaxScaler, StandardScaler
 
 import fastmix
-from fastmix import GaussianMixture, KMeans
-from fastmix.saving import LoadError, archive, save
+from fastmix import GaussianMixture, KMeans, save
+from fastmix.saving import LoadError, archive
 
 
 @pytest.fixture

@@ -21,6 +21,7 @@ import fastmix
 from fastmix import GaussianMixture, KMeans, select_gmm, select_kmeans
 from fastmix.engine import starts
 from fastmix.engine.covariances import COVARIANCES
+from fastmix.plotting import SelectionDisplay
 from fastmix.selection import Selection
 
 FOUR_POINTS = np.array([[0.0, 0.0], [0.0, 2.0], [10.0, 0.0], [10.0, 2.0]])
@@ -291,7 +292,7 @@ def test_where_all_fits_fail_the_first_says_why():
 
 def test_only_what_was_chosen_warns(X):
     with pytest.warns(ConvergenceWarning) as caught:
-        select_gmm(X, [1, 2, 3], ["full", "diag"], max_iter=1, random_state=0)
+        select_gmm(X, [2, 3], ["full", "diag"], max_iter=1, random_state=0)
     assert [Path(each.filename).name for each in caught] == ["test_selection.py"]
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -365,6 +366,49 @@ def test_one_covariance_type_is_a_list_of_one(X):
         select_gmm(X, covariance_type="diag")
 
 
+# --- the ends of what was tried ---------------------------------------------------------------------
+
+
+def few(sizes, values, least=1, name="n_components"):
+    """A selection whose lowest value is the best."""
+    lines = zip(sizes, values, strict=True)
+    table = [{name: k, "bic": value, "error": None} for k, value in lines]
+    best = int(np.argmin(values))
+    return Selection("bic", True, table, best, {name: sizes[best]}, None, least)
+
+
+def test_a_choice_at_an_end_says_what_to_try_next():
+    assert few([2, 4, 3], [3.0, 1.0, 2.0]).advice_ == (
+        "The best bic is that of n_components=4, the largest number tried: more may be better. Try "
+        "more, for example n_components=range(2, 9)."
+    )
+    assert few([3, 4, 5], [1.0, 2.0, 3.0], 2, "n_clusters").advice_ == (
+        "The best bic is that of n_clusters=3, the smallest number tried: fewer may be better. Try "
+        "fewer, for example n_clusters=range(2, 6)."
+    )
+
+
+def test_elsewhere_there_is_nothing_to_try():
+    assert few([1, 2, 3], [3.0, 1.0, 2.0]).advice_ is None  # within
+    assert few([2, 3, 4], [1.0, 2.0, 3.0], least=2).advice_ is None  # there are no fewer
+    assert few([2, 3], [2.0, 1.0]).advice_ is None  # of two, one is always at an end
+    assert few([7], [2.0]).advice_ is None
+
+
+@pytest.mark.parametrize(
+    ("select", "criterion"), [(select_kmeans, "calinski_harabasz"), (select_gmm, "bic")]
+)
+def test_a_choice_at_an_end_warns(blobs, select, criterion):
+    rows = blobs(n=200, d=3, k=5).X
+    with pytest.warns(UserWarning, match="=5, the largest number tried") as caught:
+        found = select(rows, [2, 3, 5], criterion=criterion, random_state=0)
+    assert [Path(each.filename).name for each in caught] == ["test_selection.py"]
+    assert found.advice_ == str(caught[0].message)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert select(rows, [4, 5, 6], criterion=criterion, random_state=0).advice_ is None
+
+
 # --- the result -------------------------------------------------------------------------------------
 
 
@@ -407,6 +451,18 @@ def test_the_table_becomes_a_frame_where_pandas_is_there(X, monkeypatch):
     monkeypatch.setitem(sys.modules, "pandas", None)
     with pytest.raises(ImportError, match="read table_, which is a list of dicts"):
         found.to_frame()
+
+
+def test_the_result_draws_itself(X):
+    from matplotlib import pyplot as plt
+
+    found = select_kmeans(X, [2, 3], random_state=0)
+    figure, ax = plt.subplots()
+    display = found.plot(ax)
+    assert isinstance(display, SelectionDisplay)
+    assert display.ax_ is ax
+    assert found.plot().ax_ is ax  # the current one
+    plt.close(figure)
 
 
 def test_progress_is_told_on_request_only(X, capsys):

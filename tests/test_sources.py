@@ -9,7 +9,15 @@ import numpy as np
 import pytest
 
 import fastmix
-from fastmix import BayesianGaussianMixture, GaussianMixture, KMeans, MiniBatchKMeans
+from fastmix import (
+    BayesianGaussianMixture,
+    BisectingKMeans,
+    GaussianMixture,
+    KMeans,
+    MiniBatchGaussianMixture,
+    MiniBatchKMeans,
+)
+from fastmix.plotting import plot_kmeans
 from fastmix.sources import Source, apply
 
 N, D, K = 40_000, 8, 5
@@ -210,9 +218,20 @@ def test_starts_of_sources(X, assert_same_bits):
 
 
 @pytest.mark.compiled
-def test_small_arrays_on_disk_are_read_as_a_whole(X, kind):
+def test_small_arrays_on_disk_are_read_as_a_whole(X, kind, monkeypatch, assert_same_bits):
     model = KMeans(K, init=X[:K], max_iter=2).fit(kind("memmap"))
     assert "chunk" not in model.fit_report_.reason
+    wide = np.tile(X, (4, 1))  # more than a block
+    options = {"covariance_type": "diag", "random_state": 0, "max_iter": 2}
+    expected = GaussianMixture(K, **options).fit(wide)
+    path = kind("npy", wide)
+    for given in (path, str(path), np.load(path, mmap_mode="r")):
+        got = GaussianMixture(K, **options).fit(given)
+        assert_same_bits(got.means_, expected.means_)
+        assert_same_bits(got.predict(given), expected.predict(wide))
+    monkeypatch.setattr("fastmix.sources.MEMORY", wide.nbytes - 1)
+    model = KMeans(K, init=X[:K], max_iter=2).fit(path)
+    assert "chunk by chunk" in model.fit_report_.reason
 
 
 @pytest.mark.compiled
@@ -220,6 +239,44 @@ def test_a_source_of_few_rows_is_fitted_in_memory(X):
     model = KMeans(2, random_state=0).fit(Source([X[:5], X[5:9]]))
     assert len(model.labels_) == 9
     assert "chunk" not in model.fit_report_.reason
+
+
+@pytest.mark.compiled
+def test_scores_are_sums_over_blocks(X, kind, rng):
+    weight = rng.randint(0, 4, N).astype(np.float64)
+    weight[:20_000] = 0.0  # blocks without weight
+    k_means = KMeans(K, init=X[:K], max_iter=2).fit(X)
+    mixture = GaussianMixture(K, covariance_type="diag", random_state=0, max_iter=2).fit(X)
+    bayes = BayesianGaussianMixture(
+        n_components=K, covariance_type="diag", random_state=0, max_iter=2
+    ).fit(X)
+    methods = [k_means.score, mixture.score, bayes.score, mixture.bic, mixture.aic, mixture.icl]
+    plain = [Source(Chunked(X), memory=MEMORY), Chunked(X), kind("npy")]
+    paired = Source(Chunked(X, weight=weight), memory=MEMORY)
+    for method in methods:
+        for source in plain:
+            assert method(source) == pytest.approx(method(X), rel=1e-12)
+            expected = method(X, sample_weight=weight)
+            assert method(source, sample_weight=weight) == pytest.approx(expected, rel=1e-12)
+        assert method(paired) == pytest.approx(expected, rel=1e-12)
+        with pytest.raises(ValueError, match="but not both"):
+            method(paired, sample_weight=weight)
+        with pytest.raises(ValueError, match="X has 3 features, but"):
+            method(Source([X[:, :3]]))
+
+
+@pytest.mark.compiled
+def test_npy_files_go_wherever_arrays_go(X, kind, assert_same_bits):
+    path = kind("npy")
+    for make in (
+        lambda: MiniBatchKMeans(K, random_state=0, max_iter=1),
+        lambda: BisectingKMeans(K, random_state=0, max_iter=2),
+        lambda: MiniBatchGaussianMixture(K, random_state=0, max_iter=1, covariance_type="diag"),
+    ):
+        expected = make().fit(X)
+        got = make().fit(path)
+        assert_same_bits(got.predict(path), expected.predict(X))
+        assert got.score(path) == expected.score(X)
 
 
 # --- results ---------------------------------------------------------------------------------------
@@ -348,6 +405,31 @@ def test_whatever_ends_a_pass_leaves_the_estimator_as_it_was(X, error):
 
 
 @pytest.mark.compiled
+@pytest.mark.parametrize("error", [KeyboardInterrupt, OSError])
+@pytest.mark.parametrize("last", [2, 3, 6])
+def test_a_fitted_estimator_stays_what_it_was(X, error, last):
+    def change(i, number, chunk):
+        if i >= last and number == 4:  # a pass may end early: some take a few rows only
+            raise error("here")
+        return chunk
+
+    start = {"weights_init": np.full(K, 1 / K), "means_init": X[:K]}
+    for estimator in (
+        KMeans(K, init=X[:K], max_iter=9, tol=0.0),
+        GaussianMixture(K, covariance_type="diag", max_iter=9, tol=0.0, **start),
+        GaussianMixture(K, covariance_type="diag", max_iter=9, tol=0.0, warm_start=True, **start),
+        BayesianGaussianMixture(n_components=K, covariance_type="diag", max_iter=9, random_state=0),
+    ):
+        before = dict(vars(estimator.fit(X)))
+        for fit in (estimator.fit, estimator.fit_predict):
+            with pytest.raises(error, match="here"):
+                fit(spoiled(X, change)())
+            after = vars(estimator)
+            assert after.keys() == before.keys()
+            assert [name for name in before if after[name] is not before[name]] == []
+
+
+@pytest.mark.compiled
 @pytest.mark.parametrize("name", ["file", "folder", "npy"])
 def test_files_that_are_cut_off_are_named(X, kind, name):
     path = Path(kind(name))
@@ -393,7 +475,7 @@ def test_what_is_no_source_is_refused(data):
 
 
 @pytest.mark.compiled
-def test_what_needs_all_rows_says_so(X):
+def test_what_needs_all_rows_says_so(X, kind):
     source = Source(Chunked(X), memory=MEMORY)
     for options, match in [
         ({"init_params": "random"}, "init_params='random' needs all rows in memory"),
@@ -406,8 +488,38 @@ def test_what_needs_all_rows_says_so(X):
             GaussianMixture(K, **options).fit(source)
     with pytest.raises(ValueError, match="init is a callable"):
         KMeans(K, init=lambda X, k, random_state: X[:k]).fit(source)
-    with pytest.raises(TypeError, match="MiniBatchKMeans needs all rows in memory"):
-        MiniBatchKMeans(K).fit(source)
+    for given, what in (
+        (source, "a Source"),
+        (Chunked(X), "a Chunked"),
+        (kind("file"), "the path"),
+    ):
+        match = f"needs all rows in memory here, but X is {what}"
+        for make in (MiniBatchKMeans, BisectingKMeans, MiniBatchGaussianMixture):
+            with pytest.raises(TypeError, match=f"{make.__name__} {match}"):
+                make(K).fit(given)
+        for function in (fastmix.select_gmm, fastmix.select_kmeans):
+            with pytest.raises(TypeError, match=match):
+                function(given)
+        with pytest.raises(
+            TypeError, match=f"X must be rows in memory to be drawn, got .*{what[-6:]}"
+        ):
+            plot_kmeans(KMeans(K), given)
+
+
+def test_files_of_other_kinds_are_told(tmp_path):
+    path = tmp_path / "wine.csv"
+    path.write_text("alcohol,ash\n13.1,2.4\n")
+    for given in (path, str(path)):
+        match = (
+            r"'wine.csv', which is not read. .*.npy file.*folder.*pandas.read_csv\('.*wine.csv'\)"
+        )
+        refused(given, ValueError, match)
+        with pytest.raises(ValueError, match=match):
+            MiniBatchKMeans(K).fit(given)
+    with pytest.raises(FileNotFoundError, match="names no file or folder"):
+        MiniBatchKMeans(K).fit("nowhere.npy")
+    pytest.importorskip("pyarrow")
+    refused(tmp_path, FileNotFoundError, "no .parquet files in .*A path has to lead to")
 
 
 @pytest.mark.compiled

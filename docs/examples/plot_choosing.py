@@ -2,7 +2,7 @@
 How many components, and of what shape?
 =======================================
 
-:func:`~fastmix.select_gmm` fits all numbers of components that come into question, in six shapes, and
+:func:`~fastmix.select_gmm` fits several numbers of components, here 1 to 7, in six shapes, and
 takes the fit of lowest BIC: the likelihood of the data, less a charge for every free number.
 
 The data are 272 eruptions of Old Faithful (:download:`faithful.csv <../../tests/data/faithful.csv>`).

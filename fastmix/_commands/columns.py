@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from fastmix._commands import CommandError
 
 TOLD = 6  # columns that an error names
+FEW = 3  # rows that are not enough to say that a column counts them
+FAR_APART = 30  # times as far as the smallest may the largest column spread, or it decides alone
 
 Columns = str | Sequence[str] | None  # separated by commas, or one by one; None: all
 
@@ -47,6 +49,35 @@ def advice(names: Sequence[str], fine: Sequence[str]) -> str:
     if not fine or len(fine) == len(names) or any("," in name for name in fine):
         return ""
     return f"; choose others by --columns {_some(fine, ',')}"
+
+
+def counted(table: Table) -> str | None:
+    """A note if the first column does nothing but count the rows, as an index that pandas has written does."""
+    X, names = table.X, table.names or numbers(table.X.shape[1])
+    if len(names) < 2 or len(X) < FEW or not (np.diff(X[:, 0]) == 1).all():
+        return None
+    what = (
+        f"The first column, {names[0]!r}," if names[0] else "The first column, which has no name,"
+    )
+    others = advice(names, names[1:]) or "; leave it out by --columns"
+    return f"{what} counts the rows and is no measurement, but the model was fitted to it{others}"
+
+
+def far_apart(table: Table) -> str | None:
+    """A note if the scales of columns are so far apart that the largest decides alone what is near."""
+    names = table.names or numbers(table.X.shape[1])
+    spread = table.X.std(0, dtype=np.float64)
+    varied = np.flatnonzero(spread > 0)
+    if not len(varied):
+        return None
+    small, large = (varied[pick(spread[varied])] for pick in (np.argmin, np.argmax))
+    ratio = spread[large] / spread[small]
+    if ratio <= FAR_APART:
+        return None
+    return (
+        f"Column {names[large]!r} spreads {ratio:,.0f} times as far as {names[small]!r}, and k-means compares "
+        "distances: --standardize gives all columns one scale."
+    )
 
 
 def _some(names: Sequence[str], separator: str) -> str:

@@ -10,6 +10,8 @@ import numpy as np
 
 from fastmix._commands.columns import Columns, Table, advice, chosen, numbers, refuse
 
+OTHERS = (";", "\t", "|", ",")  # that separate columns elsewhere
+LONG = 40  # letters of a name that an error tells
 ENCODING = "utf-8-sig"  # with or without a byte order mark
 
 
@@ -55,7 +57,19 @@ def head_of(path: Path, separator: str) -> Head:
         _, example = next(lines, (0, []))
     if not example:
         refuse(path, "it has no rows")
+    for other in OTHERS:  # a row that has it too has no number there
+        if len(first) == 1 and other in first[0] and any(other in cell for cell in example):
+            refuse(
+                path,
+                f"line {number} is one column, {_cut(first[0])!r}: another delimiter? Columns should be "
+                f"separated by {separator!r}, not by {other!r}",
+            )
     return Head(first, True, number, example)
+
+
+def _cut(name: str) -> str:
+    """The beginning of a name."""
+    return name if len(name) <= LONG else f"{name[:LONG]}..."
 
 
 def _lines(file: Any, separator: str) -> Iterator[tuple[int, list[str]]]:

@@ -14,7 +14,7 @@ from sklearn.preprocessing import StandardScaler
 
 from fastmix import saving
 from fastmix._commands import CommandError, labels, rows
-from fastmix._commands.columns import refuse
+from fastmix._commands.columns import counted, far_apart, refuse
 from fastmix._commands.fitted import Fitted
 from fastmix.cluster import KMeans
 from fastmix.mixture import GaussianMixture
@@ -72,7 +72,9 @@ def fit(
             model, selection = _fitted(X, sizes, choice)
     except ValueError as error:
         refuse(file, str(error).splitlines()[0])
-    notes = list(dict.fromkeys(str(each.message) for each in caught))
+    hints = [counted(table) if columns is None else None]
+    hints += [far_apart(table) if choice.model == "kmeans" and scaler is None else None]
+    notes = list(dict.fromkeys([*filter(None, hints), *(str(each.message) for each in caught)]))
     found = Fitted(file, table, model, scaler, selection, labels.of(model, X), notes)
     if outputs.labels:
         labels.write(outputs.labels, found.labels)

@@ -5,6 +5,7 @@ features and clusters, weights. So the rows here are many and different enough t
 its branches; a test asks for every kernel of the package.
 """
 
+import sys
 import time
 import warnings
 from collections.abc import Callable, Iterable, Sequence
@@ -67,14 +68,17 @@ def warmup(dtypes: Sequence[str], models: Sequence[str]) -> None:
     before = loaded_and_compiled()
     threaded = layer() is not None
     began, lost = time.perf_counter(), Store.lost
+    watched = sys.stderr.isatty()  # else a line for every step takes the place of the bar
     with (
-        tqdm(steps, disable=None, leave=False) as bar,
+        tqdm(steps, disable=not watched, leave=False) as bar,
         warnings.catch_warnings(),
         drivers_too(),
     ):
         warnings.simplefilter("ignore")  # fits end early
-        for step in bar:
+        for number, step in enumerate(bar, start=1):
             bar.set_description(step.name)
+            if not watched:
+                print(f"{number} of {len(steps)}: {step.name}", flush=True)
             step.run()
     there, new = np.subtract(loaded_and_compiled(), before)
     _tell(there, new, time.perf_counter() - began, threaded)
@@ -266,12 +270,16 @@ def _skipping(cls: Any, name: str, dtype: Any) -> None:
 
 
 def _streams(dtype: Any) -> Iterable[Step]:
-    """The starts of a mixture, and batches of all covariance types."""
+    """The starts of a mixture, which is fitted to the first rows, and batches of all covariance types."""
+    for name in ALGORITHMS:
+        yield Step(f"start by algorithm={name}", partial(_algorithm, name, dtype))
     yield Step("start by k-means++", partial(_seeding, "k-means++", dtype))
     for how in STARTS:
         yield Step(f"init_params={how}", partial(_stream, "diag", how, dtype))
     for name in COVARIANCES:
         yield Step(f"covariance_type={name}", partial(_stream, name, "kmeans", dtype))
+        many = partial(_skipping, GaussianMixture, name, dtype)
+        yield Step(f"start of covariance_type={name}, many rows", many)
 
 
 def _stream(name: str, how: str, dtype: Any) -> None:

@@ -108,7 +108,7 @@ class KMeansFamily(
         self.init_results_ = list[Any]()
         self.inertia_history_ = np.empty(0)
         if hasattr(self, "labels_"):
-            self.cluster_sizes_ = np.bincount(self.labels_, minlength=len(self.cluster_centers_))
+            self.cluster_sizes_ = kmeans.sizes(self.labels_, len(self.cluster_centers_))
 
     # --- fitting, in parts ---------------------------------------------------------------------
 
@@ -337,7 +337,7 @@ class KMeansFamily(
 
         Parameters
         ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        X : {array-like, sparse matrix} of shape (n_samples, n_features), or a source
             Rows.
         y : object
             Ignored.
@@ -354,8 +354,14 @@ class KMeansFamily(
     @by_sums
     def _inertia(self, X: ArrayLike, sample_weight: ArrayLike | None) -> float:
         """Weighted sum of squared distances to the nearest centers."""
-        rows, centers = self._seen(X, sample_weight)
-        return kmeans.to_inertia(nearest(rows, centers)[0], rows)
+        array = validation.rows(self, X, reset=False, sparse=True, chunks=True)
+        weight = validation.weights(sample_weight, array)
+        fitted, inertia = self._fitted_frame(), 0.0
+        for block, its in validation.blocks(array, weight):
+            if its is None or its.any():
+                rows, centers = self._in_frame(block, its, *fitted)
+                inertia += kmeans.to_inertia(nearest(rows, centers)[0], rows)
+        return inertia
 
     def _seen(
         self, X: ArrayLike, sample_weight: ArrayLike | None = None

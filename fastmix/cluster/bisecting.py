@@ -21,6 +21,7 @@ from fastmix.engine.results import AnyRows, Array, Frame, KMeansInit, KMeansResu
 from fastmix.engine.rows import frame_of, measure, pack, power_of_two, to_frame
 from fastmix.engine.seeds import SEEDINGS
 from fastmix.saving import compounds, kinds
+from fastmix.sources import by_blocks
 
 BETTER = 1 - 1e-6  # a later start of a split replaces the best one below this share of its inertia
 
@@ -272,7 +273,7 @@ class BisectingKMeans(KMeansFamily):
             leaf.forget()
         for name, value in ready().items():
             setattr(self, name, value)
-        self.cluster_sizes_ = np.bincount(self.labels_, minlength=len(self.cluster_centers_))
+        self.cluster_sizes_ = kmeans.sizes(self.labels_, len(self.cluster_centers_))
 
     def _root(self, X: Any, packed: AnyRows) -> bisecting.Node:
         """All rows around their mean, which matters only if they are never split."""
@@ -320,6 +321,7 @@ class BisectingKMeans(KMeansFamily):
 
     # --- after the fit -------------------------------------------------------------------------
 
+    @by_blocks
     def predict(self, X: ArrayLike) -> NDArray[np.int32]:
         """Cluster of every row, found by going down the tree.
 

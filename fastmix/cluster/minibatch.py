@@ -442,7 +442,7 @@ default='k-means++'
         """Set what is known of these rows."""
         centers = np.asarray(self._frame_centers, rows.frame.origin.dtype)
         objective, self.labels_ = nearest(rows, centers)
-        self.cluster_sizes_ = np.bincount(self.labels_, minlength=len(centers))
+        self.cluster_sizes_ = kmeans.sizes(self.labels_, len(centers))
         self.inertia_ = kmeans.to_inertia(objective, rows)
 
     def _forget(self) -> None:

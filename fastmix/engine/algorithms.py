@@ -8,7 +8,7 @@ An algorithm is four verbs over a state of its own:
     inspect(rows, centers, state, each) -> Inspection    distances from the centers of the last assign, or
                                                          with each=False only their sum
 
-`state` offers the name of the algorithm (and the reason, where it was chosen), labels (n_tiles * R,),
+`state` offers the name of the algorithm (and the reason, where it was chosen), labels (>= n,),
 measured, the numbers of distances that the passes have computed, and order (n,): the numbers of the rows of
 X in the order in which `start` has left the tiles, or None where they stay. A later run finds them there:
 what a state knows of the rows alone is not asked for twice. All algorithms give Lloyd's labels, centers and

@@ -1,6 +1,7 @@
 """The algorithm that the sizes of the problem, and a look at the rows, promise to be the fastest.
 
-It is chosen from the data alone, never by a clock: two runs of one fit go the same way.
+It is chosen from the data, and from what the start has made of them, never by a clock: two runs of one fit
+go the same way.
 """
 
 from types import ModuleType
@@ -21,8 +22,8 @@ PAYING_VALUES = {np.dtype(np.float64): 1_600, np.dtype(np.float32): 8_000}  # k 
 FEWEST_FEATURES = 16
 # Bounds pay where a row's distances cost much more than looking after its bounds.
 PAYING_FEATURES, PAYING_CENTERS = 8, 64
-# Single precision pays for float64 rows that are in no tiles yet (nobody has drawn seeds), unless distances
-# cost less than taking rows along, which come from X.
+# Single precision pays for float64 rows that are in no tiles yet, where neither seeds (by k-means++, below 24
+# features) nor the look for boxes need them, unless distances cost less than taking rows along, which come from X.
 ROUNDED_VALUES = 60  # k d
 
 

@@ -7,7 +7,6 @@ totals have the same bits.
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -18,6 +17,7 @@ from fastmix.engine import rows as dense
 from fastmix.engine.algorithms import Algorithm, algorithm_of
 from fastmix.engine.chunks import Chunks
 from fastmix.engine.results import AnyRows, Array, Floats, Frame, Rows, scale
+from fastmix.kernels.shards import FEWEST_SHARDS, MOST_SHARDS
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,36 +116,38 @@ def pack(
 
 
 @dense.by_shards.register
-def by_shards(rows: ChunkedRows, bounds: NDArray[np.int64]) -> Iterator[dense.Part]:
-    """All rows block by block: of some shards each or, where one shard is too much, of a part of every one."""
-    R, (cuts, shards) = kernels.tiles.tile_rows(rows.dtype), _cut(rows, bounds)
-    sizes = np.diff(np.minimum(cuts * R, rows.n))
-    most = int(np.diff(cuts).max())
+def by_shards(
+    rows: ChunkedRows, bounds: NDArray[np.int64], exact: bool = False
+) -> Iterator[dense.Part]:
+    """All rows block by block: of whole shards or, where a few are too much, shared out among all."""
+    R, S = kernels.tiles.tile_rows(rows.dtype), len(bounds) - 1
+    ends = None if exact else _whole_shards(rows, bounds)
+    step = rows.chunks.block_rows // R
+    cuts = np.append(np.arange(0, bounds[-1], step), bounds[-1]) if ends is None else bounds[ends]
+    most, sizes = int(np.diff(cuts).max()), np.diff(np.minimum(cuts * R, rows.n))
     tiles, ones = kernels.memory.empty((most, rows.d, R), rows.dtype), np.ones(most * R)
-    blocks = rows.chunks.blocks(sizes)
-    for X, (first, last), slots in zip(blocks, pairwise(cuts.tolist()), shards, strict=True):
-        some, S = rows.block(X, first * R, tiles, ones), len(bounds) - 1
-        within = (
-            np.arange(S + 1) * (last - first) // S
-            if slots == slice(None)
-            else bounds[slots.start : slots.stop + 1] - first
-        )
+    for i, X in enumerate(rows.chunks.blocks(sizes)):
+        first, last = int(cuts[i]), int(cuts[i + 1])
+        if ends is None:
+            slots = slice(0, min(S, MOST_SHARDS))
+            within = np.arange(slots.stop + 1) * (last - first) // slots.stop
+        else:
+            slots = slice(ends[i], ends[i + 1])
+            within = bounds[ends[i] : ends[i + 1] + 1] - first
+        some = rows.block(X, first * R, tiles, ones)
         yield dense.Part(some, slice(first, last), slice(first * R, last * R), within, slots)
 
 
-def _cut(rows: ChunkedRows, bounds: NDArray[np.int64]) -> tuple[NDArray[np.int64], list[slice]]:
-    """Bounds of the blocks, in tiles, and the shards whose totals each adds to."""
-    R, S, n_all = kernels.tiles.tile_rows(rows.dtype), len(bounds) - 1, int(bounds[-1])
-    step = rows.chunks.block_rows // R
-    if np.diff(bounds).max() > rows.chunks.most_rows // R:
-        cuts = np.minimum(np.arange(0, n_all + step, step), n_all)
-        return cuts, [slice(None)] * (len(cuts) - 1)
-    ends = [0]
+def _whole_shards(rows: ChunkedRows, bounds: NDArray[np.int64]) -> list[int] | None:
+    """Numbers of the shards with which blocks begin and end; None where too few for many threads fit into one."""
+    R, S = kernels.tiles.tile_rows(rows.dtype), len(bounds) - 1
+    fewest = min(FEWEST_SHARDS, S) * int(np.diff(bounds).max())
+    if fewest > rows.chunks.most_rows // R:
+        return None
+    ends, step = [0], max(fewest, rows.chunks.block_rows // R)
     while ends[-1] < S:
-        first = ends[-1]
-        last = int(np.searchsorted(bounds, bounds[first] + step, side="right")) - 1
-        ends.append(max(first + 1, last))
-    return bounds[ends], [slice(*pair) for pair in pairwise(ends)]
+        ends.append(int(np.searchsorted(bounds, bounds[ends[-1]] + step, side="right")) - 1)
+    return ends
 
 
 @dense.take.register

@@ -16,9 +16,7 @@ from fastmix.engine.rows import Columns, columns_of, measure, part_ranges, part_
 
 MEMORY = 1 << 28  # bytes that blocks may need
 COPIES = 4  # of a block: of its chunks, gathered from them, packed, and one to spare
-BLOCK_BYTES = (
-    1 << 22
-)  # of a block, if memory allows: a larger one leaves the caches before it is done
+BLOCK_BYTES = 1 << 23  # of a block, if memory allows: it has to leave work for all threads
 
 
 class Chunk(NamedTuple):
@@ -36,7 +34,8 @@ class Chunks:
     """Rows (n, d) of a source; all but their number of features is known once they have been looked at.
 
     `read(sizes)` begins to read anew. A source that can choose gives chunks of so many rows, one after the
-    other, until it ends. `at(numbers)` gives rows by number, where it can.
+    other, until it ends. `at(numbers)` gives rows by number, where it can. `header` is a frame without
+    rows that names the features, if anything does.
     """
 
     read = "chunk by chunk"  # in messages
@@ -48,8 +47,9 @@ class Chunks:
         dtype: Any,
         memory: int = MEMORY,
         at: Callable[[Array], Array] | None = None,
+        header: Any = None,
     ) -> None:
-        self._read, self._at = read, at
+        self._read, self._at, self.header = read, at, header
         self.dtype, self.d, self.n = np.dtype(dtype), d, 0
         self.weight: Floats | None = None  # (n,) those of the source
         self.columns: Columns  # what a first look tells

@@ -6,7 +6,7 @@ between centers. Memory: 12 bytes a row.
 """
 
 import math
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -73,7 +73,7 @@ def share(rows: Rows, centers: Array, order: Indices) -> float:
     if rows.n < some:
         return 1.0
     points, choice = centers.astype(np.float64), kernels.filtering.scratch(*centers.shape)
-    margin = _margin(rows)
+    margin = margin_of(d, rows.dtype)
     asked = 0
     for first in np.linspace(0, rows.n - some, LOOKS).astype(np.int64):
         X = take(rows, order[first : first + some]).astype(np.float64).reshape(together, R, d)
@@ -84,9 +84,9 @@ def share(rows: Rows, centers: Array, order: Indices) -> float:
     return float(asked / (LOOKS * together * len(centers)))
 
 
-def _margin(rows: Rows) -> float:
+def margin_of(d: int, dtype: Any) -> float:
     """Relative rounding error of differences of squared distances in the dtype of the rows."""
-    return 2 * (rows.tiles.shape[1] + 4) * float(np.finfo(rows.tiles.dtype).eps)
+    return 2 * (d + 4) * float(np.finfo(dtype).eps)
 
 
 def order_of_rows(rows: Rows) -> Indices:
@@ -118,7 +118,7 @@ def assign(rows: Rows, centers: Array, state: FilteringState) -> KMeansTotals:
         rows.n,
         rows.weight,
         centers,
-        _margin(rows),
+        margin_of(rows.d, rows.dtype),
         sums.grids,
         state.boxes,
         state.hulls,

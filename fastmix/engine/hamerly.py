@@ -68,7 +68,9 @@ def assign(rows: Rows, centers: Array, state: HamerlyState) -> KMeansTotals:
     n_threads = threads(rows.n_threads, rows_work(rows, 3 * k))
     if all(some > RESTLESS * rows.n for some in state.changed):  # no bounds, which would grow stale
         given = rows.tiles, rows.n, rows.weight, centers, sums.grids, state.labels
-        kernels.hamerly.assign_unbounded(n_threads, sums.bounds, *given, sums.changes, changed)
+        kernels.lloyd.assign_without_objective(
+            n_threads, sums.bounds, *given, sums.changes, changed
+        )
         state.changed.append(int(changed.sum()))
         return followed(rows, centers, state, changed, rows.n * k)
     margin = (d + 8) / 2 * float(np.finfo(rows.tiles.dtype).eps)
@@ -105,7 +107,7 @@ def _apart(rows: Rows, centers: Array, margin: float) -> Floats:
     rows = view(centers, Frame(np.zeros(d, centers.dtype), 0), None, rows.n_threads)
     apart = distances(rows, centers)
     np.fill_diagonal(apart, np.inf)
-    return apart.min(1).astype(np.float64) * (1 - margin) - kernels.hamerly.TINY
+    return apart.min(1).astype(np.float64) * (1 - margin) - kernels.tiles.TINY
 
 
 def move(state: HamerlyState, centers: Array, shift: Floats) -> None:

@@ -239,8 +239,11 @@ def finite(inertia: float) -> float:
 
 @singledispatch
 def sizes(labels: Any, k: int) -> NDArray[np.int64]:
-    """Number of rows in every cluster, (k,)."""
-    return np.bincount(labels, minlength=k)
+    """Rows of every cluster, (k,); NumPy alone would widen all labels."""
+    found = np.zeros(k, np.int64)
+    for first in range(0, len(labels), AT_ONCE):
+        found += np.bincount(labels[first : first + AT_ONCE], minlength=k)
+    return found
 
 
 @singledispatch

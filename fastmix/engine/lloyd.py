@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from fastmix._threads import threads
 from fastmix.engine import kernels
 from fastmix.engine.results import AnyRows, Array, Floats, Inspection, KMeansTotals, Rows
-from fastmix.engine.rows import by_shards, few, rows_work
+from fastmix.engine.rows import by_shards, few, rows_work, writeable
 from fastmix.engine.sums import Sums, no_sums
 from fastmix.kernels.shards import shard_bounds
 
@@ -30,10 +30,10 @@ def start(rows: AnyRows, centers: Array, earlier: LloydState | None = None) -> L
 
 
 def assign(rows: Rows, centers: Array, state: LloydState) -> KMeansTotals:
-    """All n k distances, directly (Lloyd 1982, doi 10.1109/TIT.1982.1056489)."""
+    """All n k distances, directly."""
     sums = state.sums
     objective, changed = np.zeros(len(sums.changes)), np.zeros(len(sums.changes), np.int64)
-    for part in by_shards(rows, sums.bounds):
+    for part in by_shards(rows, sums.bounds, exact=True):
         some, slots = part.rows, part.slots
         kernels.lloyd.assign(
             threads(some.n_threads, rows_work(some, 3 * len(centers))),
@@ -106,4 +106,19 @@ def measure_own(rows: Rows, centers: Array, state: Any, each: bool = True) -> In
             sq_dist[part.places] if each else sq_dist,
             objective[part.slots],
         )
+    return Inspection(sq_dist, float(objective.sum()))
+
+
+def measure_own_of_rows(rows: Rows, centers: Array, state: Any, each: bool = True) -> Inspection:
+    """The same of rows that are in no tiles."""
+    sq_dist = np.empty(rows.n if each else 0, rows.dtype)
+    work = rows_work(rows, 3)
+    bounds = shard_bounds(kernels.tiles.n_tiles(rows.n, rows.dtype), work)
+    objective = np.zeros(len(bounds) - 1)
+    kernels.predictions.own_distances_of_rows(
+        threads(rows.n_threads, work),
+        bounds,
+        *(writeable(rows.X), rows.frame.origin, rows.scale, rows.weight),
+        *(centers, state.labels, sq_dist, objective),
+    )
     return Inspection(sq_dist, float(objective.sum()))

@@ -11,22 +11,20 @@ from numpy.typing import NDArray
 
 from fastmix._threads import threads
 from fastmix.engine import kernels, lloyd
-from fastmix.engine.lloyd import followed
+from fastmix.engine.lloyd import LloydState, followed
 from fastmix.engine.results import Array, Indices, Inspection, KMeansTotals, Rows
-from fastmix.engine.rows import largest, rows_work, writeable
+from fastmix.engine.rows import LARGEST, fits_float32, rows_work, writeable
 from fastmix.engine.sums import Sums, no_sums
 from fastmix.kernels.shards import shard_bounds
 
 if TYPE_CHECKING:
     from fastmix.kernels.quantized import Bytes, Points
 
-LARGEST = 2.0**30  # of values whose squares and products float32 holds, and above 1 / LARGEST keeps
-
 
 class QuantizedState(NamedTuple):
     """The rows as bytes, and sums."""
 
-    labels: NDArray[np.int32]  # (n_tiles * R,) -1 before the first pass
+    labels: NDArray[np.int32]  # (n_tiles * 64,) -1 before the first pass
     rows_as_bytes: "Bytes"
     squares: float  # weighted sum of the squares of all rows
     measured: list[int]  # distances of rows to centers, pass by pass
@@ -35,11 +33,22 @@ class QuantizedState(NamedTuple):
     name: str = "quantized"
 
 
-def start(rows: Rows, centers: Array, earlier: QuantizedState | None = None) -> QuantizedState:
+State = (
+    QuantizedState | LloydState
+)  # the latter where bytes cannot be multiplied, or float32 does not do
+
+
+def start(rows: Rows, centers: Array, earlier: State | None = None) -> State:
     """Round the rows."""
-    nobody = np.full(rows.weight.size, -1, np.int32)
-    sums = no_sums(rows, centers, earlier, -(-rows.n // kernels.simd_bytes.ROWS))
-    if earlier:
+    simd = kernels.simd_bytes
+    if rows.d > simd.MOST_FEATURES or not fits_float32(rows):
+        return lloyd.start(rows, centers, earlier if isinstance(earlier, LloydState) else None)
+    n_tiles = -(-rows.n // simd.ROWS)
+    nobody, sums = (
+        np.full(n_tiles * simd.ROWS, -1, np.int32),
+        no_sums(rows, centers, earlier, n_tiles),
+    )
+    if isinstance(earlier, QuantizedState):
         return earlier._replace(labels=nobody, measured=[], sums=sums)
     return QuantizedState(nobody, *rounded_rows(rows), [], sums)
 
@@ -58,17 +67,19 @@ def rounded_rows(rows: Rows) -> "tuple[Bytes, float]":
     return found, float(squares.sum())
 
 
-def assign(rows: Rows, centers: Array, state: QuantizedState) -> KMeansTotals:
+def assign(rows: Rows, centers: Array, state: State) -> KMeansTotals:
     """Measure the rows for which bytes leave several centers."""
+    if isinstance(state, LloydState):
+        return lloyd.assign(rows, centers, state)
     (k, d), sums = centers.shape, state.sums
     changed, measured = np.zeros((2, len(sums.changes)), np.int64)
     points = rounded_points(centers)
-    if d > kernels.simd_bytes.MOST_FEATURES or not points.length.max() < LARGEST:
+    if not points.length.max() < LARGEST:
         R = rows.tiles.shape[2]
         bounds = np.minimum(sums.bounds * (kernels.simd_bytes.ROWS // R), len(rows.tiles))
         given = rows.tiles, rows.n, rows.weight, centers, sums.grids, state.labels
         n_threads = threads(rows.n_threads, rows_work(rows, 3 * k))
-        kernels.hamerly.assign_unbounded(n_threads, bounds, *given, sums.changes, changed)
+        kernels.lloyd.assign_without_objective(n_threads, bounds, *given, sums.changes, changed)
         return followed(rows, centers, state, changed, rows.n * k)
     kernels.quantized.assign(
         threads(rows.n_threads, rows_work(rows, k)),
@@ -94,9 +105,7 @@ def assign(rows: Rows, centers: Array, state: QuantizedState) -> KMeansTotals:
 def pays(rows: Rows) -> bool:
     """Can bytes be multiplied at once, and does float32 hold what is said of them?"""
     simd = kernels.simd_bytes
-    if not simd.FAST or rows.d > simd.MOST_FEATURES:
-        return False
-    return 1 / LARGEST < largest(rows) < LARGEST
+    return bool(simd.FAST) and rows.d <= simd.MOST_FEATURES and fits_float32(rows)
 
 
 def rounded_points(centers: Array) -> "Points":
@@ -118,16 +127,7 @@ def rounded_points(centers: Array) -> "Points":
 move = lloyd.move  # bytes of rows know nothing of centers
 
 
-def inspect(rows: Rows, centers: Array, state: QuantizedState, each: bool = True) -> Inspection:
+def inspect(rows: Rows, centers: Array, state: State, each: bool = True) -> Inspection:
     """Measure every row against its own center; without `each` only the sum is kept."""
-    sq_dist = np.empty(rows.n if each else 0, rows.dtype)
-    work = rows_work(rows, 3)
-    bounds = shard_bounds(kernels.tiles.n_tiles(rows.n, rows.dtype), work)
-    objective = np.zeros(len(bounds) - 1)
-    kernels.predictions.own_distances_of_rows(
-        threads(rows.n_threads, work),
-        bounds,
-        *(writeable(rows.X), rows.frame.origin, rows.scale, rows.weight),
-        *(centers, state.labels, sq_dist, objective),
-    )
-    return Inspection(sq_dist, float(objective.sum()))
+    its = lloyd.inspect if isinstance(state, LloydState) else lloyd.measure_own_of_rows
+    return its(rows, centers, state, each)

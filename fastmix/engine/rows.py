@@ -18,6 +18,7 @@ from fastmix.kernels.shards import shard_bounds
 # as kernels: nothing has to be compiled for that.
 FEW, FEWER = 1 << 14, 1 << 11
 PART_VALUES = 1 << 17  # whose sums are added up by themselves
+LARGEST = 2.0**30  # of values whose squares and products float32 holds, and above 1 / LARGEST keeps
 DIGIT_BITS = 10  # of a key, by which rows are sorted at once
 # The greatest power of two by which numbers of a dtype are scaled
 MOST_EXPONENT = {np.dtype(np.float64): 1000, np.dtype(np.float32): 120}
@@ -303,6 +304,11 @@ def largest(rows: Rows) -> float:
     return float(found.max()) * float(rows.scale)
 
 
+def fits_float32(rows: Rows) -> bool:
+    """Does float32 hold the values, their squares and products?"""
+    return 1 / LARGEST < largest(rows) < LARGEST
+
+
 def to_frame(points: Array, frame: Frame) -> Array:
     """Points (m, d), given as rows of X are, in the frame and its dtype."""
     moved = np.asarray(points, frame.origin.dtype) - frame.origin
@@ -359,11 +365,11 @@ class Part(NamedTuple):
 
 
 @singledispatch
-def by_shards(rows: AnyRows, bounds: NDArray[np.int64]) -> Iterator[Part]:
+def by_shards(rows: AnyRows, bounds: NDArray[np.int64], exact: bool = False) -> Iterator[Part]:
     """All rows in order, part by part, for a pass with these bounds of shards (S + 1,), in tiles.
 
     Rows in memory are one part. The totals of a shard may be added to by several parts, one after the
-    other.
+    other. Where sums are exact it does not matter which, and how shards are cut.
     """
     yield Part(rows, slice(None), slice(None), bounds, slice(None))
 

@@ -309,12 +309,11 @@ class PlusPlus:
         state = begin(self.rows, len(groups[0]))
         for its in groups:
             state.restart()
-            state.add(chosen[its, 0])
             for position in range(1, k):
+                state.add(chosen[its, position - 1])
                 candidates = state.draw(shares[its, position - 1])
                 best = state.potentials(candidates).argmin(1)
                 chosen[its, position] = candidates[np.arange(len(its)), best]
-                state.add(chosen[its, position])
         return chosen
 
 

@@ -163,7 +163,7 @@ def relabel_rows(
     sums,  # in/out  (k, 2, columns(d)) float64, as `exchange` has them
     x,  # scratch (1, columns(d)) float64, 1 and zeros behind the features
 ):
-    """The same for rows (x - origin) * scale that are nowhere in tiles."""
+    """`relabel` rows (x - origin) * scale that are in no tiles: how many have changed."""
     changed = 0
     for begin in range(0, m, ROWS):
         moves = unequal(new[begin:], labels[first + begin :])
@@ -192,7 +192,7 @@ def relabel_gathered(
     grids,  # in      (2, columns(d)) float64
     sums,  # in/out  (k, 2, columns(d)) float64, as `exchange` has them
 ):
-    """The same for rows that were gathered in a tile."""
+    """`relabel` rows that were gathered in a tile: how many have changed."""
     changed = 0
     for r in range(rows.size):
         i = np.uint64(rows[r])

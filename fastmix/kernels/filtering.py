@@ -12,6 +12,7 @@ from fastmix._numba import kernel, parallel_kernel
 from fastmix.kernels.exact import differ, move_tile, relabel, rows_beside
 from fastmix.kernels.simd_boxes import BOXES, in_reach
 from fastmix.kernels.simd_kmeans import nearest
+from fastmix.kernels.tiles import SQ_TINY
 
 
 @parallel_kernel
@@ -94,7 +95,7 @@ def choose(
             middles[j, b] = 0.5 * (low[j, b] + high[j, b])
     nearest(middles, points, choice.own, choice.scratch[1])
     for b in range(BOXES):
-        far[b] = 0.0
+        far[b] = SQ_TINY / margin  # what vanishes in the rows' dtype tells nothing
         for j in range(d):
             mine = points[choice.own[b], j]
             gap = max(abs(low[j, b] - mine), abs(high[j, b] - mine))

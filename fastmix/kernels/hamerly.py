@@ -24,11 +24,12 @@ import numpy as np
 
 from fastmix._numba import kernel, parallel_kernel
 from fastmix.kernels.exact import differ, relabel, relabel_gathered, rows_beside
+from fastmix.kernels.gathered import gather, sq_distance
 from fastmix.kernels.lloyd import own_distances_of
-from fastmix.kernels.simd_kmeans import nearest, two_nearest
+from fastmix.kernels.simd_kmeans import two_nearest
+from fastmix.kernels.tiles import TINY, least_of
 
 AWAY = 2.0**-22  # more than a float32 is off, relatively
-TINY = 1e-18  # squares of distances below it may be 0 in float32; rows are of size 1
 BLOCK = 64  # tiles whose failing rows are gathered together
 MANY_OF = 0.3  # share of a tile's rows from which on all are measured against their own centers
 
@@ -135,35 +136,6 @@ def assign(
         measured[shard] += k * some
 
 
-@parallel_kernel
-def assign_unbounded(
-    shard,
-    start,
-    stop,  # in      tiles of this shard
-    tiles,  # in      (n_tiles, d, R)
-    n,  # in      rows
-    weight,  # in      (n_tiles * R,) float64, zero where padded
-    centers,  # in      (k, d)
-    grids,  # in      (2, columns) float64, of exact.py
-    labels,  # in/out  (n_tiles * R,) int32
-    changes,  # in/out  (n_shards, k, 2, columns) float64, what the sums of exact.py change by
-    changed,  # in/out  (n_shards,) int64, rows that changed label
-):
-    """Label every row, and take nothing down."""
-    R = tiles.shape[2]
-    new, best, beside = (
-        np.empty(R, np.int32),
-        np.empty(R, tiles.dtype),
-        rows_beside(tiles[0], grids),
-    )
-    for t in range(start, stop):
-        first = t * R
-        nearest(tiles[t], centers, new, best)
-        here, share = labels[first : min(first + R, n)], weight[first : first + R]
-        if differ(new, here):
-            changed[shard] += relabel(tiles[t], share, new, here, grids, beside, changes[shard])
-
-
 @kernel
 def doubtful(
     first,  # in   row
@@ -209,57 +181,6 @@ def still_doubtful(
             failing[some] = i
             some += 1
     return some
-
-
-@kernel(sums=True)
-def sq_distance(
-    x,  # in   (d,)
-    origin,  # in   (d,) of the tiles
-    scale,  # in   of the tiles
-    center,  # in   (d,)
-):
-    """Squared distance of one row to one center, added up in any order."""
-    total = np.float64(0.0)
-    for j in range(center.size):
-        apart = np.float64((x[j] - origin[j]) * scale - center[j])
-        total += apart * apart
-    return total
-
-
-@kernel
-def gather(
-    X,  # in   (n, d)
-    origin,  # in   (d,) of the tiles
-    scale,  # in   of the tiles
-    rows,  # in   (m,) int64, at most R
-    panel,  # out  (d, R)
-):
-    """Pack rows from anywhere into one tile."""
-    for r in range(rows.size):
-        x, lane = X[np.uint64(rows[r])], np.uint64(r)
-        for j in range(origin.size):
-            panel[np.uint64(j), lane] = (x[j] - origin[j]) * scale
-
-
-@kernel
-def label_gathered(
-    X,  # in      (n, d)
-    origin,  # in      (d,) of the tiles
-    scale,  # in      of the tiles
-    rows,  # in      (m,) int64, at most R
-    weight,  # in      (n,) float64
-    centers,  # in      (k, d)
-    grids,  # in      (2, columns) float64, of exact.py
-    labels,  # in/out  (n,) int32
-    sums,  # in/out  (k, 2, columns) float64, as `exchange` has them
-    panel,  # scratch (d, R)
-    new,  # scratch (R,) int32
-    best,  # scratch (R,)
-):
-    """Label rows from anywhere, and take them along to the sums: how many have changed."""
-    gather(X, origin, scale, rows, panel)
-    nearest(panel, centers, new, best)
-    return relabel_gathered(panel, rows, weight, new, labels, grids, sums)
 
 
 @kernel
@@ -316,17 +237,3 @@ def remember(
     bounds.least[t] = (
         (least + loss) - AWAY * AWAY * (abs(least) + loss) if least < np.inf else least
     )
-
-
-@kernel
-def least_of(
-    values,  # in  (m,), afterwards scratch
-):
-    """The least value, found in halves, so that they are compared side by side."""
-    m = values.size
-    while m > 1:
-        half = (m + 1) // 2
-        for i in range(m - half):
-            values[i] = values[i] if values[i] < values[half + i] else values[half + i]
-        m = half
-    return values[0]

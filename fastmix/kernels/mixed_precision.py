@@ -7,9 +7,15 @@ x' and c' as it is computed, and |c| <= |x| + |x - c|,
 
 So a center is nearest, and Lloyd's algorithm takes it for the nearest, if for the second nearest one
 
-    sqrt(D2) (1 - m) > sqrt(D1) (1 + m) + 5 u |x|,  m = (d + 8) u,
+    sqrt(D2) (1 - m) > sqrt(D1) (1 + m) + 5 u |x|,  m = (d + 8) u.
 
-which follows from D2 (1 - 5 m) > D1 (1 + 5 m) + 32 u |x|^2 / (d + 8): 2 a b <= m a^2 + b^2 / m.
+Half of m is the error of D; the rest leaves room for that of Lloyd's distances. Squared, with
+2 a b <= m a^2 + b^2 / m for b = 5 u |x|, this follows from
+
+    D2 (1 - 5 m) > D1 (1 + 5 m) + 32 u |x|^2 / (d + 8)
+
+as long as m < 0.28; for greater d everything is in doubt, from 5 m = 1 on. All this is relative: squares of
+which float32 holds fewer digits are in doubt by SQ_TINY.
 """
 
 import numpy as np
@@ -17,13 +23,12 @@ import numpy as np
 from fastmix._numba import parallel_kernel
 from fastmix.kernels import memory
 from fastmix.kernels.exact import differ, relabel_rows
-from fastmix.kernels.hamerly import label_gathered, sq_distance
+from fastmix.kernels.gathered import label_gathered, sq_distance
 from fastmix.kernels.simd_kmeans import two_nearest
 from fastmix.kernels.simd_masks import ALL, ROWS, close, lowest_bit
-from fastmix.kernels.tiles import TILE_BYTES, pack_rows
+from fastmix.kernels.tiles import SQ_TINY, TILE_BYTES, pack_rows
 
 U = 2.0**-24  # what rounding to float32 loses, relatively
-TINY = 1e-36  # squares of distances below it may be 0 in float32
 BLOCK = 8  # tiles whose rows change cluster together
 
 
@@ -49,7 +54,7 @@ def round_rows(
             square = sq_distance(X[i], origin, scale, zero)
             most = max(most, square)
             squares[shard] += weight[i] * square
-        room[t] = 32.0 * U * most / (d + 8) + TINY
+        room[t] = 32.0 * U * most / (d + 8) + SQ_TINY
 
 
 @parallel_kernel
@@ -69,7 +74,7 @@ def assign(
     labels,  # in/out  (n_tiles * 64,) int32
     changes,  # in/out  (n_shards, k, 2, columns) float64, what the sums of exact.py change by
     changed,  # in/out  (n_shards,) int64, rows that changed label
-    measured,  # in/out  (n_shards,) int64, rows that were measured in their own precision
+    doubts,  # in/out  (n_shards,) int64, rows that were measured in their own precision
 ):
     """Label every row; one that changes cluster takes its part of the sums along."""
     (n, d), R = X.shape, TILE_BYTES // X.itemsize
@@ -103,7 +108,7 @@ def assign(
         while some >= R or (some > 0 and after == stop):
             m = min(some, R)
             some -= m
-            measured[shard] += m
+            doubts[shard] += m
             rows = waiting[some : some + m]
             changed[shard] += label_gathered(
                 X,

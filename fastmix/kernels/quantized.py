@@ -17,14 +17,13 @@ import numpy as np
 from fastmix._numba import kernel, parallel_kernel
 from fastmix.kernels import memory
 from fastmix.kernels.exact import differ, relabel_rows
-from fastmix.kernels.hamerly import label_gathered, least_of
+from fastmix.kernels.gathered import label_gathered
 from fastmix.kernels.simd_bytes import ROWS, TOGETHER, ZERO, at_most, bounds
 from fastmix.kernels.simd_masks import lowest_bit
-from fastmix.kernels.tiles import TILE_BYTES
+from fastmix.kernels.tiles import SQ_TINY, TILE_BYTES, least_of
 
 MOST_BYTE = 127
 MOST_LEFT = 12  # centers of a row that are measured one by one
-TINY = 1e-36  # squares of distances below it may be 0 in float32; rows are of size 1
 ROUNDING = 2.0**-18  # more than float32 arithmetic loses of the terms of c^2 - 2 x c
 
 
@@ -147,7 +146,7 @@ def assign(
     weight,  # in      (n_tiles * R,) float64, zero where padded
     centers,  # in      (k, d)
     grids,  # in      (2, columns) float64, of exact.py
-    eps,  # in      relative error of a squared distance
+    margin,  # in      relative error of a squared distance
     bytes_of_rows,  # in      (n_tiles, d / 4, 64, 4) uint8, of Bytes
     unit_of_rows,  # in      (n_tiles * 64,) float32
     square,  # in      (n_tiles * 64,) float32
@@ -160,7 +159,7 @@ def assign(
     lost_of_points,  # in      (k,) float32
     length_of_points,  # in      (k,) float32
     most,  # in      float, the greatest of these
-    labels,  # in/out  (n_tiles * R,) int32
+    labels,  # in/out  (n_tiles * 64,) int32
     changes,  # in/out  (n_shards, k, 2, columns) float64, what the sums of exact.py change by
     changed,  # in/out  (n_shards,) int64, rows that changed label
     measured,  # in/out  (n_shards,) int64, distances that were measured
@@ -184,11 +183,11 @@ def assign(
         first = t * ROWS
         valid = min(ROWS, n - first)
         bound_tile(rows, t, points, notes)
-        widen(rows, first, most, eps, notes.least, notes.limit)
+        widen(rows, first, most, margin, notes.least, notes.limit)
         at_most(notes.found, notes.limit, notes.masks)
         list_bits(notes.masks, left, size)
         measured[shard] += nearest_of_few(
-            X[first : first + valid], origin, scale, centers, left, size, eps, new
+            X[first : first + valid], origin, scale, centers, left, size, margin, new
         )
         for r in range(valid):
             if new[r] < 0:
@@ -268,16 +267,16 @@ def widen(
     rows,  # in   Bytes
     first,  # in   row
     most,  # in   at least the greatest |c|
-    eps,  # in   relative error of a squared distance
+    margin,  # in   relative error of a squared distance
     least,  # in   (64,) float32
     limit,  # out  (64,) float32, what no nearest center is above
 ):
     """Add what rounding may do to the values, and to the distances of Lloyd's algorithm."""
     length, lost = rows.length[first : first + ROWS], rows.lost[first : first + ROWS]
-    room = np.float32(ROUNDING + 8.0 * eps)
+    room = np.float32(ROUNDING + 8.0 * margin)
     for r in range(ROWS):
         reach = length[r] + lost[r] + np.float32(most)
-        limit[r] = least[r] + (room * reach * reach + np.float32(TINY))
+        limit[r] = least[r] + (room * reach * reach + np.float32(SQ_TINY))
 
 
 @kernel
@@ -308,7 +307,7 @@ def nearest_of_few(
     centers,  # in   (k, d)
     left,  # in   (>= m, MOST_LEFT) int32, centers that may be nearest, of `list_bits`
     size,  # in   (>= m,) int64, how many
-    eps,  # in   relative error of a squared distance
+    margin,  # in   relative error of a squared distance
     new,  # out  (>= m,) int32; -1 where rounding leaves a doubt, or too many centers are left
 ):
     """The nearest of the centers that are left of every row: how many distances were measured."""
@@ -329,6 +328,6 @@ def nearest_of_few(
             else:
                 second = sq if sq < second else second
         measured += size[r]
-        if best * (1.0 + 4.0 * eps) + TINY < second * (1.0 - 4.0 * eps):
+        if best * (1.0 + 4.0 * margin) + SQ_TINY < second * (1.0 - 4.0 * margin):
             new[r] = label
     return measured

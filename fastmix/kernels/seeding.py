@@ -3,14 +3,15 @@
 import numpy as np
 
 from fastmix._numba import kernel, parallel_kernel
-from fastmix.kernels.hamerly import sq_distance
+from fastmix.kernels.gathered import sq_distance
 from fastmix.kernels.lanes import DOUBLES
 from fastmix.kernels.lloyd import weighted_sum
-from fastmix.kernels.quantized import ROUNDING, TINY, Bytes, Points, bound_tile, notes_for
+from fastmix.kernels.quantized import ROUNDING, Bytes, Points, bound_tile, notes_for
 from fastmix.kernels.simd_bytes import ROWS, at_most
 from fastmix.kernels.simd_kmeans import accept
 from fastmix.kernels.simd_kmeans import potential as left_by
 from fastmix.kernels.simd_masks import lowest_bit
+from fastmix.kernels.tiles import SQ_TINY
 
 MOST_NOTED = 64  # candidates of which a tile remembers whether they come closer
 
@@ -176,7 +177,7 @@ def gain(
             limit[r] = np.float32(near[r]) - its_square[r]
         for r in range(ROWS):
             reach = its_length[r] + its_lost[r] + np.float32(most)
-            limit[r] += room * (reach * reach + abs(limit[r])) + np.float32(TINY)
+            limit[r] += room * (reach * reach + abs(limit[r])) + np.float32(SQ_TINY)
         at_most(notes.found, limit, notes.masks)
         closer = False
         for c in range(L):

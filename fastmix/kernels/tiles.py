@@ -7,6 +7,8 @@ from fastmix._numba import kernel, parallel_kernel
 TILE_BYTES = 256  # one feature of one tile: 32 doubles or 64 floats
 SUMMED_TILES = 32  # of whose rows at most moments are summed in the dtype of the rows
 LANES = 64  # values read side by side where columns are measured
+TINY = 1e-18  # distances whose squares float32 holds with fewer digits, or as 0; rows are of size 1
+SQ_TINY = TINY * TINY
 
 
 def tile_rows(dtype):
@@ -262,3 +264,17 @@ def repeated(
     for i in range(found.size):
         found[i] = values[i % m]
     return found
+
+
+@kernel
+def least_of(
+    values,  # in  (m,), afterwards scratch
+):
+    """The least value, found in halves, so that they are compared side by side."""
+    m = values.size
+    while m > 1:
+        half = (m + 1) // 2
+        for i in range(m - half):
+            values[i] = values[i] if values[i] < values[half + i] else values[half + i]
+        m = half
+    return values[0]

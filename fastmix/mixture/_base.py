@@ -547,7 +547,7 @@ class Mixture(DensityMixin, Convertible, Saveable, ABC):
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : array-like of shape (n_samples, n_features), or a source
             Rows.
         y : object
             Ignored.
@@ -565,8 +565,11 @@ class Mixture(DensityMixin, Convertible, Saveable, ABC):
     @by_sums
     def _log_likelihood(self, X: ArrayLike, sample_weight: ArrayLike | None) -> tuple[float, float]:
         """Weighted log-likelihood of the rows, and their total weight."""
-        array = validation.rows(self, X, reset=False)
-        return self._summed(array, validation.weights(sample_weight, array))
+        array = validation.rows(self, X, reset=False, chunks=True)
+        weight = validation.weights(sample_weight, array)
+        sums = [self._summed(*each) for each in validation.blocks(array, weight)]
+        total, size = (sum(each) for each in zip(*sums, strict=True))
+        return total, size
 
     def _summed(self, X: NDArray[Any], weight: Floats | None) -> tuple[float, float]:
         """The same of X (n, d) and weights as validated."""

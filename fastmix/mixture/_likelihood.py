@@ -13,6 +13,7 @@ from fastmix.engine.likelihood import Given, Likelihood, aic, bic, log_const
 from fastmix.engine.results import Floats, Frame, Parameters, Rows
 from fastmix.engine.shares import mean_and_variances
 from fastmix.mixture._base import Mixture
+from fastmix.sources import by_sums
 
 WEIGHT_SUM_TOLERANCE = {np.dtype(np.float64): 1e-8, np.dtype(np.float32): 1e-6}
 
@@ -146,7 +147,7 @@ default='full'
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : array-like of shape (n_samples, n_features), or a source
             Rows.
         sample_weight : array-like of shape (n_samples,), default=None
             How often every row counts, not negative; None means 1.
@@ -165,7 +166,7 @@ default='full'
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : array-like of shape (n_samples, n_features), or a source
             Rows.
         sample_weight : array-like of shape (n_samples,), default=None
             How often every row counts, not negative; None means 1.
@@ -187,7 +188,7 @@ default='full'
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : array-like of shape (n_samples, n_features), or a source
             Rows.
         sample_weight : array-like of shape (n_samples,), default=None
             How often every row counts, not negative; None means 1.
@@ -199,9 +200,14 @@ default='full'
             BIC of the rows with the labels of :meth:`predict`, the version of mclust, in the sign of
             bic (Biernacki, Celeux & Govaert 2000, doi:10.1109/34.865189).
         """
-        array = validation.rows(self, X, reset=False)
+        return self.bic(X, sample_weight) + self._overlaps(X, sample_weight)
+
+    @by_sums
+    def _overlaps(self, X: ArrayLike, sample_weight: ArrayLike | None) -> float:
+        """The same as of blocks, for all rows."""
+        array = validation.rows(self, X, reset=False, chunks=True)
         weight = validation.weights(sample_weight, array)
-        return self.bic(X, sample_weight) + self._overlap(array, weight)
+        return sum(self._overlap(*each) for each in validation.blocks(array, weight))
 
     def _overlap(self, X: NDArray[Any], weight: Floats | None) -> float:
         """What :meth:`icl` adds to :meth:`bic`, for X (n, d) and weights as validated."""
@@ -236,7 +242,7 @@ default='full'
         means = np.asarray(self.means_, np.float64)[:, chosen]
         return self._of_features(chosen, fitted.weights, means, covariances)
 
-    def condition(self, dims: ArrayLike, values: ArrayLike) -> Self:
+    def condition(self, dims: ArrayLike, values: ArrayLike | None = None) -> Self:
         """The mixture of the other features where these features have the given values.
 
         Parameters
@@ -258,6 +264,8 @@ default='full'
         ------
         ValueError
             If dims or values are not as described, or the values are too far from every component.
+        TypeError
+            If there are no values.
 
         Examples
         --------
@@ -268,6 +276,11 @@ default='full'
         (array([[7.]]), array([[[2.5]]]))
         """
         validation.check_is_fitted(self)
+        if values is None:
+            raise TypeError(
+                f"{type(self).__name__}.condition() needs values, one for each of dims: condition([0], [13.0]), "
+                f"but got only dims, {dims!r}."
+            )
         d = np.shape(self.means_)[1]
         known = validation.columns(self, dims, d)
         rest = np.setdiff1d(np.arange(d), known)

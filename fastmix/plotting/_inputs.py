@@ -1,6 +1,7 @@
 """What a picture is made of: a fitted model and two features. Everything wrong is refused here."""
 
 import operator
+import os
 from collections.abc import Collection, Sequence
 from numbers import Integral, Real
 from typing import Any, NamedTuple
@@ -11,6 +12,7 @@ from sklearn.exceptions import NotFittedError
 
 from fastmix._validation import check_is_fitted
 from fastmix.plotting._geometry import Array, n_std_of_levels
+from fastmix.sources import is_elsewhere
 
 Feature = int | str  # its number, or its name in a DataFrame
 
@@ -54,6 +56,12 @@ def table(X: ArrayLike) -> Table:
     """X (n, d) with the names of its features; an error if it is no table of them."""
     if hasattr(X, "toarray"):
         raise TypeError("X must be dense, got a sparse matrix; pass X.toarray().")
+    if is_elsewhere(X):
+        what = f"the path {str(X)!r}" if isinstance(X, str | os.PathLike) else type(X).__name__
+        raise TypeError(
+            f"X must be rows in memory to be drawn, got {what}; pass some of them, such as every hundredth: "
+            "numpy.load(path, mmap_mode='r')[::100], or pandas.read_parquet(path)[::100]."
+        )
     rows = np.asarray(X)
     if rows.ndim != 2 or 0 in rows.shape:
         raise ValueError(

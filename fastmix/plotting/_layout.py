@@ -86,6 +86,12 @@ def grid_of_axes(ax: Any, m: int) -> tuple[Figure | SubFigure, NDArray[Any], Axe
     return figure, found, corner
 
 
+def one_scale(points: Array) -> bool:
+    """Can both features of points (n, 2) have one scale, or would one of them be a line then?"""
+    spread = np.ptp(points, axis=0)
+    return bool(spread.max() <= MOST_UNEQUAL * spread.min() or spread.min() == 0)
+
+
 def finish(ax: Axes, points: Array, names: Sequence[str] | None) -> Axes:
     """Give both axes one scale, so that circles are round, and name them; return ax.
 
@@ -95,8 +101,7 @@ def finish(ax: Axes, points: Array, names: Sequence[str] | None) -> Axes:
         len(group.get_siblings(ax)) > 1
         for group in (ax.get_shared_x_axes(), ax.get_shared_y_axes())
     )
-    spread = np.ptp(points, axis=0)
-    if spread.max() <= MOST_UNEQUAL * spread.min() or spread.min() == 0:
+    if one_scale(points):
         # Widening the limits keeps the frame where the user put it, but not what others share.
         ax.set_aspect("equal", adjustable="box" if shared else "datalim")
     if names is not None:

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 
 from fastmix.plotting._geometry import cluster_radii
 from fastmix.plotting._inputs import Feature, fitted_centers, plane, quantile_of
-from fastmix.plotting._layout import axes, finish
+from fastmix.plotting._layout import axes, finish, one_scale
 from fastmix.plotting._shapes import draw_points
 from fastmix.plotting._style import ABOVE, BENEATH, CENTER, DISC, palette
 
@@ -44,8 +44,10 @@ def plot_kmeans(
         Where to draw; None is the current axes.
     dims : two of int or str, default=(0, 1)
         The features on the horizontal and the vertical axis, by number or, of a DataFrame, name.
-        Both have one scale, unless one spreads over ten times the range of the other. With d > 2 the discs lie in this
-        plane: their radii are distances in these two features alone.
+        Both have one scale, unless one spreads over ten times the range of the other: then the frame
+        holds the rows, and the discs, which would be far wider, leave it. Such a model tells rows apart
+        by one feature alone; standardize them. With d > 2 the discs lie in this plane: their radii are
+        distances in these two features alone.
     quantile : float in (0, 1], default=1.0
         Radius of a disc, as a quantile of the distances of its cluster's points to the center:
         1.0 is the farthest point; 0.95 leaves the farthest twentieth out.
@@ -91,8 +93,9 @@ def plot_kmeans(
     ax = axes(ax)
     from matplotlib.patches import Circle
 
+    add = ax.add_patch if one_scale(view.points) else ax.add_artist  # which leaves the limits alone
     for (x, y), radius in zip(centers, radii, strict=True):
-        ax.add_patch(Circle((x, y), radius, zorder=BENEATH, **DISC))
+        add(Circle((x, y), radius, zorder=BENEATH, **DISC))
     colors = palette(len(centers), distinct=label)
     draw_points(ax, view.points, colors[nearest], scatter_kwargs)
     ax.scatter(*centers.T, zorder=ABOVE, **CENTER)

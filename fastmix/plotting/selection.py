@@ -9,7 +9,16 @@ import numpy as np
 
 from fastmix.plotting._geometry import Array
 from fastmix.plotting._layout import axes
-from fastmix.plotting._style import ABOVE, BENEATH, CHOICE, HUES, MARKS, POINTS
+from fastmix.plotting._style import (
+    ABOVE,
+    ABOVE_AXES,
+    BENEATH,
+    CHOICE,
+    HUES,
+    LEGEND,
+    MARKS,
+    POINTS,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -27,6 +36,7 @@ FAR = (
     2.5  # times as far behind the best as the median: fits beyond may leave the picture at its edge
 )
 MARGIN = 0.08  # of the height, above and below
+BESIDE = 3  # names in a line of the legend
 CROSSES = 0.03  # of the height: a row of crosses, for the failed fits of a line
 
 
@@ -36,6 +46,23 @@ class Line(NamedTuple):
     name: str | None  # None where there is one only
     sizes: Array  # (m,) numbers of clusters, ascending
     values: Array  # (m,) of the criterion; NaN where a fit failed
+
+    def where(self, low: float, high: float) -> str:
+        """On which side of the frame all of it lies, if it does."""
+        sound = self.values[~np.isnan(self.values)]
+        sides = {"above": sound > high, "below": sound < low}
+        return next((side for side, out in sides.items() if len(out) and out.all()), "")
+
+    def leaves(self, edge: float, outwards: int) -> Array:
+        """Where it crosses an edge of the frame, upwards (1) or downwards (-1): sizes between its own."""
+        beyond = outwards * (self.values - edge)
+        found = []
+        for i in np.flatnonzero((beyond[:-1] > 0) != (beyond[1:] > 0)):
+            if np.isfinite(beyond[[i, i + 1]].min()):  # neither failed, and one of them is seen
+                inside, out = (i, i + 1) if beyond[i] <= 0 else (i + 1, i)
+                share = beyond[inside] / (beyond[inside] - beyond[out])
+                found.append(self.sizes[inside] + share * (self.sizes[out] - self.sizes[inside]))
+        return np.array(found)
 
 
 class Best(NamedTuple):
@@ -50,7 +77,8 @@ class SelectionDisplay:
     """The criterion over the number of clusters or components, with the choice marked.
 
     Made by :func:`~fastmix.plotting.plot_selection`, which is its `from_result`. Fits far behind leave
-    the picture at its edge, so that those near the choice can be told apart.
+    the picture at its edge, so that those near the choice can be told apart: a tip marks where a line
+    leaves, and the legend says of which nothing is seen.
 
     Attributes
     ----------
@@ -62,6 +90,8 @@ class SelectionDisplay:
         A line for every covariance type, or the only one.
     failed_ : list of Line2D
         As many rows of crosses at the lower edge, where fits have failed.
+    leaving_ : list of Line2D
+        Tips at the edges, where lines leave the picture.
     best_ : PathCollection
         The ring around the choice.
     """
@@ -133,19 +163,25 @@ class SelectionDisplay:
         self.figure_ = ax.figure
         self.lines_: list[Any] = []
         self.failed_: list[Any] = []
+        self.leaving_: list[Any] = []
+        low, high = limits = self._limits()
         looks = zip(self.lines, cycle(HUES), cycle(MARKS), strict=False)
         for row, (line, color, mark) in enumerate(looks):
             failed = np.isnan(line.values)
-            less = f" ({np.sum(failed)} failed)" if failed.any() else ""
+            told = [f"{np.sum(failed)} failed"] if failed.any() else []
+            told += [where] if (where := line.where(*limits)) else []
+            more = f" ({', '.join(told)})" if told else ""
             self.lines_ += ax.plot(
                 line.sizes,
                 line.values,
                 color=color,
                 marker=mark,
                 markersize=5,
-                label=f"{line.name}{less}" if line.name else None,
+                label=f"{line.name}{more}" if line.name else None,
                 zorder=POINTS,
             )
+            for edge, outwards in ((high, 1), (low, -1)):
+                self.leaving_ += _tips(ax, line.leaves(edge, outwards), outwards, color)
             self.failed_ += ax.plot(
                 line.sizes[failed],
                 np.full(np.sum(failed), (row + 0.7) * CROSSES),
@@ -159,21 +195,23 @@ class SelectionDisplay:
         size, value, name = self.best
         chosen = f"{size}, {name}" if name else str(size)
         self.best_ = ax.scatter(size, value, label=f"choice: {chosen}", zorder=ABOVE, **CHOICE)
+        ax.set_ylim(*limits)
         self._finish(ax)
         return self
 
     def _finish(self, ax: Axes) -> None:
-        """Limits, ticks, names and legend."""
+        """Ticks, names, and the legend, above the frame: lines run everywhere within."""
         sizes = np.unique(np.concatenate([line.sizes for line in self.lines]))
         if len(sizes) <= ALL_TICKS:
             ax.set_xticks(sizes)
-        ax.set_ylim(*self._limits())
         ax.set_xlabel(self.size)
         ax.set_ylabel(self.criterion)
         ax.grid(axis="y", color="#DDDDDD", linewidth=0.8, zorder=BENEATH)
         for side in ("top", "right"):
             ax.spines[side].set_visible(False)
-        ax.legend(framealpha=0.85, edgecolor="none")
+        ax.legend(
+            **(LEGEND | ABOVE_AXES | {"ncols": BESIDE, "columnspacing": 1.0, "handlelength": 1.5})
+        )
 
     def _limits(self) -> tuple[float, float]:
         """Lower and upper end of the vertical axis."""
@@ -197,6 +235,19 @@ def _line(table: list[dict[str, Any]], size: str, criterion: str, name: str | No
     values = [np.nan if line["error"] is not None else line[criterion] for line in own]
     sizes = [line[size] for line in own]
     return Line(name, np.array(sizes, np.float64), np.array(values, np.float64))
+
+
+def _tips(ax: Axes, sizes: Array, outwards: int, color: str) -> list[Any]:
+    """Tips at the upper (1) or the lower (-1) edge, in the colour of a line that leaves there."""
+    from matplotlib.markers import CARETDOWN, CARETUP
+
+    if not len(sizes):
+        return []
+    up = outwards > 0
+    style: dict[str, Any] = {"color": color, "linestyle": "none", "zorder": ABOVE}
+    style |= {"marker": CARETUP if up else CARETDOWN, "markersize": 7, "clip_on": False}
+    edge = np.full(len(sizes), 1.0 if up else 0.0)
+    return ax.plot(sizes, edge, transform=ax.get_xaxis_transform(), **style)
 
 
 plot_selection = SelectionDisplay.from_result

@@ -126,6 +126,9 @@ def write(path: str | os.PathLike[str], header: bytes, arrays: Mapping[str, Arra
     if os.path.exists(target) and not stat.S_ISREG(os.stat(target).st_mode):
         raise OSError(errno.EINVAL, "Not a file, so it is not replaced", os.fsdecode(path))
     folder = os.path.dirname(target)
+    if not os.path.exists(folder):
+        reason = f"There is no folder {folder!r}: make it first"
+        raise FileNotFoundError(errno.ENOENT, reason, os.fsdecode(path))
     aside = os.path.join(folder, f".fastmix-{secrets.token_hex(8)}.tmp")
     try:
         with open(aside, "xb") as file:
@@ -139,7 +142,8 @@ def write(path: str | os.PathLike[str], header: bytes, arrays: Mapping[str, Arra
         with suppress(OSError):
             os.unlink(aside)
         if isinstance(error, OSError):  # of the file that nobody has asked for
-            error.filename, error.filename2 = os.fsdecode(path), None
+            error.filename = os.fsdecode(path)
+            del error.filename2  # None would be told, too
         raise
     _settle(folder)
 

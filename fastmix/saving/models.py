@@ -96,7 +96,7 @@ def save(model: Any, path: str | os.PathLike[str]) -> None:
     >>> model = make_pipeline(StandardScaler(), fastmix.KMeans(2, random_state=1)).fit(rows)
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     path = os.path.join(folder, "model.fastmix")
-    ...     fastmix.saving.save(model, path)
+    ...     fastmix.save(model, path)
     ...     again = fastmix.load(path)
     >>> bool((again.predict(rows) == model.predict(rows)).all())
     True
@@ -118,7 +118,7 @@ def save(model: Any, path: str | os.PathLike[str]) -> None:
 
 
 def load(path: str | os.PathLike[str]) -> Any:
-    """The model that was saved to a file by the method ``save`` of an estimator, or by ``saving.save``.
+    """The model that was saved to a file by the method ``save`` of an estimator, or by :func:`fastmix.save`.
 
     Nothing in the file is run, and all of it is checked before any of it is used: a file from a
     stranger can give a wrong model, but nothing else.

@@ -1,4 +1,4 @@
-"""How many clusters or components? Fits of all that come into question, and the choice among them."""
+"""How many clusters or components? Fits of several numbers, and the choice among them."""
 
 from fastmix.selection.clusters import select_kmeans
 from fastmix.selection.components import select_gmm

@@ -16,7 +16,7 @@ from fastmix.selection import criteria
 from fastmix.selection.criteria import FEWEST, LOWER_IS_BETTER, Clustering
 from fastmix.selection.grid import criterion_of, numbers, seed_of
 from fastmix.selection.result import Record, Selection
-from fastmix.selection.sweep import Criterion, sweep
+from fastmix.selection.sweep import Criterion, advised, sweep
 
 COLUMNS = (*LOWER_IS_BETTER, "inertia", "n_iter", "converged", "seconds")
 
@@ -86,6 +86,11 @@ def select_kmeans(
     ValueError
         If X or a parameter is not as described, or if every fit fails.
 
+    Warns
+    -----
+    UserWarning
+        If the best of three or more numbers is the first or the last: ``advice_`` says what to try next.
+
     See Also
     --------
     select_gmm : The number and the shape of the components of a mixture.
@@ -147,7 +152,7 @@ def select_kmeans(
     chooses = Criterion(criterion, LOWER_IS_BETTER[criterion])
     table, number, best = sweep(grid, fit, COLUMNS, chooses, progress)
     validation.rows(best, X, reset=True, sparse=True)  # names of features
-    return Selection(*chooses, table, number, grid[number], best)
+    return advised(Selection(*chooses, table, number, grid[number], best, least))
 
 
 def _criteria(model: KMeans, X: Any, weight: Floats | None, whole: float) -> Record:

@@ -15,7 +15,7 @@ from fastmix.engine.report import Log
 from fastmix.mixture import GaussianMixture
 from fastmix.selection.grid import criterion_of, names, numbers, seed_of
 from fastmix.selection.result import Record, Selection
-from fastmix.selection.sweep import Criterion, sweep
+from fastmix.selection.sweep import Criterion, advised, sweep
 
 CRITERIA = ("bic", "aic", "icl")  # the lower the better
 COLUMNS = ("bic", "aic", "log_likelihood", "n_parameters", "n_iter", "converged", "seconds")
@@ -61,7 +61,8 @@ def select_gmm(
     sample_weight : array-like of shape (n_samples,), default=None
         How often every row counts, not negative; None means 1.
     n_init : int, default=1
-        Starts of every fit.
+        Starts of every fit, as of :class:`GaussianMixture`. An unlucky one looks like a bad number:
+        three, which :func:`select_kmeans` and the command line take, are surer and take thrice the time.
     max_iter : int, default=100
         Most EM iterations of one run.
     random_state : int, RandomState instance or None, default=None
@@ -90,6 +91,9 @@ def select_gmm(
     -----
     ConvergenceWarning, RuntimeWarning
         As :meth:`GaussianMixture.fit` does, of the fit that was chosen.
+    UserWarning
+        If the best of three or more numbers is the first, but not 1, or the last: ``advice_`` says what to
+        try next.
 
     See Also
     --------
@@ -163,4 +167,4 @@ def select_gmm(
     chooses = Criterion(criterion, lower_is_better=True)
     table, number, (best, run) = sweep(grid, fit, columns, chooses, progress)
     best._tell(run)
-    return Selection(*chooses, table, number, grid[number], best)
+    return advised(Selection(*chooses, table, number, grid[number], best))

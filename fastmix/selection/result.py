@@ -1,17 +1,24 @@
 """The result of a choice: the table of all fits, and the one that was chosen."""
 
+from __future__ import annotations
+
 from html import escape
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from fastmix.plotting import SelectionDisplay
 
 Record = dict[str, Any]  # a line of the table, by column
 TOLD = 5  # fits that a text names
+FEWEST_TRIED = 3  # numbers whose ends tell something: of two, one is always at an end
 
 
 class Selection:
     """What :func:`fastmix.select_gmm` and :func:`fastmix.select_kmeans` have found.
 
-    A notebook shows it as a table of the criterion, ``print`` the best fits, and
-    :func:`fastmix.plotting.plot_selection` draws it.
+    A notebook shows it as a table of the criterion, ``print`` the best fits, and :meth:`plot` draws it.
 
     Attributes
     ----------
@@ -28,6 +35,9 @@ class Selection:
         Its parameters.
     best_estimator_ : GaussianMixture or KMeans
         The chosen model, fitted.
+    advice_ : str or None
+        What to try next, where the choice is the first or the last of three or more numbers tried, and a
+        number beyond may be better.
 
     Examples
     --------
@@ -47,6 +57,7 @@ class Selection:
         best_index: int,
         best_params: Record,
         best_estimator: Any,
+        least: int = 1,
     ) -> None:
         self.criterion = criterion
         self.lower_is_better = lower_is_better
@@ -54,6 +65,53 @@ class Selection:
         self.best_index_ = best_index
         self.best_params_ = best_params
         self.best_estimator_ = best_estimator
+        self.advice_ = self._advice(least)
+
+    def plot(self, ax: Axes | None = None) -> SelectionDisplay:
+        """Draw the criterion over the number of clusters or components, the choice marked.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, default=None
+            Where to draw; None is the current axes.
+
+        Returns
+        -------
+        fastmix.plotting.SelectionDisplay
+            Drawn, on its ``ax_``; nothing is shown or saved.
+
+        See Also
+        --------
+        fastmix.plotting.plot_selection : The same, as a function.
+
+        Examples
+        --------
+        >>> from fastmix import select_kmeans
+        >>> found = select_kmeans([[0.0], [1.0], [9.0], [10.0], [20.0]], [2, 3], random_state=0)
+        >>> found.plot().ax_.get_xlabel()
+        'number of clusters'
+        """
+        from fastmix.plotting import plot_selection  # which brings Matplotlib along
+
+        return plot_selection(self, ax)
+
+    def _advice(self, least: int) -> str | None:
+        """What to try where numbers beyond those tried may be better; none below `least` makes sense."""
+        name = next(iter(self.best_params_))
+        best, tried = self.best_params_[name], sorted({line[name] for line in self.table_})
+        if len(tried) < FEWEST_TRIED:
+            return None
+        if best == tried[-1]:
+            return (
+                f"The best {self.criterion} is that of {name}={best}, the largest number tried: more may "
+                f"be better. Try more, for example {name}=range({tried[0]}, {2 * best + 1})."
+            )
+        if best == tried[0] > least:
+            return (
+                f"The best {self.criterion} is that of {name}={best}, the smallest number tried: fewer "
+                f"may be better. Try fewer, for example {name}=range({least}, {tried[-1] + 1})."
+            )
+        return None
 
     def to_frame(self) -> Any:
         """The table as a pandas DataFrame.

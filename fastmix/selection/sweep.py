@@ -9,7 +9,8 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from fastmix.selection.result import Record
+from fastmix import _validation as validation
+from fastmix.selection.result import Record, Selection
 
 # From parameters the fitted model and what it adds to its line of the table; ValueError where it fails
 Fit = Callable[..., tuple[Any, Record]]
@@ -64,6 +65,13 @@ def sweep(
         first = ", ".join(f"{name}={value!r}" for name, value in grid[0].items())
         raise ValueError(f"All {len(grid)} fits failed. The first, {first}: {table[0]['error']}")
     return Found(table, best_index, best)
+
+
+def advised(found: Selection) -> Selection:
+    """The same, after a warning where numbers that were not tried may be better."""
+    if found.advice_:
+        validation.warn(found.advice_, UserWarning)
+    return found
 
 
 def _one(

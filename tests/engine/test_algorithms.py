@@ -214,3 +214,40 @@ def test_every_name_leads_to_an_algorithm():
 def test_an_unknown_name_is_an_error():
     with pytest.raises(KeyError):
         named("Lloyd")
+
+
+def labels_by(algorithm, rows, centers):
+    """Labels of one pass, in the order of X."""
+    state = algorithm.start(rows, centers)
+    algorithm.assign(rows, centers, state)
+    labels = np.empty(rows.n, np.int32)
+    labels[order_of(rows, state)] = state.labels[: rows.n]
+    return labels
+
+
+@pytest.mark.parametrize(
+    ("kind", "size"),
+    [
+        (kind, size)
+        for kind, root in ((np.float32, 1e-23), (np.float64, 1e-162))
+        for size in (root, 3 * root, 10 * root, 1e3 * root)
+    ],
+)
+def test_rows_far_below_the_size_of_the_frame_get_lloyds_labels(chosen, rng, packed, kind, size):
+    """The squares of their distances vanish, or have few digits."""
+    X = (size * rng.normal(size=(3000, 2))).astype(kind)
+    X[0], X[1] = 1, -1
+    centers = X[2:12].copy()
+    expected = labels_by(ALGORITHMS["lloyd"], packed(X), centers)
+    assert_array_equal(labels_by(chosen, packed(X), centers), expected)
+
+
+def test_rows_nearly_as_far_from_two_centers_get_lloyds_labels(
+    chosen, near_the_plane, packed, dtype
+):
+    """Each of them so often that it fills whole tiles: their boxes are points."""
+    X, centers = near_the_plane(100, 3, 0.3 * np.finfo(dtype).eps, dtype)
+    X = np.repeat(X, 64, 0)
+    expected = labels_by(ALGORITHMS["lloyd"], packed(X), centers)
+    assert 0 < np.count_nonzero(expected) < len(X)
+    assert_array_equal(labels_by(chosen, packed(X), centers), expected)

@@ -9,6 +9,7 @@ from fastmix.engine.covariances import COVARIANCES
 from fastmix.engine.likelihood import Likelihood
 from fastmix.engine.scalable import Scalable
 from fastmix.engine.shares import share_out
+from fastmix.kernels.shards import FEWEST_SHARDS
 
 N, D, K = 3001, 5, 6
 
@@ -128,7 +129,29 @@ def test_very_unequal_weights_are_added_up_to_rounding(X, rng):
     assert np.allclose(one.centers, other.centers, rtol=1e-6)
 
 
-@pytest.fixture(params=[1 << 16, 1 << 10], ids=["blocks of shards", "shards of blocks"])
+@pytest.mark.parametrize("n_shards", [4, 7, 30, 47])
+@pytest.mark.parametrize("exact", [False, True])
+def test_every_block_has_work_for_several_threads(X, n_shards, exact):
+    his = packed(chunks_of(X, memory=1 << 16))
+    n_tiles = len(packed(X).tiles)
+    ends, X_again, slots = [0], [], []
+    for part in rows.by_shards(his, np.arange(n_shards + 1) * n_tiles // n_shards, exact=exact):
+        assert part.rows.n <= his.chunks.most_rows
+        assert part.bounds[0] == 0
+        assert part.bounds[-1] == len(part.rows.tiles) == part.tiles.stop - part.tiles.start
+        if part.tiles.stop < n_tiles:
+            assert np.count_nonzero(np.diff(part.bounds)) >= FEWEST_SHARDS
+        assert len(part.bounds) - 1 == part.slots.stop - part.slots.start
+        assert part.tiles.start == ends[-1]
+        ends.append(part.tiles.stop)
+        X_again.append(part.rows.X.copy())
+        slots += range(part.slots.start, part.slots.stop)
+    assert ends[-1] == n_tiles
+    assert np.array_equal(np.concatenate(X_again), X)
+    assert set(slots) == set(range(n_shards))
+
+
+@pytest.fixture(params=[1 << 17, 1 << 10], ids=["blocks of shards", "shards of blocks"])
 def memory(request, monkeypatch):
     """With much less memory than a shard needs, every block is shared out among all shards."""
     if request.param == 1 << 10:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
 from fastmix.engine.algorithms import ALGORITHMS
-from fastmix.engine.kmeans import means, refill, run, same_partition, to_inertia
+from fastmix.engine.kmeans import means, refill, run, same_partition, sizes, to_inertia
 from fastmix.engine.results import Frame, Inspection, KMeansTotals
 from fastmix.engine.rows import arrange, pack
 
@@ -283,6 +283,13 @@ def test_renamed_clusters_are_the_same_partition(labels, names):
     renamed = np.array(names, np.int32)[labels]
     assert same_partition(labels, renamed, 4)
     assert same_partition(renamed, labels, 4)
+
+
+@pytest.mark.parametrize("n", [0, 1, 9, 10, 11, 35])
+def test_sizes_are_counted_piece_by_piece(n, rng, monkeypatch):
+    monkeypatch.setattr("fastmix.engine.kmeans.AT_ONCE", 10)
+    labels = rng.randint(0, 4, n).astype(np.int32)
+    assert sizes(labels, 6).tolist() == [np.count_nonzero(labels == c) for c in range(6)]
 
 
 def test_partitions_are_compared_in_both_directions():

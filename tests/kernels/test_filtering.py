@@ -8,6 +8,7 @@ import pytest
 from numpy.testing import assert_array_equal
 
 from fastmix.engine import filtering, sums
+from fastmix.engine.filtering import margin_of
 from fastmix.engine.kmeans import means
 from fastmix.engine.results import Frame
 from fastmix.engine.rows import pack
@@ -18,15 +19,11 @@ from fastmix.kernels.tiles import tile_rows
 EPS = np.finfo(np.float64).eps
 
 
-def margin(d, dtype=np.float64):
-    return 2 * (d + 4) * float(np.finfo(dtype).eps)
-
-
 def choice(boxes, centers, dtype=np.float64):
     """What `choose` finds for boxes (BOXES, 2, d)."""
     low, high = (np.ascontiguousarray(edge.T) for edge in boxes.swapaxes(0, 1))
     found = scratch(*centers.shape)
-    several = choose(low, high, centers.astype(np.float64), margin(len(low), dtype), found)
+    several = choose(low, high, centers.astype(np.float64), margin_of(len(low), dtype), found)
     return found, several
 
 

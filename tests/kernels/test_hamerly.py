@@ -9,7 +9,7 @@ from fastmix.engine import hamerly, lloyd
 from fastmix.engine.kmeans import means
 from fastmix.engine.results import Frame
 from fastmix.engine.rows import pack
-from fastmix.kernels.hamerly import gather, sq_distance
+from fastmix.kernels.gathered import gather, sq_distance
 from fastmix.kernels.tiles import tile_rows
 
 

@@ -197,6 +197,7 @@ def test_products_that_int32_does_not_hold_are_not_taken(rng, monkeypatch):
     monkeypatch.setattr(simd_bytes, "MOST_FEATURES", 19)
     assert not quantized.pays(rows)
     state = quantized.start(rows, centers)
+    assert state.name == "lloyd"
     quantized.assign(rows, centers, state)
     assert_array_equal(state.labels[:100], lloyds_labels(rows, centers))
     assert state.measured == [500]
@@ -216,19 +217,24 @@ def test_distances_whose_squares_vanish_tie_as_lloyds_do():
     assert_array_equal(bytes_labels(rows, centers), lloyds_labels(rows, centers))
 
 
-@pytest.mark.parametrize("size", [1e-20, 3e-23, 1e-23])
-def test_rows_far_below_the_size_of_the_frame_get_lloyds_labels(rng, size):
-    X = size * rng.randint(-1, 2, (128, 16)).astype(float)
-    X[0], X[1] = 1, -1
-    weight = np.ones(128)
-    weight[:2] = 0
-    rows = in_frame_of_zero(X, weight)
-    centers = X[2:14].copy()
-    assert_array_equal(bytes_labels(rows, centers), lloyds_labels(rows, centers))
-
-
 @pytest.mark.parametrize("size", [1e-12, 1.0, 1e8, 1e19, 1e30])
 def test_bytes_are_taken_for_sizes_that_float32_holds(rng, size, monkeypatch):
     monkeypatch.setattr(simd_bytes, "FAST", True)
     rows = in_frame_of_zero(size * rng.normal(size=(50, 30)))
     assert quantized.pays(rows) == (1e-9 < size < 1e9)
+
+
+def test_rows_that_float32_does_not_hold_are_left_to_lloyd(rng):
+    X = 1e30 * rng.normal(size=(50, 30))
+    rows, centers = in_frame_of_zero(X), X[:3].copy()
+    state = quantized.start(rows, centers)
+    assert state.name == quantized.start(rows, centers, state).name == "lloyd"
+    quantized.assign(rows, centers, state)
+    assert_array_equal(state.labels[:50], naive.nearest(X, centers)[0])
+    assert quantized.inspect(rows, centers, state).sq_dist[0] == 0.0
+
+
+def test_rows_nearly_as_far_from_two_centers_get_lloyds_labels(near_the_plane, dtype):
+    X, centers = near_the_plane(640, 40, np.finfo(dtype).eps, dtype)
+    rows = in_frame_of_zero(X)
+    assert_array_equal(bytes_labels(rows, centers), lloyds_labels(rows, centers))

@@ -9,8 +9,10 @@ from numpy.testing import assert_array_equal
 
 from fastmix.kernels.shards import (
     FEWEST_SHARDS,
+    MOST_OF_MANY,
     MOST_SHARDS,
     SLOT_BYTES,
+    TILES_A_SHARD,
     WORK_A_SHARD,
     shard_bounds,
 )
@@ -39,11 +41,12 @@ def test_shards_respond_all_tiles_evenly(n_tiles, slot_bytes):
 @given(TILES, BYTES)
 def test_there_are_as_many_shards_as_tiles_and_memory_allow(n_tiles, slot_bytes):
     n_shards = len(shard_bounds(n_tiles, LOTS, slot_bytes)) - 1
-    assert min(FEWEST_SHARDS, n_tiles) <= n_shards <= min(MOST_SHARDS, n_tiles)
+    most = min(n_tiles, max(MOST_SHARDS, min(n_tiles // TILES_A_SHARD, MOST_OF_MANY)))
+    assert min(FEWEST_SHARDS, n_tiles) <= n_shards <= most
     half = FEWEST_SHARDS // 2  # to the nearest multiple
     if n_shards > FEWEST_SHARDS:
         assert (n_shards - half) * slot_bytes <= SLOT_BYTES
-    if n_shards < min(MOST_SHARDS, n_tiles):  # memory was the limit
+    if n_shards < most:  # memory was the limit
         assert n_shards % FEWEST_SHARDS == 0
         assert (n_shards + half) * slot_bytes >= SLOT_BYTES
 

@@ -271,6 +271,15 @@ def test_features_of_very_different_spread_keep_a_scale_each(clusters):
     assert plot_kmeans(clusters(TWO * far), FOUR * far).get_aspect() == "auto"
 
 
+def test_of_features_of_very_different_spread_the_frame_holds_the_rows(clusters):
+    X = np.array([[0.0, 0.0], [1.0, 100.0], [0.0, 1000.0], [1.0, 1100.0]])
+    ax = plot_kmeans(clusters([[0.5, 50.0], [0.5, 1050.0]]), X)
+    (left, right), (bottom, top) = ax.get_xlim(), ax.get_ylim()
+    assert -0.2 < left < 0 < 1 < right < 1.2
+    assert -200 < bottom < 0 < 1100 < top < 1300
+    assert [round(circle.radius) for circle in ax.patches] == [50, 50]
+
+
 def test_dims_may_be_names_of_columns(library, clusters):
     frame = pd.DataFrame(np.arange(12.0).reshape(4, 3) ** 2, columns=["a", "b", "c"])
     by_name = plot_kmeans(clusters([[1, 0, 7]]), frame, dims=("c", "a"))

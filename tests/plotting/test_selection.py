@@ -92,6 +92,47 @@ def test_fits_far_behind_leave_the_picture(sign):
     assert 6.0 < high < 10.0
 
 
+FAR = [3.0, 0.0, 2.0, 4.0, 5.0, 6.0, 5.0]  # a line that is seen, and keeps the frame where it is
+
+
+def both(other, sign=1):
+    """The display of FAR, of type 'full', and of another line of type 'diag'."""
+    table = [line(k, sign * value, "full") for k, value in enumerate(FAR, start=1)]
+    values = (None if value is None else sign * value for value in other)
+    table += [line(k, value, "diag") for k, value in enumerate(values, start=1)]
+    return SelectionDisplay.from_result(result(table, 1, lower_is_better=sign > 0))
+
+
+@pytest.mark.parametrize(("sign", "side"), [(1, "above"), (-1, "below")])
+def test_a_line_that_is_not_seen_is_named_so(sign, side):
+    display = both([1000.0, None, *[2000.0] * 5], sign)
+    texts = [text.get_text() for text in display.ax_.get_legend().get_texts()]
+    assert texts == ["full", f"diag (1 failed, {side})", "choice: 2, full"]
+    assert display.leaving_ == []
+
+
+@pytest.mark.parametrize(("sign", "height"), [(1, 1.0), (-1, 0.0)])
+def test_a_line_that_leaves_the_picture_has_a_tip_there(sign, height):
+    display = both([1000.0, 5.0, 5.0, 5.0, 1000.0, None, np.inf], sign)
+    edge = abs(np.array(display.ax_.get_ylim())).max()
+    (tips,) = display.leaving_
+    x, y = tips.get_data()
+    share = (edge - 5.0) / 995.0
+    np.testing.assert_allclose(x, [2 - share, 4 + share])
+    assert y.tolist() == [height] * 2
+    assert tips.get_color() == display.lines_[1].get_color()
+    texts = [text.get_text() for text in display.ax_.get_legend().get_texts()]
+    assert texts[1] == "diag (1 failed)"
+
+
+def test_the_legend_hides_no_line():
+    display = both([5.0] * 7)
+    display.figure_.canvas.draw()
+    frame, legend = display.ax_.get_window_extent(), display.ax_.get_legend().get_window_extent()
+    assert legend.y0 >= frame.y1
+    assert legend.y1 <= display.figure_.bbox.y1
+
+
 def test_values_that_are_not_finite_or_all_equal_can_be_drawn():
     display = SelectionDisplay.from_result(result([line(2, np.inf)], 0))
     assert np.isfinite(display.ax_.get_ylim()).all()
