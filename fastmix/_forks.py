@@ -39,8 +39,12 @@ def threads_lost():
 
 
 def _locks():
-    """In the order in which Numba takes them, as far as they are there; two are private names."""
-    found = [loading]
+    """In the order in which Numba takes them, as far as they are there; two are private names.
+
+    Each is looked for when those before it are held: an import, for whose end the fork has waited, has
+    brought the others.
+    """
+    yield loading
     for module, *names in (
         # held by whoever compiles, loads machine code or starts a threading layer
         ("numba.core.compiler_lock", "global_compiler_lock"),
@@ -53,8 +57,7 @@ def _locks():
         for name in names:
             its = getattr(its, name, None)
         if its is not None:
-            found.append(its)
-    return found
+            yield its
 
 
 def _before():
@@ -63,7 +66,7 @@ def _before():
 
 
 def _after():
-    for lock in reversed(_locks()):
+    for lock in reversed([*_locks()]):
         with suppress(RuntimeError):  # Ctrl-C has ended the wait
             lock.__exit__(None, None, None)
 

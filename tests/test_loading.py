@@ -141,6 +141,36 @@ other.join()
 
 
 @pytest.mark.compiled
+@pytest.mark.usefixtures("forks")
+def test_a_fork_that_has_waited_for_numba_waits_for_its_locks_too(warm):
+    """Another thread has just imported Numba, and compiles."""
+    code = """
+import threading, time
+from fastmix._loading import loading
+from surroundings import forked
+held = threading.Event()
+def first_fit():
+    with loading:
+        held.set()
+        time.sleep(0.5)  # the fork waits meanwhile
+        from numba.core.compiler_lock import global_compiler_lock as compiling
+        compiling.__enter__()
+    time.sleep(1)
+    compiling.__exit__(None, None, None)
+def free():
+    from numba.core.compiler_lock import global_compiler_lock as compiling
+    return compiling._lock.acquire(timeout=5)
+other = threading.Thread(target=first_fit)
+other.start()
+held.wait()
+print(forked(free))
+other.join()
+"""
+    ended = surroundings.finish(surroundings.start("-c", code, FASTMIX_CACHE_DIR=warm.folder))
+    assert (ended.status, ended.out) == (0, "0"), ended.err
+
+
+@pytest.mark.compiled
 @pytest.mark.skipif(sys.platform == "win32", reason="a process cannot send itself SIGINT there")
 def test_ctrl_c_waits_until_numba_is_there_and_the_next_fit_works(warm):
     code = f"""

@@ -67,10 +67,8 @@ def assign(rows: Rows, centers: Array, state: HamerlyState) -> KMeansTotals:
     changed, measured = np.zeros((2, len(sums.changes)), np.int64)
     n_threads = threads(rows.n_threads, rows_work(rows, 3 * k))
     if all(some > RESTLESS * rows.n for some in state.changed):  # no bounds, which would grow stale
-        given = rows.tiles, rows.n, rows.weight, centers, sums.grids, state.labels
-        kernels.lloyd.assign_without_objective(
-            n_threads, sums.bounds, *given, sums.changes, changed
-        )
+        given = rows.tiles, rows.n, rows.weight, centers, sums.grids, state.labels, True
+        kernels.lloyd.assign(n_threads, sums.bounds, *given, sums.changes, None, changed)
         state.changed.append(int(changed.sum()))
         return followed(rows, centers, state, changed, rows.n * k)
     margin = (d + 8) / 2 * float(np.finfo(rows.tiles.dtype).eps)

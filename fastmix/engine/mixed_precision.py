@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from fastmix._threads import threads
 from fastmix.engine import kernels, lloyd
 from fastmix.engine.lloyd import LloydState, followed
-from fastmix.engine.results import Array, Indices, Inspection, KMeansTotals, Rows
+from fastmix.engine.results import Array, Indices, KMeansTotals, Rows
 from fastmix.engine.rows import fits_float32, rows_work, writeable
 from fastmix.engine.sums import Sums, no_sums
 from fastmix.kernels.shards import shard_bounds
@@ -76,9 +76,4 @@ def assign(rows: Rows, centers: Array, state: State) -> KMeansTotals:
 
 
 move = lloyd.move  # rounded rows know nothing of centers
-
-
-def inspect(rows: Rows, centers: Array, state: State, each: bool = True) -> Inspection:
-    """Measure every row against its own center; without `each` only the sum is kept."""
-    its = lloyd.inspect if isinstance(state, LloydState) else lloyd.measure_own_of_rows
-    return its(rows, centers, state, each)
+inspect = lloyd.measure_own_of_rows

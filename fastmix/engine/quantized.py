@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from fastmix._threads import threads
 from fastmix.engine import kernels, lloyd
 from fastmix.engine.lloyd import LloydState, followed
-from fastmix.engine.results import Array, Indices, Inspection, KMeansTotals, Rows
+from fastmix.engine.results import Array, Indices, KMeansTotals, Rows
 from fastmix.engine.rows import LARGEST, fits_float32, rows_work, writeable
 from fastmix.engine.sums import Sums, no_sums
 from fastmix.kernels.shards import shard_bounds
@@ -33,9 +33,7 @@ class QuantizedState(NamedTuple):
     name: str = "quantized"
 
 
-State = (
-    QuantizedState | LloydState
-)  # the latter where bytes cannot be multiplied, or float32 does not do
+State = QuantizedState | LloydState  # the latter where bytes or float32 do not do
 
 
 def start(rows: Rows, centers: Array, earlier: State | None = None) -> State:
@@ -44,10 +42,8 @@ def start(rows: Rows, centers: Array, earlier: State | None = None) -> State:
     if rows.d > simd.MOST_FEATURES or not fits_float32(rows):
         return lloyd.start(rows, centers, earlier if isinstance(earlier, LloydState) else None)
     n_tiles = -(-rows.n // simd.ROWS)
-    nobody, sums = (
-        np.full(n_tiles * simd.ROWS, -1, np.int32),
-        no_sums(rows, centers, earlier, n_tiles),
-    )
+    sums = no_sums(rows, centers, earlier, n_tiles)
+    nobody = np.full(n_tiles * simd.ROWS, -1, np.int32)
     if isinstance(earlier, QuantizedState):
         return earlier._replace(labels=nobody, measured=[], sums=sums)
     return QuantizedState(nobody, *rounded_rows(rows), [], sums)
@@ -77,9 +73,9 @@ def assign(rows: Rows, centers: Array, state: State) -> KMeansTotals:
     if not points.length.max() < LARGEST:
         R = rows.tiles.shape[2]
         bounds = np.minimum(sums.bounds * (kernels.simd_bytes.ROWS // R), len(rows.tiles))
-        given = rows.tiles, rows.n, rows.weight, centers, sums.grids, state.labels
+        given = rows.tiles, rows.n, rows.weight, centers, sums.grids, state.labels, True
         n_threads = threads(rows.n_threads, rows_work(rows, 3 * k))
-        kernels.lloyd.assign_without_objective(n_threads, bounds, *given, sums.changes, changed)
+        kernels.lloyd.assign(n_threads, bounds, *given, sums.changes, None, changed)
         return followed(rows, centers, state, changed, rows.n * k)
     kernels.quantized.assign(
         threads(rows.n_threads, rows_work(rows, k)),
@@ -125,9 +121,4 @@ def rounded_points(centers: Array) -> "Points":
 
 
 move = lloyd.move  # bytes of rows know nothing of centers
-
-
-def inspect(rows: Rows, centers: Array, state: State, each: bool = True) -> Inspection:
-    """Measure every row against its own center; without `each` only the sum is kept."""
-    its = lloyd.inspect if isinstance(state, LloydState) else lloyd.measure_own_of_rows
-    return its(rows, centers, state, each)
+inspect = lloyd.measure_own_of_rows

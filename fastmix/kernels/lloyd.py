@@ -20,7 +20,7 @@ def assign(
     labels,  # in/out  (n_tiles * R,) int32
     many,  # in      True; None where rows are so few that tiles are not to be turned: less is compiled
     changes,  # in/out  (n_shards, k, 2, columns) float64, what the sums of exact.py change by
-    objective,  # in/out  (n_shards,) float64
+    objective,  # in/out  (n_shards,) float64; None for those who get it from the totals
     changed,  # in/out  (n_shards,) int64, rows that changed label
 ):
     """Label every row; one that changes cluster takes its part of the sums along."""
@@ -32,41 +32,13 @@ def assign(
         first = t * R
         nearest(tiles[t], centers, new, best)
         here, share = labels[first : min(first + R, n)], weight[first : first + R]
-        objective[shard] += weighted_sum(best, share)
+        if objective is not None:
+            objective[shard] += weighted_sum(best, share)
         if differ(new, here) == 0:
             continue
         if many is None:
             changed[shard] += relabel_one_by_one(tiles[t], share, new, here, grids, changes[shard])
         else:
-            changed[shard] += relabel(tiles[t], share, new, here, grids, beside, changes[shard])
-
-
-@parallel_kernel
-def assign_without_objective(
-    shard,
-    start,
-    stop,  # in      tiles of this shard
-    tiles,  # in      (n_tiles, d, R)
-    n,  # in      rows
-    weight,  # in      (n_tiles * R,) float64, zero where padded
-    centers,  # in      (k, d)
-    grids,  # in      (2, columns) float64, of exact.py
-    labels,  # in/out  (n_tiles * R,) int32
-    changes,  # in/out  (n_shards, k, 2, columns) float64, what the sums of exact.py change by
-    changed,  # in/out  (n_shards,) int64, rows that changed label
-):
-    """The same, for those who get the objective from the totals."""
-    R = tiles.shape[2]
-    new, best, beside = (
-        np.empty(R, np.int32),
-        np.empty(R, tiles.dtype),
-        rows_beside(tiles[0], grids),
-    )
-    for t in range(start, stop):
-        first = t * R
-        nearest(tiles[t], centers, new, best)
-        here, share = labels[first : min(first + R, n)], weight[first : first + R]
-        if differ(new, here):
             changed[shard] += relabel(tiles[t], share, new, here, grids, beside, changes[shard])
 
 
