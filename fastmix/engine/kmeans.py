@@ -23,7 +23,7 @@ from fastmix.engine.rows import in_place, take
 from fastmix.engine.watch import Watcher
 
 MANY = 10  # passes
-AT_ONCE = 1 << 20  # rows
+AT_ONCE = 1 << 16  # rows
 
 
 class Step(NamedTuple):

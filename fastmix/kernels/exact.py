@@ -29,7 +29,9 @@ def grids_of(largest, heaviest, n, d):
     They are for n terms of at most the size `largest`, and `heaviest` for the weight.
     """
     grids = memory.empty((2, columns(d)))
-    for row, of_values, of_weights in zip(grids, _grid(largest, n), _grid(heaviest, n), strict=True):
+    for row, of_values, of_weights in zip(
+        grids, _grid(largest, n), _grid(heaviest, n), strict=True
+    ):
         row[:], row[d] = of_values, of_weights
     return grids
 
