@@ -108,11 +108,15 @@ def opened(data: Any) -> Any:
 
 def is_elsewhere(data: Any) -> bool:
     """Are these rows no array, not even one on disk, but what only passes can read?"""
+    if type(data) is np.ndarray:
+        return False
     return isinstance(data, Source) or is_read_again(data)
 
 
 def is_source(data: Any) -> bool:
     """Has this to be read chunk by chunk? An array on disk has not if it fits into the memory of a Source."""
+    if type(data) is np.ndarray:
+        return False
     data = opened(data)
     if isinstance(data, Source):
         return True

@@ -75,10 +75,8 @@ class _Iterations(Watcher):
 
 def first_task(estimator: Any, X: Any, sample_weight: Any, n_parts: int | None) -> Task:
     """The fit of an estimator as a task."""
-    if not hasattr(estimator, "_init_callback_context"):
+    if not getattr(estimator, "_skl_callbacks", None):  # nor are there any before scikit-learn 1.9
         return Task()
     context = estimator._init_callback_context(max_subtasks=n_parts)
-    if not getattr(estimator, "_skl_callbacks", None):
-        return Task()
     metadata = None if sample_weight is None else {"sample_weight": sample_weight}
     return _ToldTask(estimator, context, {"X": X, "metadata": metadata})

@@ -23,7 +23,7 @@ from fastmix.engine.rows import in_place, take
 from fastmix.engine.watch import Watcher
 
 MANY = 10  # passes
-AT_ONCE = 1 << 20  # rows
+AT_ONCE = 1 << 16  # rows
 
 
 class Step(NamedTuple):
@@ -39,14 +39,15 @@ class Step(NamedTuple):
 def steps(rows: AnyRows, centers: Array, algorithm: Algorithm, state: Any) -> Iterator[Step]:
     """The k-means loop, without an end."""
     while True:
-        totals = algorithm.assign(rows, centers, state)
-        inspect = partial(algorithm.inspect, rows, centers, state)
-        totals, refilled = refill(rows, totals, state.labels, state.order, inspect)
+        totals, refilled = algorithm.assign(rows, centers, state), False
+        if not totals.counts.all():
+            inspect = partial(algorithm.inspect, rows, centers, state)
+            totals, refilled = refill(rows, totals, state.labels, state.order, inspect)
         moved = means(totals, centers)
-        shift = np.sqrt(np.square(moved.astype(np.float64) - centers).sum(1))
+        squares = np.square(moved.astype(np.float64, copy=False) - centers).sum(1)
         centers = moved
-        algorithm.move(state, centers, shift)
-        at_rest, moved_by = totals.changed == 0, float(np.square(shift).sum())
+        algorithm.move(state, centers, np.sqrt(squares))
+        at_rest, moved_by = totals.changed == 0, math.fsum(squares)
         yield Step(centers, totals.objective, at_rest, moved_by, refilled)
 
 
@@ -193,7 +194,7 @@ def farthest(
 def means(totals: KMeansTotals, centers: Array) -> Array:
     """Centers (k, d) of the totals; a cluster without weight sits on the mean of the heaviest one."""
     if totals.counts.min() > 0:
-        return (totals.sums / totals.counts[:, None]).astype(centers.dtype)
+        return (totals.sums / totals.counts[:, None]).astype(centers.dtype, copy=False)
     filled = totals.counts > 0
     divisor = np.where(filled, totals.counts, 1.0)
     moved: Floats = totals.sums / divisor[:, None]

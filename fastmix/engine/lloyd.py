@@ -1,5 +1,6 @@
 """Lloyd's algorithm: all distances in every pass (Lloyd 1982, doi:10.1109/TIT.1982.1056489)."""
 
+import math
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -50,7 +51,7 @@ def assign(rows: Rows, centers: Array, state: LloydState) -> KMeansTotals:
             changed[slots],
         )
     state.measured.append(rows.n * len(centers))
-    return sums.totals(rows, state.labels, float(objective.sum()), changed)
+    return sums.totals(rows, state.labels, math.fsum(objective), changed)
 
 
 def move(state: Any, centers: Array, shift: Floats) -> None:
@@ -106,7 +107,7 @@ def measure_own(rows: Rows, centers: Array, state: Any, each: bool = True) -> In
             sq_dist[part.places] if each else sq_dist,
             objective[part.slots],
         )
-    return Inspection(sq_dist, float(objective.sum()))
+    return Inspection(sq_dist, math.fsum(objective))
 
 
 def measure_own_of_rows(rows: Rows, centers: Array, state: Any, each: bool = True) -> Inspection:
@@ -121,4 +122,4 @@ def measure_own_of_rows(rows: Rows, centers: Array, state: Any, each: bool = Tru
         *(writeable(rows.X), rows.frame.origin, rows.scale, rows.weight),
         *(centers, state.labels, sq_dist, objective),
     )
-    return Inspection(sq_dist, float(objective.sum()))
+    return Inspection(sq_dist, math.fsum(objective))

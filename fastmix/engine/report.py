@@ -66,7 +66,7 @@ class Log:
     """Writes down what a fit does. What has passed since the last lap belongs to the phase that ends."""
 
     def __init__(self) -> None:
-        self._seconds = Seconds()
+        self._seconds = dict.fromkeys(Seconds._fields, 0.0)
         self._last = time.perf_counter()
         self._passes: tuple[tuple[str, ...], str, list[float]] = (), "", []
         self._traffic: tuple[tuple[int, ...], ...] = (), ()
@@ -74,8 +74,8 @@ class Log:
     def lap(self, phase: str) -> None:
         """A phase ends."""
         now = time.perf_counter()
-        longer = getattr(self._seconds, phase) + now - self._last
-        self._seconds, self._last = self._seconds._replace(**{phase: longer}), now
+        self._seconds[phase] += now - self._last
+        self._last = now
 
     def kept(self, algorithms: tuple[str, ...], reason: str, skipped: list[float]) -> None:
         """The passes of the run that is kept."""
@@ -88,5 +88,5 @@ class Log:
     def report(self, n_threads: int | None) -> FitReport:
         """The fit ends."""
         self.lap("results")
-        n_threads = threads(n_threads, ANY_WORK)
-        return FitReport(*self._passes, self._seconds, n_threads, *self._traffic)
+        n_threads, seconds = threads(n_threads, ANY_WORK), Seconds(**self._seconds)
+        return FitReport(*self._passes, seconds, n_threads, *self._traffic)

@@ -38,7 +38,7 @@ class Sums(NamedTuple):
         d = rows.d
         self.fold(changed, rows.n_threads)
         total = self._anew(rows, labels) if self.unequal else self.exact[:, 0] + self.exact[:, 1]
-        return KMeansTotals(total[:, d], total[:, :d], objective, int(changed.sum()))
+        return KMeansTotals(total[:, d], total[:, :d], objective, sum(changed.tolist()))
 
     def fold(self, changed: NDArray[np.int64], n_threads: int | None) -> None:
         """Add what every shard has changed to the sums; `changed` (n_shards,) is 0 where nothing has."""

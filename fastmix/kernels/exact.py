@@ -29,14 +29,17 @@ def grids_of(largest, heaviest, n, d):
     They are for n terms of at most the size `largest`, and `heaviest` for the weight.
     """
     grids = memory.empty((2, columns(d)))
-    grids[:], grids[:, d] = _grid(largest, n)[:, None], _grid(heaviest, n)
+    for row, of_values, of_weights in zip(
+        grids, _grid(largest, n), _grid(heaviest, n), strict=True
+    ):
+        row[:], row[d] = of_values, of_weights
     return grids
 
 
 def _grid(largest, n):
     e = math.frexp(largest)[1] if largest > 0 else -1000
     b = math.ceil(math.log2(max(n, 1))) + 1
-    return 1.5 * np.array([math.ldexp(1.0, e + b), math.ldexp(1.0, e + 2 * b - 53)])
+    return math.ldexp(1.5, e + b), math.ldexp(1.5, e + 2 * b - 53)
 
 
 @kernel(strict=True, inline=True)

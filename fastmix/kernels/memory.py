@@ -13,7 +13,7 @@ def empty(shape, dtype=np.float64):
     """An array like that of np.empty."""
     size = math.prod(shape) * np.dtype(dtype).itemsize
     room = np.empty(size + LINE, np.uint8)
-    first = -room.ctypes.data % LINE
+    first = -room.__array_interface__["data"][0] % LINE
     return room[first : first + size].view(dtype).reshape(shape)
 
 
