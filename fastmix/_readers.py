@@ -32,12 +32,17 @@ def placed(where: str) -> Iterator[None]:
         raise OSError(error.errno, f"{where}: {error.strerror or error}") from None
 
 
+def is_dask(data: Any) -> bool:
+    """Is this a collection of Dask? Arrays of other libraries may have its methods, and be in memory."""
+    return hasattr(data, "__dask_graph__") and type(data).__module__.startswith("dask")
+
+
 def is_on_disk(data: Any) -> bool:
     """Is this a memory map, or another array that is sliced without being read as a whole?"""
     if isinstance(data, np.memmap):
         return data.ndim == 2
     needed = ("shape", "chunks", "dtype", "__getitem__")
-    return all(hasattr(data, name) for name in needed) and not hasattr(data, "__dask_graph__")
+    return all(hasattr(data, name) for name in needed) and not is_dask(data)
 
 
 def is_read_again(data: Any) -> bool:

@@ -34,7 +34,7 @@ from sklearn.utils._param_validation import (
 from sklearn.utils._param_validation import StrOptions as AnyOrder
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
-from fastmix._readers import reader_of
+from fastmix._readers import is_dask, reader_of
 from fastmix.engine.chunks import Chunks
 from fastmix.engine.rows import finite
 from fastmix.sources import NamedRows, Source, is_elsewhere, is_source, opened
@@ -136,14 +136,15 @@ def rows(
     """X as a C-ordered (n, d) array of float64 or float32, finite and never written to.
 
     With reset=False its features must be those of the fit. With sparse=True sparse X comes as CSR
-    with sorted features, each at most once a row. With chunks=True a source comes as Chunks.
+    with sorted features, each at most once a row. With chunks=True a source comes as Chunks, a
+    collection of Dask as Blocks.
     """
     if not reset:
         check_is_fitted(estimator)
     X = opened(X)
-    if chunks and is_source(X):
+    if chunks and (is_source(X) or is_dask(X)):
         return _looked_at(estimator, X, reset, min_samples)
-    if is_elsewhere(X):
+    if is_elsewhere(X) or is_dask(X):
         raise _not_in_memory(estimator, X)
     if isinstance(X, NamedRows) and X.header is not None:
         validate_data(estimator, X.header, reset=reset, skip_check_array=True)
@@ -173,10 +174,17 @@ def rows(
     return canonical(checked)
 
 
-def _looked_at(estimator: Any, X: Any, reset: bool, min_samples: int) -> Chunks:
-    """The rows of a source, which are read for the first time."""
-    found = (X if isinstance(X, Source) else Source(X)).chunks()
-    header = np.empty((1, found.d)) if found.header is None else found.header
+def _looked_at(estimator: Any, X: Any, reset: bool, min_samples: int) -> Any:
+    """The rows of a source or of Dask, which are read for the first time."""
+    if is_dask(X):
+        from fastmix import distributed
+
+        found: Any = distributed.Blocks(distributed.as_array(X, lengths=True))
+        header = X._meta if hasattr(X, "columns") else None
+    else:
+        found = (X if isinstance(X, Source) else Source(X)).chunks()
+        header = found.header
+    header = np.empty((1, found.d)) if header is None else header
     validate_data(estimator, header, reset=reset, skip_check_array=True)
     found.look(getattr(estimator, "n_threads", None))
     if found.n < min_samples:
@@ -193,6 +201,8 @@ def _not_in_memory(estimator: Any, X: Any) -> TypeError:
     if isinstance(X, str | os.PathLike):
         reader_of(X)  # which says if it leads nowhere
         what, way_out = f"the path {os.fspath(X)!r}", " pandas.read_parquet reads it as a whole."
+    elif is_dask(X):
+        way_out = " Give X.compute()."
     return TypeError(
         f"{type(estimator).__name__} needs all rows in memory here, but X is {what}.{way_out} "
         "KMeans, GaussianMixture and BayesianGaussianMixture can be fitted to rows that are read chunk by chunk, and "
@@ -241,8 +251,13 @@ def canonical(X: Any) -> Any:
     return X
 
 
-def weights(sample_weight: ArrayLike | None, X: Any) -> NDArray[np.float64] | None:
-    """Row weights (n,) as float64, finite, not negative and not all zero; None stays None."""
+def weights(sample_weight: ArrayLike | None, X: Any) -> Any:
+    """Row weights (n,) as float64, finite, not negative and not all zero; None stays None.
+
+    Those of Blocks stay in blocks.
+    """
+    if hasattr(X, "weights"):
+        return X.weights(sample_weight)
     if isinstance(X, Chunks) and X.weight is not None:
         if sample_weight is not None:
             raise ValueError("Give sample_weight, or chunks that come with weights, but not both.")

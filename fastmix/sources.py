@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastmix._readers import is_on_disk, is_read_again, mapped, placed, reader_of
+from fastmix._readers import is_dask, is_on_disk, is_read_again, mapped, placed, reader_of
 from fastmix.engine.chunks import MEMORY, Chunks
 
 __all__ = ["MEMORY", "Source", "apply"]
@@ -126,13 +126,34 @@ def is_source(data: Any) -> bool:
 
 
 def by_blocks(method: Any) -> Any:
-    """Decorates what gives a row of results for every row: sources go through it block by block."""
+    """Decorates what gives a row of results for every row: sources go through it block by block.
+
+    Collections of Dask will, once their results are asked for.
+    """
 
     @functools.wraps(method)
     def run(self: Any, X: Any) -> Any:
+        if is_dask(X):
+            from fastmix import distributed
+
+            return distributed.lazily(self, method.__name__, X)
         if not is_source(X):
             return method(self, X)
         return np.concatenate(list(apply(functools.partial(method, self), X)))
+
+    return run
+
+
+def by_sums(method: Any) -> Any:
+    """Decorates what gives numbers that add up over rows: of collections of Dask, blocks where they are."""
+
+    @functools.wraps(method)
+    def run(self: Any, X: Any, sample_weight: Any) -> Any:
+        if is_dask(X):
+            from fastmix import distributed
+
+            return distributed.added_up(self, method.__name__, X, sample_weight)
+        return method(self, X, sample_weight)
 
     return run
 

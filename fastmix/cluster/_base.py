@@ -23,10 +23,7 @@ from fastmix._conversion import Convertible
 from fastmix._threads import ANY_WORK, threads
 from fastmix.cluster._callbacks import CallbackSupport, Task, first_task
 from fastmix.engine import kmeans
-from fastmix.engine.algorithms import Algorithm, named
-from fastmix.engine.chunked import LLOYD as CHUNKED_LLOYD
-from fastmix.engine.chunked import ChunkedRows
-from fastmix.engine.chunks import Chunks
+from fastmix.engine.algorithms import Algorithm, algorithm_of
 from fastmix.engine.predictions import distances, nearest, view
 from fastmix.engine.report import FitReport, Log
 from fastmix.engine.results import (
@@ -35,14 +32,12 @@ from fastmix.engine.results import (
     Frame,
     KMeansInit,
     KMeansResult,
-    SparseRows,
 )
 from fastmix.engine.rows import from_frame, power_of_two, take, to_frame
 from fastmix.engine.seeds import SEEDINGS
-from fastmix.engine.sparse import LLOYD as SPARSE_LLOYD
 from fastmix.saving import compounds, kinds
 from fastmix.saving.models import Saveable
-from fastmix.sources import by_blocks
+from fastmix.sources import by_blocks, by_sums
 
 # Centers (k, d), and the rows (k,) they sit on, if any
 Start = tuple[Array, NDArray[np.int64] | None]
@@ -229,9 +224,9 @@ class KMeansFamily(
         if isinstance(self.init, str):
             drawn = self._seedings[self.init](packed).draw(k, random, n_starts)
             return [(take(packed, seeds), seeds.astype(np.int64)) for seeds in drawn]
-        if isinstance(X, Chunks):
+        if hasattr(X, "read"):
             raise ValueError(
-                "init is a callable, which is shown all rows of X, but these are read chunk by chunk. Call it "
+                f"init is a callable, which is shown all rows of X, but these are read {X.read}. Call it "
                 "with some of them, and give init its centers."
             )
         frame = packed.frame
@@ -242,11 +237,7 @@ class KMeansFamily(
         return [(placed(validation.initial(answer, X, k), frame), None) for answer in answers]
 
     def _algorithm(self, rows: AnyRows) -> Algorithm:
-        if isinstance(rows, SparseRows):
-            return SPARSE_LLOYD
-        if isinstance(rows, ChunkedRows):
-            return CHUNKED_LLOYD
-        return named(getattr(self, "algorithm", "lloyd"))
+        return algorithm_of(rows, getattr(self, "algorithm", "lloyd"))
 
     def _keep_centers(self, centers: Array, frame: Frame) -> None:
         """Set the attributes that prediction needs."""
@@ -358,6 +349,11 @@ class KMeansFamily(
         score : float
             Minus the weighted sum of squared distances to the nearest centers.
         """
+        return -self._inertia(X, sample_weight)
+
+    @by_sums
+    def _inertia(self, X: ArrayLike, sample_weight: ArrayLike | None) -> float:
+        """Weighted sum of squared distances to the nearest centers."""
         array = validation.rows(self, X, reset=False, sparse=True, chunks=True)
         weight = validation.weights(sample_weight, array)
         fitted, inertia = self._fitted_frame(), 0.0
@@ -365,7 +361,7 @@ class KMeansFamily(
             if its is None or its.any():
                 rows, centers = self._in_frame(block, its, *fitted)
                 inertia += kmeans.to_inertia(nearest(rows, centers)[0], rows)
-        return -inertia
+        return inertia
 
     def _seen(
         self, X: ArrayLike, sample_weight: ArrayLike | None = None

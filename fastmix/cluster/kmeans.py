@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.exceptions import ConvergenceWarning
 
 from fastmix import _validation as validation
+from fastmix._readers import is_dask
 from fastmix.cluster._base import KMeansFamily, placed
 from fastmix.cluster._callbacks import Task, with_callbacks
 from fastmix.engine import kmeans
@@ -40,7 +41,8 @@ class KMeans(KMeansFamily):
         Where the centers start: at rows spread out by greedy k-means++ [1]_, at random rows, at the
         answer of ``init(X, n_clusters, random_state=...)`` for centred rows, or as given. 'k-means||'
         [6]_ takes a few passes over the rows instead of two for every center: rows that are read
-        chunk by chunk start so by 'k-means++', too, and by 'exact-k-means++' where it would in memory.
+        chunk by chunk, or block by block of Dask, start so by 'k-means++', too. 'exact-k-means++' starts
+        over chunks where 'k-means++' does in memory.
     n_init : {'auto', 'breathing'} or int, default='auto'
         Number of starts, of which the best run is kept. 'auto' is 1 for 'k-means++' and arrays,
         10 for 'random' and callables. 'breathing' [5]_ is one start and a search for better centers
@@ -73,7 +75,7 @@ class KMeans(KMeansFamily):
     cluster_centers_ : ndarray of shape (n_clusters, n_features)
         Centers, in the dtype of X.
     labels_ : ndarray of shape (n_samples,), int32
-        Cluster of every row; equal to ``predict(X)``.
+        Cluster of every row; equal to ``predict(X)``. Of Dask's rows it is a Dask array, not yet computed.
     inertia_ : float
         Weighted sum of squared distances to the nearest centers.
     n_iter_ : int
@@ -88,7 +90,8 @@ class KMeans(KMeansFamily):
     fit_report_ : FitReport
         What the fit has done, to be printed: algorithms, that of every pass of the best run; reason,
         why 'auto' has chosen it; skipped, the share of the distances that every pass did without;
-        seconds by phase; n_threads. It is the only attribute that differs from one fit to the next.
+        seconds by phase; n_threads; sent and received, the bytes of every iteration over rows of Dask. It
+        is the only attribute that differs from one fit to the next.
     cluster_sizes_ : ndarray of shape (n_clusters,), int64
         Number of rows in every cluster.
     n_features_in_ : int
@@ -186,10 +189,11 @@ class KMeans(KMeansFamily):
 
         Parameters
         ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features), or a source
+        X : {array-like, sparse matrix} of shape (n_samples, n_features), a source, or a collection of Dask
             Rows to cluster, sparse ones in CSR form; float32 stays float32, everything else becomes float64.
             Rows that do not fit into memory are read chunk by chunk, by Lloyd's algorithm, from what a
             :class:`fastmix.sources.Source` can be made of: large arrays on disk, paths, iterables of arrays.
+            Those of a Dask array or frame stay where they are; so may weights, as a Dask array.
         y : object
             Ignored.
         sample_weight : array-like of shape (n_samples,), default=None
@@ -208,6 +212,11 @@ class KMeans(KMeansFamily):
         """
         n_parts = None if self.n_init == BREATHING else self._runs()
         with self._fitting(X, sample_weight, n_parts) as (task, array, weight, log):
+            if is_dask(X) and self.n_init == BREATHING:
+                raise ValueError(
+                    "n_init='breathing' looks at all rows together, but X is read block by block. Give n_init a "
+                    "number of starts."
+                )
             given = self._given(array)
             self._n_init = self._runs()
             self._warn_of_one_run()
@@ -219,7 +228,10 @@ class KMeans(KMeansFamily):
             best, records = self._best(array, packed, given, task, log)
             chosen = getattr(best.state, "reason", f"algorithm={self.algorithm!r} was asked for")
             log.kept((best.state.name,) * len(best.skipped), chosen, best.skipped)
+            log.told(getattr(packed, "traffic", []))
             self._keep(packed, best, records)
+            if is_dask(X):
+                self.labels_ = array.labels(self.predict(X))  # they stay where the rows are
         return self
 
     def _runs(self) -> int:

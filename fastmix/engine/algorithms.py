@@ -16,6 +16,7 @@ n_iter_, bit for bit.
 """
 
 from collections.abc import Callable
+from functools import singledispatch
 from typing import Any, NamedTuple
 
 from fastmix.engine import auto, filtering, hamerly, lloyd, mixed_precision, quantized
@@ -49,3 +50,9 @@ SYNONYMS = {"elkan": "lloyd"}
 def named(name: str) -> Algorithm:
     """The algorithm of that name."""
     return ALGORITHMS[SYNONYMS.get(name, name)]
+
+
+@singledispatch
+def algorithm_of(rows: AnyRows, name: str) -> Algorithm:
+    """The algorithm of that name, or the only one for such rows."""
+    return named(name)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from fastmix.engine import kernels, lloyd, predictions, seeds
 from fastmix.engine import rows as dense
-from fastmix.engine.algorithms import Algorithm
+from fastmix.engine.algorithms import Algorithm, algorithm_of
 from fastmix.engine.chunks import Chunks
 from fastmix.engine.results import AnyRows, Array, Floats, Frame, Rows, scale
 from fastmix.kernels.shards import FEWEST_SHARDS, MOST_SHARDS
@@ -33,6 +33,7 @@ class ChunkedRows:
     n_threads: int | None  # as asked for by the caller
     largest: float  # absolute value in the frame
     clusterings: None = None  # nothing is kept for other fits
+    read = Chunks.read
 
     @property
     def n(self) -> int:
@@ -80,6 +81,15 @@ def _pack_into(tiles: Array, rows: Rows) -> Array:
 def measure(X: Chunks, n_threads: int | None) -> dense.Columns:
     """What the first pass has told."""
     return X.columns
+
+
+@dense.held.register
+def held(X: Chunks, weight: Floats | None, n_threads: int | None) -> tuple[Chunks, int]:
+    """The chunks with another row in place of every row of weight 0; how many are left."""
+    if weight is None or weight.all():
+        return X, len(X)
+    absent = weight == 0
+    return X.replaced(absent, int(weight.argmax()), n_threads), int(np.count_nonzero(~absent))
 
 
 @dense.pack.register
@@ -192,7 +202,7 @@ def room(rows: ChunkedRows) -> int:
 class Labelled(lloyd.LloydState):
     """The state of Lloyd's algorithm, which leaves no more than labels in memory."""
 
-    reason = "rows are read chunk by chunk"
+    reason = f"rows are read {Chunks.read}"
 
 
 def start(rows: ChunkedRows, centers: Array, earlier: Any = None) -> Labelled:
@@ -201,3 +211,9 @@ def start(rows: ChunkedRows, centers: Array, earlier: Any = None) -> Labelled:
 
 
 LLOYD = Algorithm(start, lloyd.assign, lloyd.move, lloyd.inspect)
+
+
+@algorithm_of.register
+def only(rows: ChunkedRows, name: str) -> Algorithm:
+    """Lloyd's."""
+    return LLOYD

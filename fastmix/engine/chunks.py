@@ -38,6 +38,8 @@ class Chunks:
     rows that names the features, if anything does.
     """
 
+    read = "chunk by chunk"  # in messages
+
     def __init__(
         self,
         read: Read,

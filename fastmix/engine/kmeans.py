@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterator
-from functools import partial
+from functools import partial, singledispatch
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -137,33 +137,58 @@ def refill(
     """
     if totals.counts.all():
         return totals, False
-    empty = np.flatnonzero(totals.counts == 0)
+    empty, k = np.flatnonzero(totals.counts == 0), len(totals.counts)
+    far = farthest(rows, labels, order, inspect, k, len(empty))
+    if far.sq_dist[0] == 0:  # nothing to gain: fewer distinct rows than clusters
+        return totals, False
+    counts, sums = totals.counts.copy(), totals.sums.copy()
+    for cluster, donor, w, x in zip(empty, far.labels, far.weight, far.points, strict=False):
+        counts[donor] -= w
+        sums[donor] -= w * x
+        counts[cluster], sums[cluster] = w, w * x
+    donors, given = np.unique(far.labels, return_counts=True)
+    # a donor of all its rows has no weight, whatever rounding has left
+    counts[donors[far.left[donors] == given]] = 0.0
+    return totals._replace(counts=counts, sums=sums), True
+
+
+class Farthest(NamedTuple):
+    """Rows of positive weight that are farthest from their centers, the farthest first."""
+
+    numbers: NDArray[np.int64]  # (m,) in X
+    sq_dist: Array  # (m,)
+    labels: NDArray[np.int32]  # (m,)
+    weight: Floats  # (m,)
+    points: Floats  # (m, d)
+    left: NDArray[np.int64]  # (k,) rows of positive weight in every cluster
+
+
+@singledispatch
+def farthest(
+    rows: AnyRows,
+    labels: NDArray[np.int32],
+    order: NDArray[np.int64] | None,
+    inspect: Callable[[], Inspection],
+    k: int,
+    wanted: int,
+) -> Farthest:
+    """At most so many rows; of equally far ones X's first."""
     labels, sq_dist, weight = labels[: rows.n], inspect().sq_dist[: rows.n], rows.weight[: rows.n]
-    farthest, left = np.empty(0, np.int64), np.zeros(len(totals.counts), np.int64)
+    found, left = np.empty(0, np.int64), np.zeros(k, np.int64)
     for first in range(0, rows.n, AT_ONCE):  # what this needs beside is not of the rows' size
         some = first + np.flatnonzero(weight[first : first + AT_ONCE] > 0)
-        left += np.bincount(labels[some], minlength=len(left))
-        some = np.concatenate([farthest, some])
+        left += np.bincount(labels[some], minlength=k)
+        some = np.concatenate([found, some])
         if not len(some):
             continue
         near = -sq_dist[some]
-        wanted = min(len(empty), len(near))
-        some = some[near <= np.partition(near, wanted - 1)[wanted - 1]]
+        last = min(wanted, len(near))
+        some = some[near <= np.partition(near, last - 1)[last - 1]]
         numbers = some if order is None else order[some]
-        farthest = some[np.lexsort((numbers, -sq_dist[some]))[:wanted]]
-    if sq_dist[farthest[0]] == 0:  # nothing to gain: fewer distinct rows than clusters
-        return totals, False
-    counts, sums = totals.counts.copy(), totals.sums.copy()
-    points = take(rows, farthest).astype(np.float64)
-    for cluster, row, x in zip(empty, farthest, points, strict=False):
-        donor = labels[row]
-        counts[donor] -= weight[row]
-        sums[donor] -= weight[row] * x
-        counts[cluster], sums[cluster] = weight[row], weight[row] * x
-    donors, given = np.unique(labels[farthest], return_counts=True)
-    # a donor of all its rows has no weight, whatever rounding has left
-    counts[donors[left[donors] == given]] = 0.0
-    return totals._replace(counts=counts, sums=sums), True
+        found = some[np.lexsort((numbers, -sq_dist[some]))[:last]]
+    numbers = found if order is None else order[found]
+    points = take(rows, found).astype(np.float64) if len(found) else np.empty((0, rows.d))
+    return Farthest(numbers, sq_dist[found], labels[found], weight[found], points, left)
 
 
 def means(totals: KMeansTotals, centers: Array) -> Array:
@@ -213,7 +238,8 @@ def finite(inertia: float) -> float:
     return inertia
 
 
-def sizes(labels: NDArray[np.int32], k: int) -> NDArray[np.int64]:
+@singledispatch
+def sizes(labels: Any, k: int) -> NDArray[np.int64]:
     """Rows of every cluster, (k,); NumPy alone would widen all labels."""
     found = np.zeros(k, np.int64)
     for first in range(0, len(labels), AT_ONCE):
@@ -221,7 +247,8 @@ def sizes(labels: NDArray[np.int32], k: int) -> NDArray[np.int64]:
     return found
 
 
-def same_partition(labels: NDArray[np.int32], others: NDArray[np.int32], k: int) -> bool:
+@singledispatch
+def same_partition(labels: Any, others: Any, k: int) -> bool:
     """Do two labellings differ by the names of the clusters only?"""
     there, back = np.full(k, -1, np.int32), np.full(k, -1, np.int32)
     there[labels], back[others] = others, labels

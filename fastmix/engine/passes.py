@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterable
+from functools import singledispatch
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -10,7 +11,15 @@ from numpy.typing import DTypeLike, NDArray
 from fastmix._threads import threads
 from fastmix.engine import kernels
 from fastmix.engine.covariance import Covariance
-from fastmix.engine.results import Array, Floats, Frame, MixtureTotals, Parameters, Rows
+from fastmix.engine.results import (
+    AnyRows,
+    Array,
+    Floats,
+    Frame,
+    MixtureTotals,
+    Parameters,
+    Rows,
+)
 from fastmix.engine.rows import by_shards, few, fewer, writeable
 from fastmix.engine.totals import add
 from fastmix.kernels.shards import shard_bounds
@@ -51,8 +60,9 @@ def passes_of(covariance: Covariance) -> "Passes":
     return passes
 
 
+@singledispatch
 def expect(
-    rows: Rows,
+    rows: AnyRows,
     parameters: Parameters,
     covariance: Covariance,
     skips: Skips | None = None,
@@ -115,9 +125,8 @@ def accumulate(
     return total
 
 
-def tally(
-    rows: Rows, labels: NDArray[np.int32], origin: Floats, covariance: Covariance
-) -> MixtureTotals:
+@singledispatch
+def tally(rows: AnyRows, labels: Any, origin: Floats, covariance: Covariance) -> MixtureTotals:
     """Totals about origin (k, d) for rows that belong to one component each, labels (n,)."""
     given = np.ascontiguousarray(labels, np.int32)
     return _given(passes_of(covariance).tally, rows, given, 0, origin, covariance)

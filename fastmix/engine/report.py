@@ -26,6 +26,10 @@ class FitReport(NamedTuple):
     skipped: list[float]  # share of the distances that every pass did without; empty: not counted
     seconds: Seconds
     n_threads: int  # at most; little work is done by one
+    sent: tuple[
+        int, ...
+    ] = ()  # bytes of parameters, by every iteration over blocks of Dask in all runs
+    received: tuple[int, ...] = ()  # bytes of totals that came back
 
     @property
     def passes(self) -> str:
@@ -50,6 +54,11 @@ class FitReport(NamedTuple):
                 f"Distances not computed: {self.share_skipped:.1%} on average, {self.skipped[0]:.1%} in "
                 f"the first pass, {max(self.skipped):.1%} at most."
             )
+        if self.sent:
+            lines.append(
+                f"Rows stayed where they are: {len(self.sent)} passes sent at most {max(self.sent):,} bytes of "
+                f"parameters each, and received {max(self.received):,} bytes of totals."
+            )
         return "\n".join(lines)
 
 
@@ -60,6 +69,7 @@ class Log:
         self._seconds = dict.fromkeys(Seconds._fields, 0.0)
         self._last = time.perf_counter()
         self._passes: tuple[tuple[str, ...], str, list[float]] = (), "", []
+        self._traffic: tuple[tuple[int, ...], ...] = (), ()
 
     def lap(self, phase: str) -> None:
         """A phase ends."""
@@ -71,7 +81,12 @@ class Log:
         """The passes of the run that is kept."""
         self._passes = algorithms, reason, skipped
 
+    def told(self, traffic: list[tuple[int, int]]) -> None:
+        """What every pass has sent to where the rows are, and received."""
+        self._traffic = tuple(zip(*traffic, strict=True)) if traffic else ((), ())
+
     def report(self, n_threads: int | None) -> FitReport:
         """The fit ends."""
         self.lap("results")
-        return FitReport(*self._passes, Seconds(**self._seconds), threads(n_threads, ANY_WORK))
+        n_threads, seconds = threads(n_threads, ANY_WORK), Seconds(**self._seconds)
+        return FitReport(*self._passes, seconds, n_threads, *self._traffic)

@@ -124,6 +124,16 @@ def power_of_two(largest: float, dtype: DTypeLike = np.float64) -> int:
 
 
 @singledispatch
+def held(X: Any, weight: Any, n_threads: int | None) -> tuple[Any, int]:
+    """X with another row in place of every row of weight 0, whose values shall not matter; how many are left."""
+    if weight is None or weight.all():
+        return X, len(X)
+    others = X.copy()
+    others[weight == 0] = X[weight.argmax()]
+    return others, int(np.count_nonzero(weight))
+
+
+@singledispatch
 def pack(
     X: Any,
     frame: Frame,
@@ -326,6 +336,11 @@ def mean_variance(rows: AnyRows) -> float:
     """Unweighted variance of the rows, averaged over features, in the frame."""
     if few(rows):
         return float(np.square(in_frame(rows), dtype=np.float64).mean())
+    return float(part_squares(rows).sum(0).mean()) / rows.n
+
+
+def part_squares(rows: AnyRows) -> Floats:
+    """Sum of squares of every part and feature, (n_parts, d)."""
     R = kernels.tiles.tile_rows(rows.dtype)
     bounds = part_bounds(rows.n, rows.d, R)
     squares = np.zeros((len(bounds) - 1, rows.d))
@@ -337,7 +352,7 @@ def mean_variance(rows: AnyRows) -> float:
         )
         given = writeable(some.X), some.frame.origin, some.scale
         kernels.tiles.square(n_threads, within, *given, squares[part.slots])
-    return float(squares.sum(0).mean()) / rows.n
+    return squares
 
 
 class Part(NamedTuple):

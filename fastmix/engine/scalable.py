@@ -1,15 +1,17 @@
 """k-means||: starting centers from a few passes, where k-means++ takes two for each of them."""
 
 from collections.abc import Callable, Iterable
+from functools import singledispatch
 
 import numpy as np
-from numpy.random import RandomState
+from numpy.random import PCG64, Generator, RandomState
+from numpy.typing import NDArray
 
 from fastmix.engine.chunked import ChunkedRows, blocks
 from fastmix.engine.predictions import nearest, two_nearest
 from fastmix.engine.results import AnyRows, Array, Floats, Frame
 from fastmix.engine.rows import pack, take
-from fastmix.engine.seeds import SEEDINGS, PlusPlus, Uniform, Urn
+from fastmix.engine.seeds import SEEDINGS, PlusPlus, Uniform, urn
 
 ROUNDS, OVERSAMPLING = 5, 2  # times k rows join in a round, on average
 AT_ONCE = 1 << 20  # rows, whose chances are held at once
@@ -24,6 +26,8 @@ class Scalable:
     rows are cut into chunks. Cost 20 k n d operations; memory a number a row.
     """
 
+    closest: Array  # (n,) squared distances to the nearest candidate
+
     def __init__(self, rows: AnyRows) -> None:
         self.rows, self.weight = rows, rows.weight[: rows.n]
         self.equal = bool(self.weight.min() == self.weight.max())
@@ -33,24 +37,32 @@ class Scalable:
         return np.array([self._draw(k, random) for _ in range(n_starts)])
 
     def _draw(self, k: int, random: RandomState) -> Array:
-        rows, closest = self.rows, np.empty(0)
+        rows = self.rows
         new = self._first(random)
         numbers, points = new, take(rows, new)
         for _ in range(ROUNDS):
-            closest = self._closer(closest, points[-len(new) :])
-            new = self._join(closest, OVERSAMPLING * k, random)
+            new, found = self._join(points, len(new), OVERSAMPLING * k, seed_of(random))
             if len(new) == 0:
                 break
-            numbers = np.concatenate([numbers, new])
-            points = np.concatenate([points, take(rows, new)])
+            numbers, points = np.concatenate([numbers, new]), np.concatenate([points, found])
         held = Frame(np.zeros(points.shape[1], points.dtype), 0)
         candidates = pack(points, held, self._nearest_to(points), rows.n_threads)
         return numbers[PlusPlus(candidates).draw(k, random)[0]]
 
     def _first(self, random: RandomState) -> Array:
         if not self.equal:
-            return Urn(self.weight).draw(1, random)
+            return np.asarray(urn(self.rows).draw_distinct(1, random))
         return np.array([min(int(random.random_sample() * self.rows.n), self.rows.n - 1)])
+
+    def _join(
+        self, points: Array, n_new: int, wanted: int, seed: int
+    ) -> tuple[NDArray[np.int64], Array]:
+        """Rows, their numbers first, that become candidates beside `points`, the last n_new of them new."""
+        self.closest = self._closer(
+            self.closest if len(points) > n_new else np.empty(0), points[-n_new:]
+        )
+        new = self._lucky(self.closest, wanted, seed)
+        return new, take(self.rows, new) if len(new) else points[:0]
 
     def _closer(self, closest: Array, points: Array) -> Array:
         """Squared distances to the nearest candidate (n,), some of which are new."""
@@ -62,8 +74,8 @@ class Scalable:
             np.minimum(here, found, out=here)
         return closest
 
-    def _join(self, closest: Array, wanted: int, random: RandomState) -> Array:
-        """Numbers of the rows that are candidates now."""
+    def _lucky(self, closest: Array, wanted: int, seed: int) -> NDArray[np.int64]:
+        """Numbers of the rows that are drawn."""
         cuts = [slice(first, first + AT_ONCE) for first in range(0, self.rows.n, AT_ONCE)]
         potential = sum(float(self._chances(closest, cut).sum()) for cut in cuts)
         if potential == 0:
@@ -71,7 +83,7 @@ class Scalable:
         joined = list[Array]()
         for cut in cuts:
             chances = self._chances(closest, cut)
-            lucky = random.random_sample(len(chances)) * potential < wanted * chances
+            lucky = lots(seed, cut.start, len(chances)) * potential < wanted * chances
             joined.append(cut.start + np.flatnonzero(lucky))
         return np.concatenate(joined)
 
@@ -91,14 +103,30 @@ class Scalable:
         return blocks(self.rows) if isinstance(self.rows, ChunkedRows) else [(0, self.rows)]
 
 
+def seed_of(random: RandomState) -> int:
+    """Of a stream of its own."""
+    return int(random.randint(1 << 62, dtype=np.int64))
+
+
+def lots(seed: int, first: int, n: int) -> Floats:
+    """Random numbers (n,) in [0, 1) of the rows from `first` on: every row has its own, however rows are cut."""
+    return Generator(PCG64(seed).advance(first)).random(n)
+
+
+@singledispatch
+def scalable(rows: AnyRows) -> Scalable:
+    """k-means||."""
+    return Scalable(rows)
+
+
 def plus_plus(rows: AnyRows) -> PlusPlus | Scalable:
     """k-means++ or, where every pass reads the rows, its form of few passes."""
-    return Scalable(rows) if isinstance(rows, ChunkedRows) else PlusPlus(rows)
+    return scalable(rows) if hasattr(rows, "read") else PlusPlus(rows)
 
 
 KMEANS_SEEDINGS: dict[str, Callable[[AnyRows], PlusPlus | Uniform | Scalable]] = {
     **SEEDINGS,
     "k-means++": plus_plus,
     "exact-k-means++": PlusPlus,
-    "k-means||": Scalable,
+    "k-means||": scalable,
 }

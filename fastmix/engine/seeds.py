@@ -83,6 +83,12 @@ class Urn:
         return found
 
 
+@singledispatch
+def urn(rows: AnyRows) -> Any:
+    """Draws numbers of rows in proportion to their weights."""
+    return Urn(rows.weight[: rows.n])
+
+
 def _shares(chances: Floats) -> Floats:
     """Running sums (n,), of which the last is 1."""
     running = np.cumsum(chances)
@@ -289,7 +295,7 @@ class PlusPlus:
 
     def __init__(self, rows: AnyRows, n_trials: int | None = None) -> None:
         self.rows, self.n_trials = rows, n_trials
-        self.urn = Urn(rows.weight[: rows.n])
+        self.urn = urn(rows)
 
     def draw(self, k: int, random: RandomState, n_starts: int = 1) -> Array:
         """Numbers of the rows that become centers, (n_starts, k); random numbers are drawn start by start."""
@@ -337,14 +343,14 @@ class Uniform:
         ValueError
             If fewer than k rows have a weight.
         """
-        urn = Urn(self.rows.weight[: self.rows.n])
-        weighted = urn.size
+        its = urn(self.rows)
+        weighted = its.size
         if weighted < k:
             raise ValueError(
                 f"init='random' draws {k} distinct rows, but only {weighted} rows have a positive "
                 "sample_weight. Lower the number of clusters or use init='k-means++'."
             )
-        return np.array([urn.draw_distinct(k, random) for _ in range(n_starts)])
+        return np.array([its.draw_distinct(k, random) for _ in range(n_starts)])
 
 
 SEEDINGS: dict[str, Callable[[AnyRows], PlusPlus | Uniform]] = {

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from fastmix.engine import passes
 from fastmix.engine.covariance import Covariance
 from fastmix.engine.passes import Moved, Skips
-from fastmix.engine.results import Array, MixtureTotals, Parameters, Rows
+from fastmix.engine.results import AnyRows, Array, MixtureTotals, Parameters, Rows
 from fastmix.engine.rows import arrange, numbered, order_of, put_back
 
 LOOKS = (3, 6, 12, 24)  # iterations before which a sample of the rows is looked at
@@ -27,15 +27,16 @@ WORTH = 0.7  # share of pairs of tile and component that matter, below which ord
 class SkippingPasses:
     """The passes of one EM run over the same rows, which come in another order once that pays."""
 
-    def __init__(self, rows: Rows, covariance: Covariance) -> None:
+    def __init__(self, rows: AnyRows, covariance: Covariance) -> None:
         self.rows, self.covariance = rows, covariance
         self._order: NDArray[np.int64] | None = None  # where it is not that of X
         self._skips: Skips | None = None
         self._before: tuple[Array, Array] | None = None
         self.names = list[str]()  # how passes were done
-        self._looks, self.reason = LOOKS, "rows are not looked at in the first passes"
+        self._looks: tuple[int, ...] = LOOKS
+        self.reason = "rows are not looked at in the first passes"
         if not isinstance(rows, Rows):
-            self._looks, self.reason = (), "rows are read chunk by chunk, in their order"
+            self._looks, self.reason = (), f"rows are read {rows.read}, in their order"
 
     def __enter__(self) -> Self:
         return self

@@ -13,7 +13,7 @@ from scipy import sparse
 from fastmix._threads import threads
 from fastmix.engine import kernels, lloyd, predictions, seeds
 from fastmix.engine import rows as dense
-from fastmix.engine.algorithms import Algorithm
+from fastmix.engine.algorithms import Algorithm, algorithm_of
 from fastmix.engine.results import Array, Floats, Frame, Inspection, KMeansTotals, SparseRows
 from fastmix.kernels.shards import SLOT_BYTES, shard_bounds
 
@@ -170,6 +170,12 @@ def distances(rows: SparseRows, centers: Array) -> Array:
     dist = np.sqrt(_sq_distances(rows, centers)).astype(rows.data.dtype, copy=False)
     with np.errstate(over="ignore"):
         return np.ldexp(dist, rows.frame.exponent)
+
+
+@algorithm_of.register
+def only(rows: SparseRows, name: str) -> Algorithm:
+    """Lloyd's."""
+    return LLOYD
 
 
 @seeds.begin.register

@@ -8,9 +8,7 @@ import numpy as np
 from numpy.random import RandomState
 
 from fastmix.engine import kmeans
-from fastmix.engine.algorithms import named
-from fastmix.engine.chunked import LLOYD as CHUNKED_LLOYD
-from fastmix.engine.chunked import ChunkedRows
+from fastmix.engine.algorithms import algorithm_of
 from fastmix.engine.covariance import Covariance
 from fastmix.engine.covariances import COVARIANCES
 from fastmix.engine.em import Model
@@ -26,6 +24,7 @@ from fastmix.engine.results import (
 )
 from fastmix.engine.rows import mean_variance, pack, put_back, take
 from fastmix.engine.scalable import plus_plus
+from fastmix.engine.seeds import urn
 from fastmix.engine.shares import blocks, constant_features, overall, share_out
 
 ALGORITHM, KMEANS_ITERATIONS, KMEANS_TOL = "auto", 300, 1e-4  # the defaults of KMeans
@@ -81,6 +80,8 @@ def by_plusplus(rows: Rows, k: int, covariance: Covariance, random: RandomState)
 
 def by_rows(rows: Rows, k: int, covariance: Covariance, random: RandomState) -> MixtureTotals:
     """Every component holds one row, drawn at random, in proportion to its weight."""
+    if not hasattr(rows, "weight"):  # they are elsewhere
+        return _one_row_each(rows, urn(rows).draw_distinct(k, random), covariance)
     weight = rows.weight[: rows.n]
     # scikit-learn, which knows no weights, draws without probabilities: other numbers of the stream
     p = None if np.all(weight == weight[0]) else weight / weight.sum()
@@ -145,8 +146,7 @@ def _once(
 def _clusters(rows: Rows, k: int, random: RandomState) -> KMeansResult:
     seeds = take(rows, plus_plus(rows).draw(k, random)[0])
     tolerance = KMEANS_TOL * mean_variance(rows)
-    algorithm = CHUNKED_LLOYD if isinstance(rows, ChunkedRows) else named(ALGORITHM)
-    found = kmeans.run(rows, seeds, algorithm, KMEANS_ITERATIONS, tolerance)
+    found = kmeans.run(rows, seeds, algorithm_of(rows, ALGORITHM), KMEANS_ITERATIONS, tolerance)
     if found.state.order is not None:
         put_back(rows, found.state.order)
     return found
@@ -157,6 +157,6 @@ def _one_row_each(rows: Rows, indices: Array, covariance: Covariance) -> Mixture
     frame = Frame(np.zeros(points.shape[1], points.dtype), 0)
     own = pack(points, frame, None, n_threads=1)
     # a seed counts as much as rows do on average, whatever its weight
-    mean = rows.total / np.count_nonzero(rows.weight[: rows.n])
+    mean = rows.total / urn(rows).size
     own = replace(own, weight=own.weight * mean, total=own.total * mean)
     return accumulate(own, [np.eye(len(points))], points.astype(np.float64), covariance)

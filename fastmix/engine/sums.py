@@ -64,12 +64,19 @@ class Sums(NamedTuple):
         return np.asarray(total.sum(0))
 
 
-def no_sums(rows: Rows, centers: Array, earlier: Any = None, n_parts: int | None = None) -> Sums:
+def no_sums(
+    rows: Rows,
+    centers: Array,
+    earlier: Any = None,
+    n_parts: int | None = None,
+    grids: Floats | None = None,
+) -> Sums:
     """Sums of empty clusters, for passes whose shards are ranges of so many parts; None: of tiles.
 
-    `earlier` is the state of an earlier run.
+    `earlier` is the state of an earlier run; `grids` are those of more rows, to which sums are added.
     """
-    grids = _grids(rows) if earlier is None else earlier.sums.grids
+    if grids is None:
+        grids = _grids(rows) if earlier is None else earlier.sums.grids
     one = kernels.memory.zeros((len(centers), *grids.shape))
     slot = 8 * one.size
     slot = max(slot, min(FOLDS * slot, SLOT_BYTES // ENOUGH_SHARDS))
@@ -85,7 +92,12 @@ def _grids(rows: Rows) -> Floats:
     lightest, heaviest = float(weight.min()), float(weight.max())
     if lightest == 0:
         lightest = float(weight[weight > 0].min())
-    grids = kernels.exact.grids_of(heaviest * largest(rows), heaviest, rows.n, rows.d)
+    return grids_for(rows.n, rows.d, lightest, heaviest, largest(rows))
+
+
+def grids_for(n: int, d: int, lightest: float, heaviest: float, largest: float) -> Floats:
+    """Grids for n rows (d,) of at most this absolute value, and of weights between these."""
+    grids = kernels.exact.grids_of(heaviest * largest, heaviest, n, d)
     if lightest * WIDEST < heaviest:
         grids[:] = 0.0
     return grids

@@ -14,7 +14,7 @@ from scipy.special import digamma, gammaln
 from fastmix.engine.concentrations import WeightPrior
 from fastmix.engine.covariance import Covariance
 from fastmix.engine.likelihood import SMALLEST_COUNT, estimate, factored
-from fastmix.engine.passes import accumulate
+from fastmix.engine.passes import tally
 from fastmix.engine.results import Floats, MixtureTotals, Parameters, Posterior, Rows, Wishart
 
 LEAST_LOG = -1e30  # a component that is less likely takes no row; float32 still holds it
@@ -158,7 +158,7 @@ def expected_mixture(
 def moments(rows: Rows, covariance: Covariance) -> Moments:
     """Weighted moments of all rows, from which default priors are taken."""
     d = rows.d
-    totals = accumulate(rows, [np.ones((rows.n, 1))], np.zeros((1, d)), covariance)
+    totals = tally(rows, np.broadcast_to(np.int32(0), rows.n), np.zeros((1, d)), covariance)
     held, shift = totals.counts, totals.sums / totals.counts[:, None]
     scatter = totals.scatter + covariance.change(held, shift, np.zeros((1, d)))
     spread = covariance.covariances(scatter, held, 0.0).reshape(covariance.prior_shape(d))

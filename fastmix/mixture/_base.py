@@ -13,14 +13,14 @@ from sklearn.exceptions import ConvergenceWarning
 
 from fastmix import _validation as validation
 from fastmix._conversion import Convertible
+from fastmix._readers import is_dask
 from fastmix.engine import em, passes
-from fastmix.engine.chunked import ChunkedRows
-from fastmix.engine.chunks import Chunks
 from fastmix.engine.collapse import ON_COLLAPSE
 from fastmix.engine.covariances import COVARIANCES
 from fastmix.engine.mahalanobis import mahalanobis
 from fastmix.engine.report import FitReport, Log
 from fastmix.engine.results import (
+    AnyRows,
     Array,
     Floats,
     Frame,
@@ -29,13 +29,13 @@ from fastmix.engine.results import (
     Parameters,
     Rows,
 )
-from fastmix.engine.rows import frame_of, measure, pack
+from fastmix.engine.rows import frame_of, held, measure, pack
 from fastmix.engine.runs import best_of
 from fastmix.engine.squarem import Stepper, plainly
 from fastmix.engine.starts import IN_PASSES, STARTS, start
 from fastmix.saving import compounds, kinds
 from fastmix.saving.models import Saveable
-from fastmix.sources import by_blocks
+from fastmix.sources import by_blocks, by_sums
 
 
 def covariance_shape(known: kinds.Known) -> tuple[int, ...]:
@@ -122,10 +122,11 @@ class Mixture(DensityMixin, Convertible, Saveable, ABC):
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features), or a source
+        X : array-like of shape (n_samples, n_features), a source, or a collection of Dask
             At least two rows; float32 stays float32, everything else becomes float64. Rows that do not fit
             into memory are read chunk by chunk from what a :class:`fastmix.sources.Source` can be made of:
-            large arrays on disk, paths, iterables of arrays.
+            large arrays on disk, paths, iterables of arrays. Those of a Dask array or frame stay where they
+            are; so may weights, as a Dask array.
         y : object
             Ignored.
         sample_weight : array-like of shape (n_samples,), default=None
@@ -168,7 +169,7 @@ class Mixture(DensityMixin, Convertible, Saveable, ABC):
             Equal to ``fit(X).predict(X)``.
         """
         array = self._fit(X, sample_weight)
-        if isinstance(array, Chunks):
+        if hasattr(array, "read"):  # they are not in memory
             return self.predict(X)
         return self._infer(array, labels=True).labels
 
@@ -188,12 +189,12 @@ class Mixture(DensityMixin, Convertible, Saveable, ABC):
         """What is to be fitted, checked and ready to be packed."""
         everything = validation.rows(self, X, reset=True, min_samples=2, chunks=chunks)
         weight = validation.weights(sample_weight, everything)
-        held, n_held = _held(everything, weight, self.n_threads)
+        used, n_held = held(everything, weight, self.n_threads)
         log.lap("checks")
-        frame = frame_of(held, measure(held, self.n_threads), normalise=False)
-        packed = pack(held, frame, weight, self.n_threads)
+        frame = frame_of(used, measure(used, self.n_threads), normalise=False)
+        packed = pack(used, frame, weight, self.n_threads)
         log.lap("rows")
-        return Data(everything, weight, held, n_held, packed)
+        return Data(everything, weight, used, n_held, packed)
 
     def _fit_data(self, data: Data, log: Log) -> MixtureResult:
         """Fit, and give the run that is kept."""
@@ -201,9 +202,9 @@ class Mixture(DensityMixin, Convertible, Saveable, ABC):
         going_on = self.warm_start and hasattr(self, "converged_")
         if going_on:
             self._check_same_shape(data.X, "warm_start=True", "Set warm_start=False")
-        given = None if going_on else self._given_shares(len(data.X))
-        if isinstance(data.packed, ChunkedRows):
-            self._check_passes(given)
+        given = None if going_on else self._given_shares(data.X)
+        if not isinstance(data.packed, Rows):
+            self._check_passes(given, data.packed)
         n_runs = 1 if going_on else self._runs(given is not None)
         model = self._model(data.packed)
         random = validation.random_state(self.random_state)
@@ -214,6 +215,7 @@ class Mixture(DensityMixin, Convertible, Saveable, ABC):
         )
         self._keep(data.packed.frame, data.packed.dtype, best, records)
         log.kept(best.passes, best.reason, [])
+        log.told(getattr(data.packed, "traffic", []))
         self.fit_report_ = log.report(self.n_threads)
         return best
 
@@ -239,7 +241,7 @@ class Mixture(DensityMixin, Convertible, Saveable, ABC):
                     f"{way_out} or fit a new estimator."
                 )
 
-    def _check_passes(self, given: Array | None) -> None:
+    def _check_passes(self, given: Array | None, packed: AnyRows) -> None:
         """ValueError where something is asked for that needs all rows in memory."""
         how, what = self.init_params, None
         if given is not None:
@@ -250,20 +252,22 @@ class Mixture(DensityMixin, Convertible, Saveable, ABC):
             what = repr(how)
         if what is not None:
             raise ValueError(
-                f"init_params={what} needs all rows in memory, but X is read chunk by chunk. Take one of "
+                f"init_params={what} needs all rows in memory, but X is read {packed.read}. Take one of "
                 f"{', '.join(map(repr, IN_PASSES))}, labels, or weights_init, means_init and precisions_init."
             )
         if self.on_collapse == "reseed":
             raise ValueError(
-                "on_collapse='reseed' draws from all rows in memory, but X is read chunk by chunk. Take "
+                f"on_collapse='reseed' draws from all rows in memory, but X is read {packed.read}. Take "
                 "'raise' or 'regularize'."
             )
 
-    def _given_shares(self, n: int) -> Array | None:
+    def _given_shares(self, X: Any) -> Any:
         """Labels or responsibilities of the caller, if that is what init_params is."""
         if isinstance(self.init_params, str) or callable(self.init_params):
             return None
-        return validation.shares(self.init_params, n, self.n_components)
+        if is_dask(self.init_params) and hasattr(X, "weights"):
+            return self.init_params  # labels, which are looked at where they are
+        return validation.shares(self.init_params, len(X), self.n_components)
 
     def _runs(self, given: bool) -> int:
         """Number of starts."""
@@ -558,6 +562,7 @@ class Mixture(DensityMixin, Convertible, Saveable, ABC):
         total, size = self._log_likelihood(X, sample_weight)
         return total / size
 
+    @by_sums
     def _log_likelihood(self, X: ArrayLike, sample_weight: ArrayLike | None) -> tuple[float, float]:
         """Weighted log-likelihood of the rows, and their total weight."""
         array = validation.rows(self, X, reset=False, chunks=True)
@@ -613,15 +618,3 @@ class Mixture(DensityMixin, Convertible, Saveable, ABC):
         X = covariance.draw(random, self.means_, self.covariances_, counts)
         y = np.repeat(np.arange(len(counts)), counts)
         return X.astype(self.means_.dtype, copy=False), y.astype(np.int64)
-
-
-def _held(X: Any, weight: Floats | None, n_threads: int | None) -> tuple[Any, int]:
-    """X with another row in place of every row of weight 0, whose values shall not matter; how many are left."""
-    if weight is None or weight.all():
-        return X, len(X)
-    if isinstance(X, Chunks):
-        absent = weight == 0
-        return X.replaced(absent, int(weight.argmax()), n_threads), int(np.count_nonzero(~absent))
-    held = X.copy()
-    held[weight == 0] = X[weight.argmax()]
-    return held, int(np.count_nonzero(weight))

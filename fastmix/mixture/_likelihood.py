@@ -13,6 +13,7 @@ from fastmix.engine.likelihood import Given, Likelihood, aic, bic, log_const
 from fastmix.engine.results import Floats, Frame, Parameters, Rows
 from fastmix.engine.shares import mean_and_variances
 from fastmix.mixture._base import Mixture
+from fastmix.sources import by_sums
 
 WEIGHT_SUM_TOLERANCE = {np.dtype(np.float64): 1e-8, np.dtype(np.float32): 1e-6}
 
@@ -199,10 +200,14 @@ default='full'
             BIC of the rows with the labels of :meth:`predict`, the version of mclust, in the sign of
             bic (Biernacki, Celeux & Govaert 2000, doi:10.1109/34.865189).
         """
+        return self.bic(X, sample_weight) + self._overlaps(X, sample_weight)
+
+    @by_sums
+    def _overlaps(self, X: ArrayLike, sample_weight: ArrayLike | None) -> float:
+        """The same as of blocks, for all rows."""
         array = validation.rows(self, X, reset=False, chunks=True)
         weight = validation.weights(sample_weight, array)
-        overlaps = [self._overlap(*each) for each in validation.blocks(array, weight)]
-        return self.bic(X, sample_weight) + sum(overlaps)
+        return sum(self._overlap(*each) for each in validation.blocks(array, weight))
 
     def _overlap(self, X: NDArray[Any], weight: Floats | None) -> float:
         """What :meth:`icl` adds to :meth:`bic`, for X (n, d) and weights as validated."""

@@ -315,7 +315,7 @@ default='full'
             weight = validation.weights(sample_weight, array)
             held = np.arange(len(array)) if weight is None else np.flatnonzero(weight)
             self._check_enough(len(held), len(array))
-            given = self._given_shares(len(array))
+            given = self._given_shares(array)
             n_runs = self._runs(given is not None)
             self._forget()
             log.lap("checks")

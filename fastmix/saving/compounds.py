@@ -147,6 +147,7 @@ OF_FIELDS: dict[Any, Kind] = {
     list[float]: Series(Real()),
     str | None: optional(Text()),
     tuple[str, ...]: Series(Text(), tuple),
+    tuple[int, ...]: Series(Whole(), tuple),
     Indices | None: optional(Listed(Series(Whole()), np.int64)),
 }
 

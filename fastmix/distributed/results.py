@@ -1,0 +1,64 @@
+"""What fitted models say of rows of Dask: arrays that are computed when they are asked for, and sums."""
+
+from copy import copy
+from typing import Any
+
+import dask
+import numpy as np
+from numpy.typing import ArrayLike
+
+from fastmix.distributed.inputs import as_array
+from fastmix.distributed.passes import Block, Spread
+from fastmix.distributed.rows import Blocks
+from fastmix.engine.results import Array
+
+
+def lazily(model: Any, name: str, X: Any) -> Any:
+    """What a method of a fitted model gives for each row, as a Dask array that nobody has computed yet."""
+    few, lean = _ready(model, X)
+    found, array = np.asarray(getattr(model, name)(few)), as_array(X, lengths=False)
+    return array.map_blocks(
+        *(_method, dask.delayed(lean, pure=False), name, found[:0]),
+        dtype=found.dtype,
+        chunks=(array.chunks[0], *((m,) for m in found.shape[1:])),
+        drop_axis=[1] if found.ndim == 1 else [],
+        meta=found[:0],
+    )
+
+
+def _ready(model: Any, X: Any) -> tuple[Any, Any]:
+    """A few rows that look like X, and the model without what blocks do not need."""
+    frame = hasattr(X, "columns")
+    few = X._meta_nonempty if frame else np.zeros((1, as_array(X, False).shape[1]), X.dtype)
+    model.predict(few)  # which refuses other features than those of the fit
+    lean = copy(model)
+    for name in ("labels_", "feature_names_in_"):
+        vars(lean).pop(name, None)
+    lean.n_threads = model.n_threads or 1  # Dask does as many blocks at once as there are threads
+    return few, lean
+
+
+def _method(X: Array, model: Any, name: str, nothing: Array, block_id: Any = None) -> Array:
+    if len(X) == 0:
+        return nothing
+    try:
+        return np.asarray(getattr(model, name)(X))
+    except Exception as error:
+        error.add_note(f"This was in block {block_id[0]}.")
+        raise
+
+
+def added_up(model: Any, name: str, X: Any, sample_weight: ArrayLike | None) -> Any:
+    """The sum over blocks of what a method of a fitted model gives for rows and their weights."""
+    _, lean = _ready(model, X)
+    blocks = Blocks(as_array(X, lengths=True))
+    weight = blocks.weights(sample_weight)
+    spread = Spread(blocks.array, weight and weight.array)
+    found, _ = spread.total(_of_block, np.add, None, lean, name)
+    return found.tolist()
+
+
+def _of_block(block: Block, model: Any, name: str) -> Any:
+    if block.weight is not None and not block.weight.any():
+        return np.zeros(())
+    return np.asarray(getattr(model, name)(block.X, block.weight))
