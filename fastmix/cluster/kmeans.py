@@ -281,9 +281,10 @@ class KMeans(KMeansFamily):
         if self.n_init == BREATHING:
             search = Breathing(packed, k, algorithm, random)
             how = (search.better, task, ready, search.centers)
-        found = self._best_run(packed, starts, algorithm, tolerance, *how)
-        log.lap("passes")
-        return found
+        try:
+            return self._best_run(packed, starts, algorithm, tolerance, *how)
+        finally:
+            log.lap("passes")
 
     def _keep(self, packed: AnyRows, best: KMeansResult, records: list[KMeansInit]) -> None:
         """Set the fitted attributes; those of labels only if they are known."""

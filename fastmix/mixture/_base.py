@@ -305,19 +305,20 @@ class Mixture(DensityMixin, Convertible, Saveable, ABC):
         else:
             first, bound = self._start(X, packed, given, model, random), -np.inf
         log.lap("starts")
-        found = em.run(
-            packed,
-            first,
-            model,
-            tol=self.tol,
-            max_iter=self.max_iter,
-            bound=bound,
-            stepper=stepper,
-            verbose=self.verbose,
-            verbose_interval=self.verbose_interval,
-        )
-        log.lap("passes")
-        return found
+        try:
+            return em.run(
+                packed,
+                first,
+                model,
+                tol=self.tol,
+                max_iter=self.max_iter,
+                bound=bound,
+                stepper=stepper,
+                verbose=self.verbose,
+                verbose_interval=self.verbose_interval,
+            )
+        finally:
+            log.lap("passes")
 
     def _start(
         self,
