@@ -407,7 +407,7 @@ def test_whatever_ends_a_pass_leaves_the_estimator_as_it_was(X, error):
 
 def estimators(X, **options):
     start = {"weights_init": np.full(K, 1 / K), "means_init": X[:K]}
-    options = {"max_iter": 9, "tol": 0.0} | options
+    options = {"max_iter": 9, "tol": 0.0, "random_state": 0} | options
     return (
         KMeans(K, init=X[:K], **options),
         GaussianMixture(K, covariance_type="diag", **options, **start),
