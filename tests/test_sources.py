@@ -412,7 +412,7 @@ def estimators(X, **options):
         KMeans(K, init=X[:K], **options),
         GaussianMixture(K, covariance_type="diag", **options, **start),
         GaussianMixture(K, covariance_type="diag", warm_start=True, **options, **start),
-        BayesianGaussianMixture(n_components=K, covariance_type="diag", random_state=0, **options),
+        BayesianGaussianMixture(n_components=K, covariance_type="diag", **options),
     )
 
 
