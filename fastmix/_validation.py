@@ -37,6 +37,7 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 from fastmix._readers import is_dask, reader_of
 from fastmix.engine.chunks import Chunks
 from fastmix.engine.rows import finite
+from fastmix.engine.watch import Interrupted
 from fastmix.sources import NamedRows, Source, is_elsewhere, is_source, opened
 
 __all__ = [
@@ -101,11 +102,13 @@ def checked_array(array: ArrayLike, **options: Any) -> Any:
 
 @contextmanager
 def all_or_nothing(estimator: BaseEstimator) -> Iterator[None]:
-    """If the block fails, the estimator is as it was before."""
+    """If the block fails, the estimator is as it was before, unless it has kept what was Interrupted."""
     attributes = vars(estimator)
     before = dict(attributes)
     try:
         yield
+    except Interrupted:
+        raise
     except BaseException:
         attributes.clear()
         attributes.update(before)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from sklearn.base import clone
 
 import fastmix
 from fastmix import (
@@ -394,7 +395,7 @@ def test_chunks_that_are_wrong_or_change_are_named(X, change, match):
 
 
 @pytest.mark.compiled
-@pytest.mark.parametrize("error", [KeyboardInterrupt, OSError, MemoryError])
+@pytest.mark.parametrize("error", [OSError, MemoryError])
 def test_whatever_ends_a_pass_leaves_the_estimator_as_it_was(X, error):
     def change(i, number, chunk):
         if (i, number) == (7, 3):
@@ -404,29 +405,89 @@ def test_whatever_ends_a_pass_leaves_the_estimator_as_it_was(X, error):
     refused(spoiled(X, change), error, "here")
 
 
-@pytest.mark.compiled
-@pytest.mark.parametrize("error", [KeyboardInterrupt, OSError])
-@pytest.mark.parametrize("last", [2, 3, 6])
-def test_a_fitted_estimator_stays_what_it_was(X, error, last):
+def estimators(X, **options):
+    start = {"weights_init": np.full(K, 1 / K), "means_init": X[:K]}
+    options = {"max_iter": 9, "tol": 0.0, "random_state": 0} | options
+    return (
+        KMeans(K, init=X[:K], **options),
+        GaussianMixture(K, covariance_type="diag", **options, **start),
+        GaussianMixture(K, covariance_type="diag", warm_start=True, **options, **start),
+        BayesianGaussianMixture(n_components=K, covariance_type="diag", **options),
+    )
+
+
+def ending(X, error, last):
+    """Rows whose pass number `last`, and all that follow, end in an error."""
+
     def change(i, number, chunk):
         if i >= last and number == 4:  # a pass may end early: some take a few rows only
             raise error("here")
         return chunk
 
-    start = {"weights_init": np.full(K, 1 / K), "means_init": X[:K]}
-    for estimator in (
-        KMeans(K, init=X[:K], max_iter=9, tol=0.0),
-        GaussianMixture(K, covariance_type="diag", max_iter=9, tol=0.0, **start),
-        GaussianMixture(K, covariance_type="diag", max_iter=9, tol=0.0, warm_start=True, **start),
-        BayesianGaussianMixture(n_components=K, covariance_type="diag", max_iter=9, random_state=0),
-    ):
+    return spoiled(X, change)()
+
+
+@pytest.mark.compiled
+@pytest.mark.parametrize(("error", "last"), [(OSError, 2), (OSError, 6), (KeyboardInterrupt, 1)])
+def test_a_fitted_estimator_stays_what_it_was(X, error, last):
+    """Whatever ends a fit; Ctrl-C, as long as no iteration is finished."""
+    for estimator in estimators(X):
         before = dict(vars(estimator.fit(X)))
         for fit in (estimator.fit, estimator.fit_predict):
             with pytest.raises(error, match="here"):
-                fit(spoiled(X, change)())
+                fit(ending(X, error, last))
             after = vars(estimator)
             assert after.keys() == before.keys()
             assert [name for name in before if after[name] is not before[name]] == []
+
+
+@pytest.mark.compiled
+@pytest.mark.parametrize("fitted", [False, True])
+def test_ctrl_c_leaves_the_last_iteration_that_was_finished(X, fitted, assert_same_bits):
+    """Three iterations are: the fourth pass over the rows, after those of the start, is not."""
+    for estimator, same in zip(estimators(X), estimators(X, max_iter=3), strict=True):
+        if fitted and not getattr(estimator, "warm_start", False):
+            estimator.fit(X[:100])
+        passes = Chunked(X)
+        same.fit(Source(passes, memory=MEMORY))
+        labels = isinstance(same, KMeans)  # which take one more pass, at the end
+        with pytest.raises(KeyboardInterrupt, match="here"):
+            estimator.fit(ending(X, KeyboardInterrupt, passes.passes + 1 - labels))
+        assert estimator.n_iter_ == 3
+        assert not getattr(estimator, "converged_", False)
+        assert estimator.fit_report_.seconds.passes > 0
+        if isinstance(estimator, KMeans):
+            assert not hasattr(estimator, "labels_")
+            assert not hasattr(estimator, "cluster_sizes_")
+            assert_same_bits(estimator.cluster_centers_, same.cluster_centers_)
+            assert_same_bits(estimator.inertia_history_, same.inertia_history_)
+        else:
+            assert_same_bits(estimator.means_, same.means_)
+            assert_same_bits(estimator.covariances_, same.covariances_)
+        assert_same_bits(estimator.predict(X), same.predict(X))
+
+
+@pytest.mark.compiled
+def test_ctrl_c_leaves_the_best_run(X):
+    """The first of two is finished, and the second has only begun."""
+    one = KMeans(K, n_init=1, init="random", random_state=0, max_iter=5, tol=0.0)
+    passes = Chunked(X)
+    one.fit(Source(passes, memory=MEMORY))
+    two = clone(one).set_params(n_init=2)
+    with pytest.raises(KeyboardInterrupt, match="here"):
+        two.fit(ending(X, KeyboardInterrupt, passes.passes + 3))
+    assert len(two.init_results_) == 2
+    best = next(record for record in two.init_results_ if record.best)
+    assert two.inertia_ == best.inertia
+
+
+@pytest.mark.compiled
+def test_ctrl_c_in_a_start_leaves_the_estimator_as_it_was(X):
+    mixture = GaussianMixture(K, covariance_type="diag", random_state=0)
+    before = dict(vars(mixture))
+    with pytest.raises(KeyboardInterrupt, match="here"):
+        mixture.fit(ending(X, KeyboardInterrupt, 10))  # within the iterations of its k-means
+    assert vars(mixture) == before
 
 
 @pytest.mark.compiled

@@ -30,7 +30,8 @@ def weights(n):
 def ask(model, X, weight):
     """Every method of a fitted k-means, for rows that it has seen and for rows far away."""
     far = X[:100] * X.dtype.type(1e15)
-    for its in (X, X[:7], far, np.asfortranarray(X), X[:50].tolist()):
+    lists = [X[:50].tolist()] if X.dtype == np.float64 else []  # which are float64
+    for its in (X, X[:7], far, np.asfortranarray(X), *lists):
         model.predict(its)
         model.transform(its)
     model.score(X, sample_weight=weight)

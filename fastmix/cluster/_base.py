@@ -35,6 +35,7 @@ from fastmix.engine.results import (
 )
 from fastmix.engine.rows import from_frame, power_of_two, take, to_frame
 from fastmix.engine.seeds import SEEDINGS
+from fastmix.engine.watch import Interrupted
 from fastmix.saving import compounds, kinds
 from fastmix.saving.models import Saveable
 from fastmix.sources import by_blocks, by_sums
@@ -155,6 +156,7 @@ class KMeansFamily(
         """
         records: list[KMeansInit] = []
         best: KMeansResult | None = None
+        ended: Interrupted | None = None
         breath = 0
         waiting = deque(starts)
         while waiting:
@@ -164,21 +166,26 @@ class KMeansFamily(
                 print(f"Breath {breath}, best inertia {kmeans.scaled(best.objective, rows)}.")
             elif self.verbose and self._tells_of_starts:
                 print("Initialization complete")
-            found = kmeans.run(
-                rows,
-                centers,
-                algorithm,
-                self.max_iter,
-                tolerance,
-                bool(self.verbose),
-                part.iterations(ready),
-                state,
-                best.objective if best and breath else math.inf,
-            )
+            try:
+                found = kmeans.run(
+                    rows,
+                    centers,
+                    algorithm,
+                    self.max_iter,
+                    tolerance,
+                    bool(self.verbose),
+                    part.iterations(ready),
+                    state,
+                    best.objective if best and breath else math.inf,
+                )
+            except Interrupted as error:
+                found, ended = error.found, error
             state = found.state
             records.append(kmeans.record(found, rows, seeds)._replace(breath=breath))
-            if best is None or better(found, best):
+            if best is None or (not ended and better(found, best)):
                 best, place = found, len(records) - 1
+            if ended:
+                break
             if part.end(partial(ready, found.centers)):
                 break
             more = None if waiting else again(best)
@@ -187,6 +194,8 @@ class KMeansFamily(
                 breath += 1
         assert best is not None  # there is a start
         records[place] = records[place]._replace(best=True)
+        if ended:
+            raise Interrupted((best, records), *ended.args)
         return best, records
 
     @property

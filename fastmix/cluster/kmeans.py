@@ -19,6 +19,7 @@ from fastmix.engine.report import Log
 from fastmix.engine.results import AnyRows, Array, KMeansInit, KMeansResult
 from fastmix.engine.rows import frame_of, mean_variance, measure, pack
 from fastmix.engine.scalable import KMEANS_SEEDINGS
+from fastmix.engine.watch import Interrupted
 from fastmix.saving import kinds
 
 BREATHING = "breathing"
@@ -209,8 +210,12 @@ class KMeans(KMeansFamily):
         ------
         ValueError
             If X or a parameter is not as described; the estimator is then as it was before.
+        KeyboardInterrupt
+            On Ctrl-C. Rows in memory leave the estimator as it was before; of rows that are read in every
+            pass it keeps the last iteration that was finished, without ``labels_``.
         """
         n_parts = None if self.n_init == BREATHING else self._runs()
+        stopped: Interrupted | None = None
         with self._fitting(X, sample_weight, n_parts) as (task, array, weight, log):
             if is_dask(X) and self.n_init == BREATHING:
                 raise ValueError(
@@ -225,13 +230,18 @@ class KMeans(KMeansFamily):
             frame = frame_of(array, columns, normalise=True)
             packed = pack(array, frame, weight, self.n_threads, columns)
             log.lap("rows")
-            best, records = self._best(array, packed, given, task, log)
+            try:
+                best, records = self._best(array, packed, given, task, log)
+            except Interrupted as error:
+                stopped, (best, records) = error, error.found
             chosen = getattr(best.state, "reason", f"algorithm={self.algorithm!r} was asked for")
             log.kept((best.state.name,) * len(best.skipped), chosen, best.skipped)
             log.told(getattr(packed, "traffic", []))
             self._keep(packed, best, records)
             if is_dask(X):
                 self.labels_ = array.labels(self.predict(X))  # they stay where the rows are
+        if stopped:
+            raise stopped
         return self
 
     def _runs(self) -> int:
@@ -271,25 +281,30 @@ class KMeans(KMeansFamily):
         if self.n_init == BREATHING:
             search = Breathing(packed, k, algorithm, random)
             how = (search.better, task, ready, search.centers)
-        found = self._best_run(packed, starts, algorithm, tolerance, *how)
-        log.lap("passes")
-        return found
+        try:
+            return self._best_run(packed, starts, algorithm, tolerance, *how)
+        finally:
+            log.lap("passes")
 
     def _keep(self, packed: AnyRows, best: KMeansResult, records: list[KMeansInit]) -> None:
-        """Set the fitted attributes."""
-        sizes = kmeans.sizes(best.labels, self.n_clusters)
-        found = np.count_nonzero(sizes)
+        """Set the fitted attributes; those of labels only if they are known."""
+        kept = next(record for record in records if record.best)
+        self._keep_centers(best.centers, packed.frame)
+        for name in ("labels_", "cluster_sizes_"):  # of an earlier fit
+            self.__dict__.pop(name, None)
+        if best.labels is not None:
+            self._keep_labels(best.labels)
+        self.inertia_ = kmeans.to_inertia(best.objective, packed)
+        self.inertia_history_ = np.array(kept.history)
+        self.init_results_ = records
+        self.n_iter_ = best.n_iter
+
+    def _keep_labels(self, labels: Any) -> None:
+        self.labels_, self.cluster_sizes_ = labels, kmeans.sizes(labels, self.n_clusters)
+        found = np.count_nonzero(self.cluster_sizes_)
         if found < self.n_clusters:
             validation.warn(
                 f"Number of distinct clusters ({found}) found smaller than n_clusters "
                 f"({self.n_clusters}). Possibly due to duplicate points in X.",
                 ConvergenceWarning,
             )
-        kept = next(record for record in records if record.best)
-        self._keep_centers(best.centers, packed.frame)
-        self.labels_ = best.labels
-        self.cluster_sizes_ = sizes
-        self.inertia_ = kmeans.to_inertia(best.objective, packed)
-        self.inertia_history_ = np.array(kept.history)
-        self.init_results_ = records
-        self.n_iter_ = best.n_iter

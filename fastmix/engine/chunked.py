@@ -12,12 +12,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastmix.engine import kernels, lloyd, predictions, seeds
+from fastmix.engine import auto, hamerly, kernels, lloyd, predictions, seeds
 from fastmix.engine import rows as dense
-from fastmix.engine.algorithms import Algorithm, algorithm_of
+from fastmix.engine.algorithms import SYNONYMS, Algorithm, algorithm_of, named
 from fastmix.engine.chunks import Chunks
 from fastmix.engine.results import AnyRows, Array, Floats, Frame, Rows, scale
 from fastmix.kernels.shards import FEWEST_SHARDS, MOST_SHARDS
+
+BOUND_BYTES = 9  # of a row, beside its label
+PAYING_VALUES = 64  # k d, from which on bounds pay
 
 
 @dataclass(frozen=True, eq=False)
@@ -199,21 +202,25 @@ def room(rows: ChunkedRows) -> int:
     return 0
 
 
-class Labelled(lloyd.LloydState):
-    """The state of Lloyd's algorithm, which leaves no more than labels in memory."""
+def start(rows: ChunkedRows, centers: Array, earlier: Any = None) -> auto.AutoState:
+    """Bounds, where they fit into the budget and distances cost more than to look after them."""
+    how = lloyd if earlier is None else earlier.algorithm
+    why = f"rows are read {rows.read}"
+    if earlier is None and centers.size >= PAYING_VALUES:
+        needed = BOUND_BYTES * rows.n
+        if needed <= rows.chunks.memory:
+            how, why = hamerly, f"{why}, and bounds leave most of them unread"
+        else:
+            why = f"{why}; bounds need {needed:,} bytes, but memory={rows.chunks.memory:,}"
+    state = how.start(rows, centers, earlier and earlier.state)
+    return auto.AutoState(how, earlier.reason if earlier else why, state)
 
-    reason = f"rows are read {Chunks.read}"
 
-
-def start(rows: ChunkedRows, centers: Array, earlier: Any = None) -> Labelled:
-    """Memory: 4 bytes a row."""
-    return Labelled(*lloyd.start(rows, centers, earlier))
-
-
-LLOYD = Algorithm(start, lloyd.assign, lloyd.move, lloyd.inspect)
+AUTO = Algorithm(start, auto.assign, auto.move, auto.inspect)
+BY_CHUNKS = {"lloyd": named("lloyd"), "hamerly": named("hamerly")}
 
 
 @algorithm_of.register
-def only(rows: ChunkedRows, name: str) -> Algorithm:
-    """Lloyd's."""
-    return LLOYD
+def of_chunks(rows: ChunkedRows, name: str) -> Algorithm:
+    """Lloyd's and Hamerly's; the others need all rows at once, and leave the choice to `start`."""
+    return BY_CHUNKS.get(SYNONYMS.get(name, name), AUTO)

@@ -50,7 +50,7 @@ class Chunks:
         header: Any = None,
     ) -> None:
         self._read, self._at, self.header = read, at, header
-        self.dtype, self.d, self.n = np.dtype(dtype), d, 0
+        self.dtype, self.d, self.n, self.memory = np.dtype(dtype), d, 0, memory
         self.weight: Floats | None = None  # (n,) those of the source
         self.columns: Columns  # what a first look tells
         self.only: Array | None = None  # all rows, where they are one block

@@ -14,6 +14,7 @@ from fastmix.engine.results import (
 )
 from fastmix.engine.skipping import SkippingPasses
 from fastmix.engine.squarem import Stepper, plainly
+from fastmix.engine.watch import lasting
 from fastmix.engine.whitening import RunError
 
 OUT_OF_REACH = (
@@ -70,7 +71,14 @@ def run(
     parameters, history, converged, n_iter = start, list[float](), False, 0
     events = start.events
     clock = time.perf_counter()
-    with SkippingPasses(rows, model.covariance) as passes:
+
+    def finished() -> MixtureResult | None:
+        if not history:
+            return None
+        told = tuple(passes.names), passes.reason
+        return MixtureResult(parameters, n_iter - 1, False, history, events, *told)
+
+    with SkippingPasses(rows, model.covariance) as passes, lasting(rows, finished):
         for n_iter in range(1, max_iter + 1):
             tried = stepper(parameters)
             leap = tried is not parameters

@@ -14,7 +14,7 @@ from fastmix.engine import kernels
 from fastmix.engine.lloyd import followed, measure_own, squares_of
 from fastmix.engine.predictions import distances, view
 from fastmix.engine.results import Array, Floats, Frame, KMeansTotals, Rows
-from fastmix.engine.rows import rows_work, writeable
+from fastmix.engine.rows import by_shards, rows_work, writeable
 from fastmix.engine.sums import Sums, no_sums
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ EPS = float(np.finfo(np.float64).eps)
 RESTLESS = 0.05  # share of rows that change label, above which bounds would not hold for long
 GATHERED = 40  # centers: to gather a row costs as much as to measure it against so many
 PASSES_OF_CENTERS = 4  # distances between centers may cost a quarter of those of the rows
+IN_DOUBT = 0.3  # share of tiles from which on it pays to pack all of those that are not packed yet
 
 
 class HamerlyState(NamedTuple):
@@ -48,7 +49,7 @@ class HamerlyState(NamedTuple):
 
 def start(rows: Rows, centers: Array, earlier: HamerlyState | None = None) -> HamerlyState:
     """Nothing is known of any row."""
-    n, n_tiles, k = rows.weight.size, len(rows.tiles), len(centers)
+    n, n_tiles, k = rows.weight.size, kernels.tiles.n_tiles(rows.n, rows.dtype), len(centers)
     bounds = kernels.hamerly.Bounds(
         np.full(n, -1, np.int32),
         np.zeros(n, np.float32),
@@ -63,38 +64,59 @@ def start(rows: Rows, centers: Array, earlier: HamerlyState | None = None) -> Ha
 
 def assign(rows: Rows, centers: Array, state: HamerlyState) -> KMeansTotals:
     """Measure the rows that may have changed label."""
-    (k, d), sums, R = centers.shape, state.sums, rows.tiles.shape[2]
+    (k, d), sums, R = centers.shape, state.sums, kernels.tiles.tile_rows(rows.dtype)
     changed, measured = np.zeros((2, len(sums.changes)), np.int64)
-    n_threads = threads(rows.n_threads, rows_work(rows, 3 * k))
-    if all(some > RESTLESS * rows.n for some in state.changed):  # no bounds, which would grow stale
-        given = rows.tiles, rows.n, rows.weight, centers, sums.grids, state.labels, True
-        kernels.lloyd.assign(n_threads, sums.bounds, *given, sums.changes, None, changed)
-        state.changed.append(int(changed.sum()))
-        return followed(rows, centers, state, changed, rows.n * k)
-    margin = (d + 8) / 2 * float(np.finfo(rows.tiles.dtype).eps)
-    kernels.hamerly.assign(
-        n_threads,
-        sums.bounds,
-        rows.tiles,
-        writeable(rows.X),
-        rows.frame.origin,
-        rows.scale,
-        rows.weight,
-        centers,
-        sums.grids,
-        margin,
-        max(1, R * k // (k + GATHERED)),
-        state.moved,
-        state.loss,
-        float(state.most[0]),
-        _apart(rows, centers, margin),
-        *state.bounds,
-        sums.changes,
-        changed,
-        measured,
-    )
+    restless = all(some > RESTLESS * rows.n for some in state.changed)  # bounds would grow stale
+    margin = (d + 8) / 2 * float(np.finfo(rows.dtype).eps)
+    apart = None if restless else _apart(rows, centers, margin)
+    for part in by_shards(rows, sums.bounds, exact=True):
+        some, slots = part.rows, part.slots
+        n_threads = threads(some.n_threads, rows_work(some, 3 * k))
+        labels, upper, gap = (each[part.places] for each in state.bounds[:3])
+        least, home = (each[part.tiles] for each in state.bounds[3:])
+        if restless:
+            given = some.tiles, some.n, some.weight, centers, sums.grids, labels, True
+            kernels.lloyd.assign(
+                n_threads, part.bounds, *given, sums.changes[slots], None, changed[slots]
+            )
+            continue
+        tiles = _tiles(some, least, home, state)
+        if tiles is None:
+            continue
+        kernels.hamerly.assign(
+            n_threads,
+            part.bounds,
+            tiles,
+            writeable(some.X),
+            some.frame.origin,
+            some.scale,
+            some.weight,
+            centers,
+            sums.grids,
+            margin,
+            max(1, R * k // (k + GATHERED)),
+            state.moved,
+            state.loss,
+            float(state.most[0]),
+            apart,
+            *(labels, upper, gap, least, home),
+            sums.changes[slots],
+            changed[slots],
+            measured[slots],
+        )
     state.changed.append(int(changed.sum()))
-    return followed(rows, centers, state, changed, int(measured.sum()))
+    return followed(rows, centers, state, changed, rows.n * k if restless else int(measured.sum()))
+
+
+def _tiles(some: Rows, least: Floats, home: NDArray[np.int32], state: HamerlyState) -> Array | None:
+    """Tiles of the rows; none (0, d, R) where gathering those in doubt costs less; None if nothing is in doubt."""
+    if some.packed:
+        return some.tiles
+    doubts = np.count_nonzero(least <= np.where(home >= 0, state.loss[home], state.most))
+    if doubts > IN_DOUBT * len(least):
+        return some.tiles
+    nowhere = np.empty((0, some.d, kernels.tiles.tile_rows(some.dtype)), some.dtype)
+    return nowhere if doubts else None
 
 
 def _apart(rows: Rows, centers: Array, margin: float) -> Floats:

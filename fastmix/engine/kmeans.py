@@ -20,7 +20,7 @@ from fastmix.engine.results import (
     KMeansTotals,
 )
 from fastmix.engine.rows import in_place, take
-from fastmix.engine.watch import Watcher
+from fastmix.engine.watch import Watcher, lasting
 
 MANY = 10  # passes
 AT_ONCE = 1 << 16  # rows
@@ -67,41 +67,51 @@ def run(
     The watcher may end the run after any pass; it also ends when its objective hardly falls and is far
     above the one to beat. `earlier` is the state of an earlier run on these rows.
     The algorithm may have put them in another order, its `state.order`; the labels are in that of X. A
-    caller who needs the rows in their places calls `put_back`.
+    caller who needs the rows in their places calls `put_back`. Of an Interrupted run labels are None.
     """
     watcher = watcher or Watcher()
     state = algorithm.start(rows, centers, earlier)
     loop, history = steps(rows, centers, algorithm, state), list[float]()
     measured = list[float]()  # the same for all algorithms, as what is decided by it has to be
-    for iteration in range(max_iter):
-        watcher.begin()
-        before, step = centers, next(loop)
-        centers = step.centers
-        history.append(step.objective)
-        if to_beat < math.inf:
-            exactly = algorithm.inspect(rows, before, state, False).objective
-            measured.append(step.objective if exactly is None else exactly)
-        settled = step.moved_by <= tolerance
-        if verbose:
-            print(f"Iteration {iteration}, inertia {scaled(step.objective, rows)}.")
-        if verbose and step.at_rest:
-            print(f"Converged at iteration {iteration}: strict convergence.")
-        elif verbose and settled:
-            total, limit = (
-                math.ldexp(v, 2 * rows.frame.exponent) for v in (step.moved_by, tolerance)
-            )
-            print(
-                f"Converged at iteration {iteration}: center shift {total} "
-                f"within tolerance {limit}."
-            )
-        stopped = watcher.end(step.centers) or hopeless(measured, to_beat)
-        if step.at_rest or settled or stopped:
-            break
-    objective = step.objective
-    if not step.at_rest or step.refilled:
-        objective = algorithm.assign(rows, centers, state).objective
+
+    def finished() -> KMeansResult | None:
+        if not history:
+            return None
+        skipped = skipped_by(rows, centers, state)
+        return KMeansResult(
+            centers, None, step.objective, len(history), False, history, state, skipped
+        )
+
+    with lasting(rows, finished):
+        for iteration in range(max_iter):
+            watcher.begin()
+            before, step = centers, next(loop)
+            centers = step.centers
+            history.append(step.objective)
+            if to_beat < math.inf:
+                exactly = algorithm.inspect(rows, before, state, False).objective
+                measured.append(step.objective if exactly is None else exactly)
+            settled = step.moved_by <= tolerance
+            if verbose:
+                print(f"Iteration {iteration}, inertia {scaled(step.objective, rows)}.")
+            if verbose and step.at_rest:
+                print(f"Converged at iteration {iteration}: strict convergence.")
+            elif verbose and settled:
+                total, limit = (
+                    math.ldexp(v, 2 * rows.frame.exponent) for v in (step.moved_by, tolerance)
+                )
+                print(
+                    f"Converged at iteration {iteration}: center shift {total} "
+                    f"within tolerance {limit}."
+                )
+            stopped = watcher.end(step.centers) or hopeless(measured, to_beat)
+            if step.at_rest or settled or stopped:
+                break
+        objective = step.objective
+        if not step.at_rest or step.refilled:
+            objective = algorithm.assign(rows, centers, state).objective
     labels, order = state.labels[: rows.n], state.order
-    skipped = [max(0.0, 1.0 - m / (rows.n * len(centers))) for m in state.measured]
+    skipped = skipped_by(rows, centers, state)
     _, exactly = algorithm.inspect(rows, centers, state, False)
     objective = objective if exactly is None else exactly
     if order is not None:
@@ -112,6 +122,11 @@ def run(
     return KMeansResult(
         centers, labels, objective, len(history), converged, history, state, skipped
     )
+
+
+def skipped_by(rows: AnyRows, centers: Array, state: Any) -> list[float]:
+    """Share of the distances that every pass did without."""
+    return [max(0.0, 1.0 - m / (rows.n * len(centers))) for m in state.measured]
 
 
 def hopeless(objectives: list[float], to_beat: float) -> bool:

@@ -81,12 +81,13 @@ def objective_of(totals: KMeansTotals, centers: Array, squares: float) -> float:
 
 def squares_of(rows: Rows) -> float:
     """Weighted sum of the squares of all rows."""
-    work = rows_work(rows, 2)
-    bounds = shard_bounds(len(rows.tiles), work)
+    bounds = shard_bounds(kernels.tiles.n_tiles(rows.n, rows.dtype), rows_work(rows, 2))
     squares = np.zeros(len(bounds) - 1)
-    n_threads = threads(rows.n_threads, work)
-    kernels.lloyd.squares(n_threads, bounds, rows.tiles, rows.weight, squares)
-    return float(squares.sum())
+    for part in by_shards(rows, bounds):
+        some = part.rows
+        n_threads = threads(some.n_threads, rows_work(some, 2))
+        kernels.lloyd.squares(n_threads, part.bounds, some.tiles, some.weight, squares[part.slots])
+    return math.fsum(squares)
 
 
 def measure_own(rows: Rows, centers: Array, state: Any, each: bool = True) -> Inspection:

@@ -132,7 +132,7 @@ class KMeansResult(NamedTuple):
     """One finished run of k-means, in the frame of its rows."""
 
     centers: Array  # (k, d) in the dtype of the rows
-    labels: NDArray[np.int32]  # (n,)
+    labels: Any  # (n,) int32; None: the run was interrupted, nobody has asked for those of these centers
     objective: float  # of labels and centers
     n_iter: int  # passes that moved centers
     converged: bool  # labels or centers came to rest before max_iter

@@ -6,6 +6,7 @@ from collections.abc import Callable
 import numpy as np
 
 from fastmix.engine.results import MixtureInit, MixtureResult
+from fastmix.engine.watch import Interrupted
 from fastmix.engine.whitening import RunError
 
 
@@ -18,16 +19,23 @@ def best_of(
     ------
     RunError
         If every run failed: the error of the first.
+    Interrupted
+        If Ctrl-C has ended the passes of a run: with what there is, this one included.
     """
     best: MixtureResult | None = None
     records: list[MixtureInit] = []
     failure: RunError | None = None
+    ended: Interrupted | None = None
     for number in range(n_runs):
         clock = time.perf_counter()
         if verbose:
             print(f"Initialization {number}")
         try:
             found = run()
+        except Interrupted as error:
+            if not isinstance(error.found, MixtureResult):  # in a start
+                raise KeyboardInterrupt(*error.args) from None
+            found, ended = error.found, error
         except RunError as error:
             failure = failure or error
             records.append(MixtureInit(0, False, -np.inf, [], False, str(error)))
@@ -42,10 +50,14 @@ def best_of(
         )
         if best is None or found.bound > best.bound:
             best, place = found, number
+        if ended:
+            break
     if best is None:
         assert failure is not None  # n_runs >= 1
         raise failure
     records[place] = records[place]._replace(best=True)
+    if ended:
+        raise Interrupted((best, records), *ended.args)
     return best, records
 
 

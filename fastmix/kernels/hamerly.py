@@ -60,7 +60,7 @@ def assign(
     shard,
     start,
     stop,  # in      tiles of this shard
-    tiles,  # in      (n_tiles, d, R)
+    tiles,  # in      (n_tiles, d, R); (0, d, R): rows come from X
     X,  # in      (n, d) the same rows, before (x - origin) * scale
     origin,  # in      (d,) of X's dtype
     scale,  # in      of X's dtype
@@ -88,7 +88,7 @@ def assign(
     bounds = Bounds(labels, upper, gap, least, home)
     failing, left, panel = np.empty(BLOCK * R + R, np.int64), np.empty(R), np.zeros((d, R), X.dtype)
     new, best, second = np.empty(R, np.int32), np.empty(R, X.dtype), np.empty(R, X.dtype)
-    beside = rows_beside(panel, grids)
+    beside, packed = rows_beside(panel, grids), len(tiles) > 0
     for first in range(start, stop, BLOCK):
         some = 0
         for t in range(first, min(first + BLOCK, stop)):
@@ -104,7 +104,7 @@ def assign(
             least[t] = -np.inf
             if left[0] > -np.inf:
                 measured[shard] += more
-                if more > MANY_OF * R:
+                if packed and more > MANY_OF * R:
                     own_distances_of(tiles[t], here, centers, second)
                     for m in range(more):
                         best[m] = second[doubts[m] - before]
@@ -114,7 +114,7 @@ def assign(
                         center = centers[np.uint64(labels[row])]
                         best[m] = sq_distance(X[row], origin, scale, center)
                 more = still_doubtful(doubts[:more], best, margin, moves, bounds)
-            if more < many:
+            if not packed or more < many:
                 some += more
                 continue
             two_nearest(tiles[t], centers, new, best, second)

@@ -33,6 +33,7 @@ from fastmix.engine.rows import frame_of, held, measure, pack
 from fastmix.engine.runs import best_of
 from fastmix.engine.squarem import Stepper, plainly
 from fastmix.engine.starts import IN_PASSES, STARTS, start
+from fastmix.engine.watch import Interrupted
 from fastmix.saving import compounds, kinds
 from fastmix.saving.models import Saveable
 from fastmix.sources import by_blocks, by_sums
@@ -208,15 +209,21 @@ class Mixture(DensityMixin, Convertible, Saveable, ABC):
         n_runs = 1 if going_on else self._runs(given is not None)
         model = self._model(data.packed)
         random = validation.random_state(self.random_state)
-        best, records = best_of(
-            n_runs,
-            lambda: self._run(data.held, data.packed, given, model, random, going_on, log),
-            self.verbose,
-        )
+        stopped: Interrupted | None = None
+        try:
+            best, records = best_of(
+                n_runs,
+                lambda: self._run(data.held, data.packed, given, model, random, going_on, log),
+                self.verbose,
+            )
+        except Interrupted as error:
+            stopped, (best, records) = error, error.found
         self._keep(data.packed.frame, data.packed.dtype, best, records)
         log.kept(best.passes, best.reason, [])
         log.told(getattr(data.packed, "traffic", []))
         self.fit_report_ = log.report(self.n_threads)
+        if stopped:
+            raise stopped
         return best
 
     def _check_enough(self, n_held: int, n: int) -> None:
@@ -298,19 +305,20 @@ class Mixture(DensityMixin, Convertible, Saveable, ABC):
         else:
             first, bound = self._start(X, packed, given, model, random), -np.inf
         log.lap("starts")
-        found = em.run(
-            packed,
-            first,
-            model,
-            tol=self.tol,
-            max_iter=self.max_iter,
-            bound=bound,
-            stepper=stepper,
-            verbose=self.verbose,
-            verbose_interval=self.verbose_interval,
-        )
-        log.lap("passes")
-        return found
+        try:
+            return em.run(
+                packed,
+                first,
+                model,
+                tol=self.tol,
+                max_iter=self.max_iter,
+                bound=bound,
+                stepper=stepper,
+                verbose=self.verbose,
+                verbose_interval=self.verbose_interval,
+            )
+        finally:
+            log.lap("passes")
 
     def _start(
         self,
