@@ -428,6 +428,62 @@ def test_arrays_of_another_kind_are_refused(X, frames):
 
 
 @compiled
+@pytest.mark.parametrize("rows", [27_000, 33_000])
+def test_blocks_that_are_not_what_dask_says_are_refused(X, rows):
+    def blocks():
+        parts = [dask.delayed(X[:rows]), dask.delayed(X[:10_000])]
+        sizes = [30_000, 10_000]
+        return da.concatenate(
+            [da.from_delayed(p, (m, D), X.dtype) for p, m in zip(parts, sizes, strict=True)]
+        )
+
+    for model in (KMeans(K, init=X[:K]), KMeans(K, init="random", random_state=0)):
+        with pytest.raises(ValueError, match=r"Block \d+ of X is of shape .* says"):
+            model.fit(blocks())
+        assert not hasattr(model, "cluster_centers_")
+
+
+@compiled
+def test_nothing_of_the_callers_is_changed(X):
+    whole = da.from_array(X, chunks=(9000, D))
+    some, weight = whole[whole[:, 0] > 0], abs(whole[:, 1])[whole[:, 0] > 0]
+    labels = (whole[:, 2] > 0)[whole[:, 0] > 0].astype(np.int64)
+    KMeans(2, init=X[:2]).fit(some, sample_weight=weight)
+    GaussianMixture(2, init_params=labels, covariance_type="diag", max_iter=2).fit(some)
+    for array in (some, weight, labels):
+        assert np.isnan(array.shape[0])
+
+
+@compiled
+def test_weights_do_not_read_the_rows(X):
+    """However often these are read, it is as often as without."""
+    read = []
+
+    def look(block):
+        read.append(len(block))
+        return block
+
+    rows = da.from_array(X, chunks=(N, D)).map_blocks(look, meta=X[:0])
+    counts = []
+    for weight in (None, np.arange(1.0, N + 1)):
+        read.clear()
+        KMeans(K, init=X[:K], max_iter=2, tol=0.0).fit(rows, sample_weight=weight)
+        counts.append(len(read))
+    assert counts[0] == counts[1] > 2
+
+
+@compiled
+def test_a_column_of_a_frame_holds_labels(X, frames, assert_same_bits):
+    frame = named(X).assign(label=np.arange(N) % K)
+    blocks = frames.from_pandas(frame, npartitions=3)
+    features = blocks[[f"x{j}" for j in range(D)]]
+    options = {"n_components": K, "covariance_type": "diag", "max_iter": 3}
+    got = GaussianMixture(init_params=blocks["label"], **options).fit(features)
+    expected = GaussianMixture(init_params=da.from_array(np.arange(N) % K), **options).fit(features)
+    assert_same_bits(got.means_, expected.means_)
+
+
+@compiled
 def test_wrong_weights_are_named(X):
     blocks = da.from_array(X, chunks=CUTS["odd"])
     weight = np.ones(N)

@@ -35,12 +35,13 @@ def as_array(X: Any, lengths: bool) -> Any:
     dtype = dtype_of(X.dtype, "X")
     if X.numblocks[1] > 1:
         X = X.rechunk({1: -1})
-    return measured(X.map_blocks(np.ascontiguousarray, dtype, dtype=dtype), lengths)
+    return measured(X if X.dtype == dtype else X.astype(dtype), lengths)
 
 
 def measured(array: Any, lengths: bool = True) -> Any:
-    """The array, its blocks counted if need be."""
+    """The array, its blocks counted if need be; the caller's stays as it is."""
     if lengths and np.isnan(array.shape[0]):
+        array = da.Array(array.dask, array.name, array.chunks, meta=array)
         array.compute_chunk_sizes()
     return array
 
@@ -93,7 +94,7 @@ def weights_of(values: Any, X: Any) -> Weights:
             f"sample_weight.shape == {weight.shape}, but has to be ({n},), a number for each row."
         )
     weight = kept(weight.rechunk(cuts))
-    found = reduce(_heavier, Spread(X, weight).each(_weigh, None))
+    found = reduce(_heavier, Spread(weight).each(_weigh, None))
     if not math.isfinite(found.total):
         raise ValueError("Input sample_weight is too large: its sum overflows float64.")
     if found.n_held == 0:
@@ -105,15 +106,21 @@ def _column(values: Any, X: Any) -> Any:
     if hasattr(values, "to_dask_array"):
         values = values.to_dask_array(lengths=True)
     if isinstance(values, da.Array):
+        if values.dtype.kind not in "biuf":
+            raise ValueError(f"sample_weight has to hold numbers, but is of dtype {values.dtype}.")
         return values.astype(np.float64)
-    array = np.asarray(values, np.float64)
+    try:
+        array = np.asarray(values, np.float64)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"sample_weight has to hold numbers: {error}.") from None
     if array.ndim == 0:
         return da.full(len(X), array, chunks=(X.chunks[0],))
     return da.from_array(array, chunks=(X.chunks[0],) if array.shape == (len(X),) else -1)
 
 
 def _weigh(block: Block) -> Weights:
-    weight = np.asarray(block.weight)
+    """Of a block that holds nothing but weights."""
+    weight = block.X
     for wrong, text in (
         (np.isnan(weight), "Input sample_weight contains NaN"),
         (np.isinf(weight), "Input sample_weight contains infinity"),

@@ -37,6 +37,8 @@ def tally(rows: BlockRows, labels: Any, origin: Floats, covariance: Covariance) 
     elif isinstance(labels, np.ndarray) and labels.strides == (0,):
         which = labels[:1].copy()  # the same for all rows
     else:
+        if hasattr(labels, "to_dask_array"):
+            labels = labels.to_dask_array(lengths=True)
         given = measured(labels) if isinstance(labels, da.Array) else da.from_array(labels, cuts)
         if given.shape != (rows.n,) or given.dtype.kind not in "iu":
             raise ValueError(

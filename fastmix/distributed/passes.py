@@ -72,13 +72,16 @@ def _on_block(
     function: Callable[..., Any],
     number: int,
     first: int,
+    shape: tuple[int, ...],
     X: Array,
     weight: Floats | None,
     beside: Array | None,
     given: bytes,
 ) -> Any:
-    """What a function finds in a block; an error tells in which."""
+    """What a function finds in a block, which has to be of this shape; an error tells in which."""
     how, *parameters = pickle.loads(given)
+    _check(number, shape, X, weight, beside)
+    X = np.ascontiguousarray(X)
     if weight is not None and how is not None:
         weight = np.ldexp(weight, -how.weight_exponent)
     try:
@@ -86,6 +89,19 @@ def _on_block(
     except Exception as error:
         error.add_note(f"This was in block {number}, rows {first} to {first + len(X) - 1}.")
         raise
+
+
+def _check(number: int, shape: tuple[int, ...], X: Array, *others: Array | None) -> None:
+    """ValueError where a block is not what its Dask array says."""
+    for name, its, wanted in (
+        ("X", X, shape),
+        *(("what lies beside X", o, shape[:1]) for o in others),
+    ):
+        if its is not None and its.shape != wanted:
+            raise ValueError(
+                f"Block {number} of {name} is of shape {its.shape}, but its Dask array says {wanted}. Give the lengths "
+                "that blocks have, or nan and compute_chunk_sizes()."
+            )
 
 
 def _alone(function: Callable[..., Any], *given: Any) -> list[Any]:
@@ -103,7 +119,7 @@ class Spread:
         self.arrays = X, weight, beside  # cut alike
         sizes = np.array(X.chunks[0], np.int64)
         first = np.cumsum(sizes) - sizes
-        self.blocks = [(i, int(first[i])) for i in np.flatnonzero(sizes).tolist()]
+        self.blocks = [(i, int(first[i]), int(sizes[i])) for i in np.flatnonzero(sizes).tolist()]
 
     def each(self, function: Callable[..., Any], *parameters: Any) -> list[Any]:
         """What a function finds in each block that is not empty, in order."""
@@ -121,10 +137,11 @@ class Spread:
         once = f"{name}-parameters"  # a worker has them from the client, or from another worker
         layer: dict[Any, Any] = {once: given}
         keys = list[Any]()
-        for i, first in self.blocks:
+        for i, first, size in self.blocks:
+            shape = (size, *self.arrays[0].shape[1:])
             its = (None if a is None else (a.name, i, 0)[: 1 + a.ndim] for a in self.arrays)
             keys.append((name, i))
-            layer[keys[-1]] = (_on_block, function, i, first, *its, once)
+            layer[keys[-1]] = (_on_block, function, i, first, shape, *its, once)
         level = 0
         while level == 0 or len(keys) > 1:
             groups = [keys[i : i + FAN_IN] for i in range(0, len(keys), FAN_IN)]

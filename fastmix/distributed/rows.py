@@ -31,7 +31,7 @@ class Blocks:
         return int(self.n)
 
     def look(self, n_threads: int | None) -> None:
-        """Measure the rows.
+        """Keep the rows where they are, if there is room, and measure them.
 
         Raises
         ------
@@ -41,6 +41,10 @@ class Blocks:
         if self.n == 0:
             raise ValueError(f"Found array with 0 sample(s) (shape={self.shape}): X has no rows.")
         self.array = kept(self.array)
+        self.measure()
+
+    def measure(self) -> None:
+        """Measure the rows where they are."""
         found = self.aligned().each(_measure if self.few else _ranges, None)
         self.columns = found[0] if self.few else dense.columns_of(self.n, np.concatenate(found, 1))
         if not np.isfinite(self.columns.mean).all():
@@ -98,7 +102,7 @@ def held(X: Blocks, weight: Weights | None, n_threads: int | None) -> tuple[Bloc
         return X, X.n
     row = np.asarray(X.array[weight.place])
     others = Blocks(da.where(weight.array[:, None] == 0, row, X.array))
-    others.look(n_threads)
+    others.measure()  # not kept: they are made of rows that are
     return others, weight.n_held
 
 

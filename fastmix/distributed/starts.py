@@ -67,6 +67,7 @@ class BlockUrn:
 
 
 seeds.urn.register(BlockRows, BlockUrn)
+seeds.n_held.register(BlockRows, lambda rows: BlockUrn(rows).size)
 
 
 def _race(block: Block, size: int, seed: int) -> Drawn:

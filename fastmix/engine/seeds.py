@@ -89,6 +89,12 @@ def urn(rows: AnyRows) -> Any:
     return Urn(rows.weight[: rows.n])
 
 
+@singledispatch
+def n_held(rows: AnyRows) -> int:
+    """Number of rows that have a weight."""
+    return int(np.count_nonzero(rows.weight[: rows.n]))
+
+
 def _shares(chances: Floats) -> Floats:
     """Running sums (n,), of which the last is 1."""
     running = np.cumsum(chances)

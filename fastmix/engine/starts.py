@@ -24,7 +24,7 @@ from fastmix.engine.results import (
 )
 from fastmix.engine.rows import mean_variance, pack, put_back, take
 from fastmix.engine.scalable import plus_plus
-from fastmix.engine.seeds import urn
+from fastmix.engine.seeds import n_held, urn
 from fastmix.engine.shares import blocks, constant_features, overall, share_out
 
 ALGORITHM, KMEANS_ITERATIONS, KMEANS_TOL = "auto", 300, 1e-4  # the defaults of KMeans
@@ -157,6 +157,6 @@ def _one_row_each(rows: Rows, indices: Array, covariance: Covariance) -> Mixture
     frame = Frame(np.zeros(points.shape[1], points.dtype), 0)
     own = pack(points, frame, None, n_threads=1)
     # a seed counts as much as rows do on average, whatever its weight
-    mean = rows.total / urn(rows).size
+    mean = rows.total / n_held(rows)
     own = replace(own, weight=own.weight * mean, total=own.total * mean)
     return accumulate(own, [np.eye(len(points))], points.astype(np.float64), covariance)
