@@ -202,17 +202,17 @@ def apply(function: Callable[[Any], Any], data: Any, *, out: Any = None) -> Any:
 
 def _written(results: Iterable[Any], out: Any) -> Any:
     """`out`, when the results of all blocks are in it."""
-    first = 0
+    first, n = 0, out.shape[0]  # Zarr's arrays have no length
     _reserve(out)
     for found in results:
         last = first + len(found)
-        if last > len(out):
-            raise ValueError(f"out has {len(out)} rows, but the source has more of them.")
+        if last > n:
+            raise ValueError(f"out has {n} rows, but the source has more of them.")
         with placed(f"Rows {first} to {last - 1} could not be written to out"):
             out[first:last] = found
         first = last
-    if first < len(out):
-        raise ValueError(f"out has {len(out)} rows, but the source has {first}.")
+    if first < n:
+        raise ValueError(f"out has {n} rows, but the source has {first}.")
     if isinstance(out, np.memmap):
         with placed("out could not be written"):
             out.flush()

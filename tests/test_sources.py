@@ -303,6 +303,28 @@ def test_results_go_block_by_block(X, model, tmp_path, assert_same_bits):
 
 
 @pytest.mark.compiled
+def test_zarr_arrays_are_read_and_written(X, model, tmp_path, assert_same_bits):
+    zarr = pytest.importorskip("zarr")
+
+    def array(name, shape, dtype):
+        chunks = (7001, *shape[1:])
+        return zarr.open_array(tmp_path / name, mode="w", shape=shape, chunks=chunks, dtype=dtype)
+
+    rows = array("rows", X.shape, X.dtype)
+    rows[:] = X
+    source = Source(rows, memory=MEMORY)
+    got = KMeans(K, init=X[:K]).fit(source)
+    assert "chunk by chunk" in got.fit_report_.reason
+    assert_same_bits(got.labels_, KMeans(K, init=X[:K]).fit(X).labels_)
+    for method, dtype in (("predict", np.int32), ("transform", np.float64)):
+        expected = getattr(model, method)(X)
+        out = apply(getattr(model, method), source, out=array(method, expected.shape, dtype))
+        assert_same_bits(out[:], expected)
+    with pytest.raises(ValueError, match="out has 7 rows"):
+        apply(model.predict, source, out=array("short", (7,), np.int32))
+
+
+@pytest.mark.compiled
 @pytest.mark.skipif(not hasattr(os, "posix_fallocate"), reason="room cannot be reserved here")
 def test_a_full_disk_is_an_error_that_ends_no_process(X, model, tmp_path, monkeypatch):
     out = np.lib.format.open_memmap(tmp_path / "out.npy", "w+", np.float64, (N, K))
