@@ -353,6 +353,53 @@ def test_results_are_lazy(X, blocks, assert_same_bits):
     assert model.fit_transform(blocks).shape == (N, K)
 
 
+def start_of(X, k, random_state):
+    return X[:k]
+
+
+@compiled
+def test_only_what_predictions_need_goes_to_the_blocks(X, blocks, assert_same_bits):
+    """Not the labels or rows that a fit has started from, nor what cannot be pickled."""
+    from fastmix.distributed.results import _ready
+
+    labels = np.arange(N) % K
+    options = {"covariance_type": "diag", "max_iter": 2, "random_state": 0}
+    for model in (
+        KMeans(K, init=lambda *given, **options: start_of(*given, **options), n_init=1),
+        GaussianMixture(K, init_params=labels, **options),
+        GaussianMixture(
+            K, init_params=lambda X, n_components, random_state: labels % n_components, **options
+        ),
+    ):
+        model.fit(X)
+        _, lean = _ready(model, blocks)
+        assert len(pickle.dumps(lean)) < 20_000
+        assert_same_bits(np.asarray(model.predict(blocks)), model.predict(X))
+        assert model.score(blocks) == pytest.approx(model.score(X), rel=1e-12)
+    mixture = GaussianMixture(K, init_params=da.from_array(labels, chunks=7001), **options)
+    assert len(pickle.dumps(_ready(mixture.fit(blocks), blocks)[1])) < 20_000
+
+
+@compiled
+def test_a_block_has_as_many_threads_as_there_are_for_it(X, monkeypatch):
+    from fastmix.distributed import inputs
+    from fastmix.distributed.results import _ready
+
+    monkeypatch.setattr(inputs, "n_threads_of_all", lambda: 8)
+    model = KMeans(K, init=X[:K]).fit(X)
+    for n_blocks, n_threads in ((1, 8), (4, 2), (16, 1)):
+        rows = da.from_array(X, chunks=(N // n_blocks, D))
+        assert _ready(model, rows)[1].n_threads == n_threads
+    assert _ready(model.set_params(n_threads=3), rows)[1].n_threads == 3
+
+
+@compiled
+def test_the_score_of_no_rows_is_an_error(X):
+    model = KMeans(K, init=X[:K]).fit(X)
+    with pytest.raises(ValueError, match=r"Found array with 0 sample\(s\)"):
+        model.score(da.from_array(X, chunks=(9000, D))[:0])
+
+
 @compiled
 def test_models_are_saved_and_pickled(X, tmp_path, assert_same_bits):
     model = KMeans(K, init=X[:K], max_iter=2).fit(da.from_array(X[:4000], chunks=(999, D)))

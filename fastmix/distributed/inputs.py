@@ -58,6 +58,17 @@ def n_threads_of_all() -> int:
     return sum(known.nthreads().values()) if known else threads(None, ANY_WORK)
 
 
+def n_threads_of_each(array: Any, n_threads: int | None) -> int:
+    """Threads for a block: Dask does as many of them at once as it has threads."""
+    return n_threads or max(1, n_threads_of_all() // array.numblocks[0])
+
+
+def refuse_none(array: Any) -> None:
+    """ValueError where there are no rows."""
+    if len(array) == 0:
+        raise ValueError(f"Found array with 0 sample(s) (shape={array.shape}): X has no rows.")
+
+
 def kept(array: Any) -> Any:
     """In the memory of the workers where they have enough of it; else it is computed anew in every pass."""
     known = client()

@@ -1,16 +1,26 @@
 """What fitted models say of rows of Dask: arrays that are computed when they are asked for, and sums."""
 
 from copy import copy
+from inspect import signature
 from typing import Any
 
 import dask
 import numpy as np
 from numpy.typing import ArrayLike
 
-from fastmix.distributed.inputs import as_array
+from fastmix.distributed.inputs import as_array, n_threads_of_each, refuse_none
 from fastmix.distributed.passes import Block, Spread
 from fastmix.distributed.rows import Blocks
 from fastmix.engine.results import Array
+
+NOT_ASKED = (
+    "labels_",
+    "feature_names_in_",
+    "init_results_",
+    "fit_report_",
+    "inertia_history_",
+    "lower_bounds_",
+)
 
 
 def lazily(model: Any, name: str, X: Any) -> Any:
@@ -27,14 +37,20 @@ def lazily(model: Any, name: str, X: Any) -> Any:
 
 
 def _ready(model: Any, X: Any) -> tuple[Any, Any]:
-    """A few rows that look like X, and the model without what blocks do not need."""
+    """A row that looks like those of X, and the model without what predictions do not ask for."""
+    array = as_array(X, lengths=False)
     frame = hasattr(X, "columns")
-    few = X._meta_nonempty if frame else np.zeros((1, as_array(X, False).shape[1]), X.dtype)
+    few = X._meta.reindex([0], fill_value=0) if frame else np.zeros((1, array.shape[1]), X.dtype)
     model.predict(few)  # which refuses other features than those of the fit
-    lean = copy(model)
-    for name in ("labels_", "feature_names_in_"):
+    lean, usual = copy(model), signature(type(model)).parameters
+    for name, value in model.get_params(deep=False).items():
+        if not isinstance(
+            value, str | int | float | np.generic | None
+        ):  # a start, which may be as large as X
+            setattr(lean, name, usual[name].default)
+    for name in NOT_ASKED:
         vars(lean).pop(name, None)
-    lean.n_threads = model.n_threads or 1  # Dask does as many blocks at once as there are threads
+    lean.n_threads = n_threads_of_each(array, model.n_threads)
     return few, lean
 
 
@@ -52,6 +68,7 @@ def added_up(model: Any, name: str, X: Any, sample_weight: ArrayLike | None) -> 
     """The sum over blocks of what a method of a fitted model gives for rows and their weights."""
     _, lean = _ready(model, X)
     blocks = Blocks(as_array(X, lengths=True))
+    refuse_none(blocks.array)
     weight = blocks.weights(sample_weight)
     spread = Spread(blocks.array, weight and weight.array)
     found, _ = spread.total(_of_block, np.add, None, lean, name)

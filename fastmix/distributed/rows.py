@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import dask.array as da
 import numpy as np
 
-from fastmix.distributed.inputs import Weights, kept, n_threads_of_all, weights_of
+from fastmix.distributed.inputs import Weights, kept, n_threads_of_each, refuse_none, weights_of
 from fastmix.distributed.passes import Block, How, Spread
 from fastmix.engine import predictions
 from fastmix.engine import rows as dense
@@ -38,8 +38,7 @@ class Blocks:
         ValueError
             If there are none, or some are not finite.
         """
-        if self.n == 0:
-            raise ValueError(f"Found array with 0 sample(s) (shape={self.shape}): X has no rows.")
+        refuse_none(self.array)
         self.array = kept(self.array)
         self.measure()
 
@@ -151,8 +150,7 @@ def pack(
     if weight is not None:
         exponent = dense.power_of_two(weight.total / weight.n_held)
         total, lightest, heaviest = (math.ldexp(v, -exponent) for v in weight[1:4])
-    # Dask does as many blocks at once as there are threads
-    n_here = n_threads or max(1, n_threads_of_all() // X.array.numblocks[0])
+    n_here = n_threads_of_each(X.array, n_threads)
     grids = grids_for(X.n, X.d, lightest, heaviest, far)
     how = How(frame, exponent, grids, far, n_here)
     given = X, weight, X.n, X.d, X.dtype, total, frame, exponent, n_threads
