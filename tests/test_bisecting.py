@@ -293,3 +293,14 @@ def test_verbose_prints_the_lines_of_scikit_learn(capsys):
         assert any(line.startswith("New centroids from bisection: [[") for line in lines)
         printed.append([line.split()[:2] for line in lines if not line.startswith((" ", "New"))])
     assert printed[0] == printed[1]
+
+
+@pytest.mark.parametrize("size", [1e9, 9e15, 1e80])
+def test_a_row_far_away_that_does_not_count_has_the_label_of_predict(size):
+    X = np.random.RandomState(0).normal(size=(2000, 1))
+    weight = np.ones(2000)
+    X[77], weight[77] = size, 0.0
+    for seed in range(4):
+        model = BisectingKMeans(8, random_state=seed).fit(X, sample_weight=weight)
+        assert np.array_equal(model.labels_, model.predict(X))
+        assert model.labels_[77] == model.cluster_centers_[:, 0].argmax()

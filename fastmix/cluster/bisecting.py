@@ -16,7 +16,7 @@ from fastmix.cluster._base import KMeansFamily
 from fastmix.cluster._callbacks import Task, with_callbacks
 from fastmix.engine import bisecting, kmeans
 from fastmix.engine.algorithms import ALGORITHMS, SYNONYMS
-from fastmix.engine.predictions import nearest
+from fastmix.engine.predictions import may_be_far, nearest
 from fastmix.engine.results import AnyRows, Array, Frame, KMeansInit, KMeansResult, Rows
 from fastmix.engine.rows import frame_of, measure, pack, power_of_two, to_frame
 from fastmix.engine.seeds import SEEDINGS
@@ -238,8 +238,9 @@ class BisectingKMeans(KMeansFamily):
         """
         with self._fitting(X, sample_weight, self.n_clusters - 1) as (task, array, weight, log):
             self._n_init = self.n_init
-            frame = frame_of(array, measure(array, self.n_threads), normalise=True)
-            packed = pack(array, frame, weight, self.n_threads)
+            columns = measure(array, self.n_threads)
+            frame = frame_of(array, columns, normalise=True)
+            packed = pack(array, frame, weight, self.n_threads, columns)
             log.lap("rows")
             self._grow(array, packed, task)
             log.lap("passes")  # and the starts of every split
@@ -273,6 +274,8 @@ class BisectingKMeans(KMeansFamily):
             leaf.forget()
         for name, value in ready().items():
             setattr(self, name, value)
+        if any(may_be_far(packed, centers) for centers in root.splits()):
+            self.labels_ = self._leaf_of(X)  # rows of weight 0 may be anywhere
         self.cluster_sizes_ = kmeans.sizes(self.labels_, len(self.cluster_centers_))
 
     def _root(self, X: Any, packed: AnyRows) -> bisecting.Node:
@@ -335,10 +338,13 @@ class BisectingKMeans(KMeansFamily):
         labels : ndarray of shape (n_samples,), int32
             Number of the leaf; the left one where both centers of a split are equally near.
         """
-        array = validation.rows(self, X, reset=False, sparse=True)
+        return self._leaf_of(validation.rows(self, X, reset=False, sparse=True))
+
+    def _leaf_of(self, X: Any) -> NDArray[np.int32]:
+        """Number of the leaf that every row of X, as validated, comes to."""
 
         def side(centers: Array, some: NDArray[np.int64]) -> NDArray[np.int32]:
-            its = array if len(some) == array.shape[0] else array[some]
+            its = X if len(some) == X.shape[0] else X[some]
             return nearest(*self._in_frame(its, None, self._frame, centers))[1]
 
-        return bisecting.walk(self._tree, array.shape[0], side)
+        return bisecting.walk(self._tree, X.shape[0], side)

@@ -151,6 +151,15 @@ class Node:
             else:
                 waiting.extend(reversed(node.children))
 
+    def splits(self) -> "Iterator[Array]":
+        """The two centers (2, d) of every split."""
+        waiting = [self]
+        while waiting:
+            children = waiting.pop().children
+            if children is not None:
+                yield np.array([child.center for child in children])
+                waiting.extend(children)
+
     def own(self) -> Own:
         """The rows of a leaf by themselves."""
         if self._half:
