@@ -11,7 +11,14 @@ import numpy as np
 import pytest
 
 import fastmix
-from fastmix import BayesianGaussianMixture, GaussianMixture, KMeans, MiniBatchKMeans
+from fastmix import (
+    BayesianGaussianMixture,
+    BisectingKMeans,
+    GaussianMixture,
+    KMeans,
+    MiniBatchGaussianMixture,
+    MiniBatchKMeans,
+)
 from fastmix.engine import em, kmeans
 
 dask = pytest.importorskip("dask")
@@ -398,6 +405,65 @@ def test_the_score_of_no_rows_is_an_error(X):
     model = KMeans(K, init=X[:K]).fit(X)
     with pytest.raises(ValueError, match=r"Found array with 0 sample\(s\)"):
         model.score(da.from_array(X, chunks=(9000, D))[:0])
+
+
+@compiled
+def test_blocks_get_no_more_of_a_model_than_they_need(X):
+    from fastmix.distributed import results
+
+    labels, seeds = np.arange(N) % K, da.from_array(np.arange(N) % K, chunks=9000)
+    blocks = da.from_array(X, chunks=CUTS["even"])
+    models = [
+        KMeans(K, init=X[:K], max_iter=2).fit(X),
+        KMeans(K, init=lambda X, k, random_state: X[:k], n_init=1, max_iter=2).fit(X),
+        *(
+            GaussianMixture(K, init_params=i, max_iter=2).fit(x)
+            for i, x in ((labels, X), (seeds, blocks))
+        ),
+        GaussianMixture(
+            K,
+            init_params=lambda X, n_components, random_state: labels,
+            covariance_type="diag",
+            max_iter=2,
+        ).fit(X),
+        BayesianGaussianMixture(
+            n_components=K,
+            init_params=labels,
+            weight_concentration_prior_type="dirichlet_distribution",
+            covariance_type="tied",
+            max_iter=2,
+        ).fit(X),
+        MiniBatchKMeans(K, init=X[:K], n_init=1).partial_fit(X),
+        BisectingKMeans(K, init=lambda X, k, random_state: X[:k]).fit(X),
+        MiniBatchGaussianMixture(K, init_params=labels, random_state=0, max_iter=1).fit(X),
+    ]
+    for model in models:
+        before = dict(vars(model))
+        assert len(pickle.dumps(results._ready(model, blocks)[1])) < 20_000
+        for name in ("predict", "transform", "predict_proba"):
+            if hasattr(model, name):
+                lazy, expected = getattr(model, name)(blocks), getattr(model, name)(X)
+                np.testing.assert_array_equal(np.asarray(lazy), expected)
+        for name in ("score", "bic", "aic"):
+            if hasattr(model, name):
+                expected = getattr(model, name)(X)
+                assert getattr(model, name)(blocks) == pytest.approx(expected, rel=1e-12)
+        assert vars(model) == before
+
+
+@compiled
+@pytest.mark.parametrize("kind", ["Float64", "Float32", {"x1": "Float64"}, {"x1": "Int64"}])
+def test_results_for_nullable_columns(X, frames, kind):
+    some = named(X[:3000].round())
+    nullable = some.astype(kind)
+    model = KMeans(2, init=X[:2]).fit(some)
+    frame = frames.from_pandas(nullable, npartitions=3)
+    assert KMeans(2, init=X[:2]).fit(frame).inertia_ == pytest.approx(model.inertia_, rel=1e-5)
+    np.testing.assert_array_equal(np.asarray(model.predict(frame)), model.predict(nullable))
+    np.testing.assert_allclose(np.asarray(model.transform(frame)), model.transform(some), 1e-5)
+    assert model.score(frame) == pytest.approx(model.score(some), rel=1e-5)
+    with pytest.raises(ValueError, match="feature names should match"):
+        model.predict(frame.rename(columns={"x0": "y"}))
 
 
 @compiled

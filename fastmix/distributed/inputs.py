@@ -26,7 +26,7 @@ def as_array(X: Any, lengths: bool) -> Any:
         If it has other than two dimensions, or no numbers.
     """
     if hasattr(X, "to_dask_array"):
-        X = X.to_dask_array(lengths=lengths or None)
+        X = _of_numpy(X).to_dask_array(lengths=lengths or None)
     if not isinstance(X, da.Array) or not isinstance(X._meta, np.ndarray):
         kind = type(getattr(X, "_meta", X)).__name__
         raise TypeError(f"X is made of {kind}: give a Dask array of NumPy arrays, or a frame.")
@@ -36,6 +36,16 @@ def as_array(X: Any, lengths: bool) -> Any:
     if X.numblocks[1] > 1:
         X = X.rechunk({1: -1})
     return measured(X if X.dtype == dtype else X.astype(dtype), lengths)
+
+
+def _of_numpy(X: Any) -> Any:
+    """A frame with its nullable columns in dtypes of NumPy, missing values as NaN; a series as it is."""
+    few: Any = getattr(X, "_meta", None)
+    if not hasattr(few, "columns"):
+        return X
+    of_numpy = {name: getattr(dtype, "numpy_dtype", None) for name, dtype in few.dtypes.items()}
+    nullable = {name: dtype_of(dtype, "X") for name, dtype in of_numpy.items() if dtype is not None}
+    return X.astype(nullable) if nullable else X
 
 
 def measured(array: Any, lengths: bool = True) -> Any:

@@ -20,6 +20,8 @@ NOT_ASKED = (
     "fit_report_",
     "inertia_history_",
     "lower_bounds_",
+    *("_memory", "_waiting", "_random_state"),  # what partial_fit goes on from
+    "_skl_callbacks",
 )
 
 
