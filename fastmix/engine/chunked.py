@@ -20,7 +20,7 @@ from fastmix.engine.results import AnyRows, Array, Floats, Frame, Rows, scale
 from fastmix.kernels.shards import FEWEST_SHARDS, MOST_SHARDS
 
 BOUND_BYTES = 9  # of a row, beside its label
-PAYING_VALUES = 64  # k d, from which on bounds pay
+PAYING_VALUES = 1_500  # k d, from which on bounds pay: rows are read again either way
 
 
 @dataclass(frozen=True, eq=False)
