@@ -656,6 +656,38 @@ def test_an_error_in_mid_fit_leaves_nothing_half_fitted(X, cls):
 
 
 @compiled
+def test_ctrl_c_leaves_the_last_iteration_that_was_finished(X, monkeypatch, assert_same_bits):
+    from fastmix.distributed.passes import Spread
+
+    total, passes = Spread.total, []
+
+    def interrupted(self, function, *given):
+        name = getattr(function, "__name__", "")
+        passes.extend([name] * (name == one_pass))
+        if len(passes) == 4:
+            raise KeyboardInterrupt("here")
+        return total(self, function, *given)
+
+    blocks = da.from_array(X, chunks=(9000, D))
+    start = {"weights_init": np.full(K, 1 / K), "means_init": X[:K], "random_state": 0}
+    for one_pass, model in (
+        ("_assign", KMeans(K, init=X[:K], tol=0.0)),
+        ("_expect", GaussianMixture(K, covariance_type="diag", tol=0.0, **start)),
+    ):
+        same = type(model)(**model.get_params() | {"max_iter": 3}).fit(blocks)
+        passes.clear()
+        with monkeypatch.context() as patch:
+            patch.setattr(Spread, "total", interrupted)
+            with pytest.raises(KeyboardInterrupt, match="here"):
+                model.fit(blocks)
+        assert model.n_iter_ == 3
+        for name in ("cluster_centers_", "means_", "covariances_"):
+            if hasattr(same, name):
+                assert_same_bits(getattr(model, name), getattr(same, name), name)
+        assert_same_bits(np.asarray(model.predict(blocks)), same.predict(X))
+
+
+@compiled
 def test_an_error_of_a_pass_names_the_block(X, monkeypatch):
     from fastmix.distributed import passes
 

@@ -192,7 +192,7 @@ class KMeans(KMeansFamily):
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features), a source, or a collection of Dask
             Rows to cluster, sparse ones in CSR form; float32 stays float32, everything else becomes float64.
-            Rows that do not fit into memory are read chunk by chunk, by Lloyd's algorithm, from what a
+            Rows that do not fit into memory are read chunk by chunk, by Lloyd's or Hamerly's algorithm, from what a
             :class:`fastmix.sources.Source` can be made of: large arrays on disk, paths, iterables of arrays.
             Those of a Dask array or frame stay where they are; so may weights, as a Dask array.
         y : object

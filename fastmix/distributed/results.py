@@ -46,9 +46,8 @@ def _ready(model: Any, X: Any) -> tuple[Any, Any]:
     model.predict(few)  # which refuses other features than those of the fit
     lean, usual = copy(model), signature(type(model)).parameters
     for name, value in model.get_params(deep=False).items():
-        if not isinstance(
-            value, str | int | float | np.generic | None
-        ):  # a start, which may be as large as X
+        # what is no plain value is a start, which may be as large as X
+        if not isinstance(value, str | int | float | np.generic | None):
             setattr(lean, name, usual[name].default)
     for name in NOT_ASKED:
         vars(lean).pop(name, None)

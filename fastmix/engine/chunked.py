@@ -209,7 +209,7 @@ def start(rows: ChunkedRows, centers: Array, earlier: Any = None) -> auto.AutoSt
     if earlier is None and centers.size >= PAYING_VALUES:
         needed = BOUND_BYTES * rows.n
         if needed <= rows.chunks.memory:
-            how, why = hamerly, f"{why}, and bounds leave most of them unread"
+            how, why = hamerly, f"{why}, and bounds leave many of them unmeasured"
         else:
             why = f"{why}; bounds need {needed:,} bytes, but memory={rows.chunks.memory:,}"
     state = how.start(rows, centers, earlier and earlier.state)
