@@ -661,9 +661,8 @@ def test_ctrl_c_leaves_the_last_iteration_that_was_finished(X, monkeypatch, asse
 
     total, passes = Spread.total, []
 
-    def interrupted(self, function, *given):
-        name = getattr(function, "__name__", "")
-        passes.extend([name] * (name == one_pass))
+    def interrupted(one_pass, self, function, *given):
+        passes.extend([function] * (getattr(function, "__name__", "") == one_pass))
         if len(passes) == 4:
             raise KeyboardInterrupt("here")
         return total(self, function, *given)
@@ -677,7 +676,7 @@ def test_ctrl_c_leaves_the_last_iteration_that_was_finished(X, monkeypatch, asse
         same = type(model)(**model.get_params() | {"max_iter": 3}).fit(blocks)
         passes.clear()
         with monkeypatch.context() as patch:
-            patch.setattr(Spread, "total", interrupted)
+            patch.setattr(Spread, "total", lambda *given, of=one_pass: interrupted(of, *given))
             with pytest.raises(KeyboardInterrupt, match="here"):
                 model.fit(blocks)
         assert model.n_iter_ == 3
