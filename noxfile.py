@@ -94,11 +94,16 @@ def oldest(session):
 
 @nox.session
 def lint(session):
-    """Style, types, layers, spelling, and no Numba flag outside fastmix/_numba.py."""
-    set_up(session, "lint")
+    """Style, types, also those a user meets, layers, spelling, and no Numba flag outside fastmix/_numba.py."""
+    folder = set_up(session, "lint")
     session.run("ruff", "check")
     session.run("ruff", "format", "--check")
     session.run("mypy")
+    script = Path("tests/typed_script.py").resolve()
+    with session.chdir(
+        folder
+    ):  # away from the working tree: the installed package, as users have it
+        session.run("mypy", "--strict", "--config-file=", str(script))
     session.run("lint-imports")
     session.run("codespell")
     session.run("pytest", "--noconftest", "-k", "numba_flag", "tests/test_project.py")

@@ -96,7 +96,7 @@ class Slices:
     def __init__(self, array: Any) -> None:
         if len(array.shape) != 2:
             raise ValueError(f"Expected an array of two dimensions, but got shape {array.shape}.")
-        self.array = array
+        self.array, self.n = array, int(array.shape[0])
         mapped: Any = getattr(array, "_mmap", None)
         whole = isinstance(mapped, mmap.mmap) and array.flags.c_contiguous and len(array) > 0
         self.mapped: Any = mapped if whole else None
@@ -109,11 +109,11 @@ class Slices:
 
     def read(self, sizes: Iterable[int]) -> Iterator[Chunk]:
         """Chunks of these sizes."""
-        n, (_, dtype), first = self.array.shape[0], self.kind(), 0
+        (_, dtype), first = self.kind(), 0
         for size in sizes:
-            if first >= n:
+            if first >= self.n:
                 return
-            last = min(first + size, n)
+            last = min(first + size, self.n)
             self._check(first, last)
             with placed(f"Rows {first} to {last - 1} cannot be read"):
                 some = np.ascontiguousarray(self.array[first:last], dtype)
@@ -157,6 +157,7 @@ class Again:
     """Reads an iterable from its beginning, and finds out if it gives something else than before."""
 
     at = None  # only in order
+    n = None  # nobody has counted them
 
     def __init__(self, data: Iterable[Any]) -> None:
         self.data = data

@@ -38,7 +38,7 @@ from fastmix._readers import is_dask, reader_of
 from fastmix.engine.chunks import Chunks
 from fastmix.engine.rows import finite
 from fastmix.engine.watch import Interrupted
-from fastmix.sources import NamedRows, Source, is_elsewhere, is_source, opened
+from fastmix.sources import Method, NamedRows, RowsLike, Source, is_elsewhere, is_source, opened
 
 __all__ = [
     "N_THREADS",
@@ -75,8 +75,11 @@ class StrOptions(AnyOrder):
         return f"a str among {{{', '.join(map(repr, sorted(self.options)))}}}"
 
 
-checked_fit = _fit_context(prefer_skip_nested_validation=True)
-"""Decorates fit: wrong parameters are refused before anything else happens."""
+def checked_fit(method: Method) -> Method:
+    """Decorates fit: wrong parameters are refused before anything else happens."""
+    checked: Method = _fit_context(prefer_skip_nested_validation=True)(method)
+    return checked
+
 
 LIBRARIES = tuple(str(Path(file).parent) for file in (__file__, sklearn.__file__))
 
@@ -129,7 +132,7 @@ def accepts(cls: Any, name: str, value: Any) -> bool:
 
 def rows(
     estimator: BaseEstimator,
-    X: ArrayLike,
+    X: RowsLike,
     *,
     reset: bool,
     min_samples: int = 1,

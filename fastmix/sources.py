@@ -9,17 +9,21 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from numbers import Integral
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar, cast
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from fastmix._readers import is_dask, is_on_disk, is_read_again, mapped, placed, reader_of
-from fastmix.engine.chunks import MEMORY, Chunks
+from fastmix.engine.chunks import MEMORY, Chunk, Chunks, Read
 
 __all__ = ["MEMORY", "Source", "apply"]
 
 LEAST_MEMORY = 1 << 22  # bytes
+Method = TypeVar("Method", bound=Callable[..., Any])
+
+RowsLike = ArrayLike | Iterable[Any] | os.PathLike[str]
+"""What estimators take rows from: arrays, frames and sparse matrices, collections of Dask, sources and paths."""
 
 
 class Source:
@@ -44,6 +48,8 @@ class Source:
         Bytes that blocks of rows may need during a pass, at least 4194304. What is kept of every row
         comes on top of it: 4 bytes for its label, 8 for its weight where there are any, and a number
         while starts are drawn. So do the chunks of a source that cuts them itself.
+    progress : bool, default=False
+        Show on standard error, chunk by chunk, how far a pass is, and which one it is.
 
     Raises
     ------
@@ -63,26 +69,48 @@ class Source:
            [ 0.5]])
     """
 
-    def __init__(self, data: Any, *, memory: int = MEMORY) -> None:
+    def __init__(self, data: Any, *, memory: int = MEMORY, progress: bool = False) -> None:
         if not isinstance(memory, Integral) or memory < LEAST_MEMORY:
             raise ValueError(
                 f"memory must be a number of bytes of at least {LEAST_MEMORY}, but got {memory!r}."
             )
         self.data: Any = data
         self.memory: int = int(memory)
+        self.progress: bool = progress
         reader_of(data)
 
     def chunks(self) -> Chunks:
         """The rows, as a pass reads them; nobody has looked at them yet."""
         reader = reader_of(self.data)
         kind = reader.kind()
-        return Chunks(reader.read, *kind, self.memory, reader.at, reader.header)
+        read = _watched(reader.read, reader.n) if self.progress else reader.read
+        return Chunks(read, *kind, self.memory, reader.at, reader.header)
 
     def __iter__(self) -> Iterator[NDArray[Any]]:
         """The rows in order, in blocks of shape (m, n_features)."""
         chunks = self.chunks()
         for block in chunks.blocks():
             yield block if chunks.header is None else _named(block, chunks.header)
+
+
+def _watched(read: Read, n: int | None) -> Read:
+    """The same with a bar for every pass; how many rows there are is known from the end of the first on."""
+    from tqdm import tqdm
+
+    n_passes = 0
+
+    def watched(sizes: Iterable[int]) -> Iterator[Chunk]:
+        nonlocal n, n_passes
+        n_passes += 1
+        with tqdm(
+            total=n, desc=f"pass {n_passes}", unit=" rows", unit_scale=True, leave=False
+        ) as bar:
+            for chunk in read(sizes):
+                yield chunk
+                bar.update(len(chunk.X))
+            n = bar.n
+
+    return watched
 
 
 class NamedRows(np.ndarray[Any, Any]):
@@ -125,7 +153,7 @@ def is_source(data: Any) -> bool:
     return is_read_again(data)
 
 
-def by_blocks(method: Any) -> Any:
+def by_blocks(method: Method) -> Method:
     """Decorates what gives a row of results for every row: sources go through it block by block.
 
     Collections of Dask will, once their results are asked for.
@@ -141,10 +169,10 @@ def by_blocks(method: Any) -> Any:
             return method(self, X)
         return np.concatenate(list(apply(functools.partial(method, self), X)))
 
-    return run
+    return cast(Method, run)
 
 
-def by_sums(method: Any) -> Any:
+def by_sums(method: Method) -> Method:
     """Decorates what gives numbers that add up over rows: of collections of Dask, blocks where they are."""
 
     @functools.wraps(method)
@@ -155,7 +183,7 @@ def by_sums(method: Any) -> Any:
             return distributed.added_up(self, method.__name__, X, sample_weight)
         return method(self, X, sample_weight)
 
-    return run
+    return cast(Method, run)
 
 
 def apply(function: Callable[[Any], Any], data: Any, *, out: Any = None) -> Any:

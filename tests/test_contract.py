@@ -1,6 +1,8 @@
 """The drop-in contract: signatures, bases, tags, and scikit-learn's own estimator checks."""
 
 import inspect
+import tomllib
+from pathlib import Path
 
 import pytest
 from sklearn.base import (
@@ -27,6 +29,7 @@ from fastmix import (
     MiniBatchGaussianMixture,
     MiniBatchKMeans,
 )
+from fastmix._documentation import ADDRESS
 
 FAMILY = {
     KMeans: SklearnKMeans,
@@ -229,3 +232,18 @@ def test_two_checks_at_most_are_expected_to_fail(ours, theirs):
 )
 def test_scikit_learns_estimator_checks(estimator, check):
     assert check(estimator) is None
+
+
+@pytest.mark.parametrize(
+    "name", [n for n in fastmix.__all__ if inspect.isclass(getattr(fastmix, n))]
+)
+def test_html_leads_to_our_documentation(name):
+    model = getattr(fastmix, name)()
+    assert f'href="{ADDRESS}/reference/api.html#fastmix.{name}"' in model._repr_html_()
+    page = (Path(__file__).parents[1] / "docs" / "reference" / "api.rst").read_text("utf-8")
+    assert f".. autoclass:: {name}\n" in page
+
+
+def test_the_package_names_the_same_documentation():
+    project = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text("utf-8"))
+    assert project["project"]["urls"]["Documentation"] == ADDRESS

@@ -554,6 +554,9 @@ def test_blocks_that_are_not_what_dask_says_are_refused(X, rows):
         with pytest.raises(ValueError, match=r"Block \d+ of X is of shape .* says"):
             model.fit(blocks())
         assert not hasattr(model, "cluster_centers_")
+    lazy = KMeans(K, init=X[:K], max_iter=1).fit(X).predict(blocks())
+    with pytest.raises(ValueError, match=r"Block 0 of X is of shape .* says"):
+        lazy.compute()
 
 
 @compiled

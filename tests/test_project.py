@@ -3,6 +3,7 @@
 import io
 import os
 import re
+import runpy
 import shutil
 import subprocess
 import tokenize
@@ -82,6 +83,13 @@ def test_example_of_the_readme_runs(tmp_path, monkeypatch):
     (example,) = blocks("python")
     exec(example, {})
     assert (tmp_path / "mixture.png").stat().st_size > 0
+
+
+@pytest.mark.compiled
+def test_the_script_that_lint_checks_types_of_runs(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    runpy.run_path(str(ROOT / "tests" / "typed_script.py"), run_name="__main__")
+    assert (tmp_path / "mixture.npz").exists()
 
 
 def test_workflows_parse_and_use_the_commands_of_the_readme():

@@ -116,6 +116,34 @@ class Batches:
         return batch
 
 
+# --- progress --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("name", "first"), [("chunks", "0.00 rows"), ("npy", "0%")])
+def test_progress_tells_pass_and_rows(X, kind, capsys, name, first):
+    source = Source(kind(name), memory=MEMORY, progress=True)
+    model = KMeans(K, init=X[:K], max_iter=3, tol=0).fit(source)
+    shown = capsys.readouterr().err
+    assert f"pass 1: {first}" in shown.replace("   ", " ")
+    # from the end of the first look on, or from the shape, it is known how many rows there are
+    for number in range(2, model.n_iter_ + 2):
+        assert f"pass {number}:   0%" in shown
+        assert f"/{N / 1000:.1f}k [" in shown.partition(f"pass {number}:")[2]
+    model.predict(Source(kind(name), memory=MEMORY))
+    assert capsys.readouterr().err == ""
+
+
+def test_a_pass_that_ends_early_tells_no_number_of_rows(X, capsys):
+    source = Source(Chunked(X), memory=MEMORY, progress=True)
+    chunks = source.chunks()
+    next(chunks.blocks())
+    list(chunks.blocks())
+    list(chunks.blocks())
+    shown = capsys.readouterr().err
+    assert "pass 2: 0.00 rows" in shown
+    assert "pass 3:   0%" in shown
+
+
 # --- the same as in memory -------------------------------------------------------------------------
 
 

@@ -20,6 +20,7 @@ from sklearn.base import (
 
 from fastmix import _validation as validation
 from fastmix._conversion import Convertible
+from fastmix._documentation import Documented
 from fastmix._threads import ANY_WORK, threads
 from fastmix.cluster._callbacks import CallbackSupport, Task, first_task
 from fastmix.engine import kmeans
@@ -32,19 +33,21 @@ from fastmix.engine.results import (
     Frame,
     KMeansInit,
     KMeansResult,
+    read_how,
 )
 from fastmix.engine.rows import from_frame, power_of_two, take, to_frame
 from fastmix.engine.seeds import SEEDINGS
 from fastmix.engine.watch import Interrupted
 from fastmix.saving import compounds, kinds
 from fastmix.saving.models import Saveable
-from fastmix.sources import by_blocks, by_sums
+from fastmix.sources import RowsLike, by_blocks, by_sums
 
 # Centers (k, d), and the rows (k,) they sit on, if any
 Start = tuple[Array, NDArray[np.int64] | None]
 
 
 class KMeansFamily(
+    Documented,
     CallbackSupport,
     ClassNamePrefixFeaturesOutMixin,
     TransformerMixin,
@@ -115,7 +118,7 @@ class KMeansFamily(
 
     @contextmanager
     def _fitting(
-        self, X: ArrayLike, sample_weight: ArrayLike | None, n_parts: int | None
+        self, X: RowsLike, sample_weight: ArrayLike | None, n_parts: int | None
     ) -> Iterator[tuple[Task, Any, NDArray[np.float64] | None, Log]]:
         """Task, rows, weights and log of a fit that leaves the estimator as it was, should it fail."""
         log, task = Log(), first_task(self, X, sample_weight, n_parts)
@@ -233,9 +236,9 @@ class KMeansFamily(
         if isinstance(self.init, str):
             drawn = self._seedings[self.init](packed).draw(k, random, n_starts)
             return [(take(packed, seeds), seeds.astype(np.int64)) for seeds in drawn]
-        if hasattr(X, "read"):
+        if how := read_how(X):
             raise ValueError(
-                f"init is a callable, which is shown all rows of X, but these are read {X.read}. Call it "
+                f"init is a callable, which is shown all rows of X, but these are read {how}. Call it "
                 "with some of them, and give init its centers."
             )
         frame = packed.frame
@@ -265,7 +268,7 @@ class KMeansFamily(
     # --- after the fit ---------------------------------------------------------------------------
 
     def fit_predict(
-        self, X: ArrayLike, y: object = None, sample_weight: ArrayLike | None = None
+        self, X: RowsLike, y: object = None, sample_weight: ArrayLike | None = None
     ) -> NDArray[np.int32]:
         """Fit, and give the cluster of every row.
 
@@ -286,7 +289,7 @@ class KMeansFamily(
         return self.fit(X, sample_weight=sample_weight).labels_
 
     def fit_transform(
-        self, X: ArrayLike, y: object = None, sample_weight: ArrayLike | None = None
+        self, X: RowsLike, y: object = None, sample_weight: ArrayLike | None = None
     ) -> NDArray[Any]:
         """Fit, and give the distance of every row to every center.
 
@@ -307,7 +310,7 @@ class KMeansFamily(
         return self.fit(X, sample_weight=sample_weight).transform(X)
 
     @by_blocks
-    def predict(self, X: ArrayLike) -> NDArray[np.int32]:
+    def predict(self, X: RowsLike) -> NDArray[np.int32]:
         """Nearest center of every row.
 
         Parameters
@@ -323,7 +326,7 @@ class KMeansFamily(
         return nearest(*self._seen(X))[1]
 
     @by_blocks
-    def transform(self, X: ArrayLike) -> NDArray[Any]:
+    def transform(self, X: RowsLike) -> NDArray[Any]:
         """Distance of every row to every center.
 
         Parameters
@@ -339,9 +342,7 @@ class KMeansFamily(
         rows, _ = self._seen(X)
         return distances(rows, to_frame(self.cluster_centers_, rows.frame))
 
-    def score(
-        self, X: ArrayLike, y: object = None, sample_weight: ArrayLike | None = None
-    ) -> float:
+    def score(self, X: RowsLike, y: object = None, sample_weight: ArrayLike | None = None) -> float:
         """Minus the inertia of X.
 
         Parameters
@@ -361,7 +362,7 @@ class KMeansFamily(
         return -self._inertia(X, sample_weight)
 
     @by_sums
-    def _inertia(self, X: ArrayLike, sample_weight: ArrayLike | None) -> float:
+    def _inertia(self, X: RowsLike, sample_weight: ArrayLike | None) -> float:
         """Weighted sum of squared distances to the nearest centers."""
         array = validation.rows(self, X, reset=False, sparse=True, chunks=True)
         weight = validation.weights(sample_weight, array)
@@ -373,7 +374,7 @@ class KMeansFamily(
         return inertia
 
     def _seen(
-        self, X: ArrayLike, sample_weight: ArrayLike | None = None
+        self, X: RowsLike, sample_weight: ArrayLike | None = None
     ) -> tuple[AnyRows, NDArray[Any]]:
         """Rows and centers in the frame of the fit, in their common dtype."""
         array = validation.rows(self, X, reset=False, sparse=True)

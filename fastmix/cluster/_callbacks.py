@@ -9,20 +9,27 @@ from typing import Any
 
 from fastmix.engine.results import Array
 from fastmix.engine.watch import Watcher
+from fastmix.sources import Method
 
 __all__ = ["CallbackSupport", "Task", "first_task", "with_callbacks"]
 
 try:
     from sklearn.callback import CallbackSupportMixin as CallbackSupport
-    from sklearn.callback import with_callbacks
+    from sklearn.callback import with_callbacks as supporting
 except ImportError:  # scikit-learn < 1.9
 
     class CallbackSupport:  # type: ignore[no-redef]
         """Callbacks are not known."""
 
-    def with_callbacks(method: Callable[..., Any]) -> Callable[..., Any]:
-        """Decorates fit; there is nothing to do."""
+    def supporting(method: Method) -> Method:
+        """There is nothing to do."""
         return method
+
+
+def with_callbacks(method: Method) -> Method:
+    """Decorates fit, so that callbacks are told of it."""
+    told: Method = supporting(method)
+    return told
 
 
 class Task:

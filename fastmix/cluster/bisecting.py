@@ -21,7 +21,7 @@ from fastmix.engine.results import AnyRows, Array, Frame, KMeansInit, KMeansResu
 from fastmix.engine.rows import frame_of, measure, pack, power_of_two, to_frame
 from fastmix.engine.seeds import SEEDINGS
 from fastmix.saving import compounds, kinds
-from fastmix.sources import by_blocks
+from fastmix.sources import RowsLike, by_blocks
 
 BETTER = 1 - 1e-6  # a later start of a split replaces the best one below this share of its inertia
 
@@ -212,7 +212,7 @@ class BisectingKMeans(KMeansFamily):
 
     @with_callbacks
     @validation.checked_fit
-    def fit(self, X: ArrayLike, y: object = None, sample_weight: ArrayLike | None = None) -> Self:
+    def fit(self, X: RowsLike, y: object = None, sample_weight: ArrayLike | None = None) -> Self:
         """Find the tree.
 
         Parameters
@@ -325,7 +325,7 @@ class BisectingKMeans(KMeansFamily):
     # --- after the fit -------------------------------------------------------------------------
 
     @by_blocks
-    def predict(self, X: ArrayLike) -> NDArray[np.int32]:
+    def predict(self, X: RowsLike) -> NDArray[np.int32]:
         """Cluster of every row, found by going down the tree.
 
         Parameters

@@ -21,6 +21,7 @@ from fastmix.engine.rows import frame_of, mean_variance, measure, pack
 from fastmix.engine.scalable import KMEANS_SEEDINGS
 from fastmix.engine.watch import Interrupted
 from fastmix.saving import kinds
+from fastmix.sources import RowsLike
 
 BREATHING = "breathing"
 
@@ -185,7 +186,7 @@ class KMeans(KMeansFamily):
 
     @with_callbacks
     @validation.checked_fit
-    def fit(self, X: ArrayLike, y: object = None, sample_weight: ArrayLike | None = None) -> Self:
+    def fit(self, X: RowsLike, y: object = None, sample_weight: ArrayLike | None = None) -> Self:
         """Find the centers.
 
         Parameters

@@ -80,7 +80,7 @@ def _on_block(
 ) -> Any:
     """What a function finds in a block, which has to be of this shape; an error tells in which."""
     how, *parameters = pickle.loads(given)
-    _check(number, shape, X, weight, beside)
+    check_shape(number, shape, X, weight, beside)
     X = np.ascontiguousarray(X)
     if weight is not None and how is not None:
         weight = np.ldexp(weight, -how.weight_exponent)
@@ -91,7 +91,7 @@ def _on_block(
         raise
 
 
-def _check(number: int, shape: tuple[int, ...], X: Array, *others: Array | None) -> None:
+def check_shape(number: int, shape: tuple[int, ...], X: Array, *others: Array | None) -> None:
     """ValueError where a block is not what its Dask array says."""
     for name, its, wanted in (
         ("X", X, shape),

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from fastmix.distributed.inputs import as_array, n_threads_of_each, refuse_none
-from fastmix.distributed.passes import Block, Spread
+from fastmix.distributed.passes import Block, Spread, check_shape
 from fastmix.distributed.rows import Blocks
 from fastmix.engine.results import Array
 
@@ -55,13 +55,16 @@ def _ready(model: Any, X: Any) -> tuple[Any, Any]:
     return few, lean
 
 
-def _method(X: Array, model: Any, name: str, nothing: Array, block_id: Any = None) -> Array:
+def _method(X: Array, model: Any, name: str, nothing: Array, block_info: Any = None) -> Array:
+    its = block_info[0]
+    number, ((first, last), (_, d)) = its["chunk-location"][0], its["array-location"]
+    check_shape(number, (len(X) if np.isnan(last) else last - first, d), X)
     if len(X) == 0:
         return nothing
     try:
         return np.asarray(getattr(model, name)(X))
     except Exception as error:
-        error.add_note(f"This was in block {block_id[0]}.")
+        error.add_note(f"This was in block {number}.")
         raise
 
 

@@ -1,7 +1,8 @@
 """Blocks as the rows of a fit: counted, measured, and put in a frame."""
 
 import math
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any
 
 import dask.array as da
 import numpy as np
@@ -105,7 +106,8 @@ def held(X: Blocks, weight: Weights | None, n_threads: int | None) -> tuple[Bloc
     return others, weight.n_held
 
 
-class BlockRows(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class BlockRows:
     """The rows of blocks in a frame; nothing of them is here."""
 
     blocks: Blocks

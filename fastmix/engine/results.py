@@ -112,6 +112,11 @@ AnyRows = (
 )
 
 
+def read_how(rows: AnyRows) -> str | None:
+    """How rows that are read in every pass are read, in messages; None: they are in memory."""
+    return getattr(rows, "read", None)
+
+
 class KMeansTotals(NamedTuple):
     """What one pass of k-means adds up."""
 

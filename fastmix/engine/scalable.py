@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from fastmix.engine.chunked import ChunkedRows, blocks
 from fastmix.engine.predictions import nearest, two_nearest
-from fastmix.engine.results import AnyRows, Array, Floats, Frame
+from fastmix.engine.results import AnyRows, Array, Floats, Frame, read_how
 from fastmix.engine.rows import pack, take
 from fastmix.engine.seeds import SEEDINGS, PlusPlus, Uniform, urn
 
@@ -121,7 +121,7 @@ def scalable(rows: AnyRows) -> Scalable:
 
 def plus_plus(rows: AnyRows) -> PlusPlus | Scalable:
     """k-means++ or, where every pass reads the rows, its form of few passes."""
-    return scalable(rows) if hasattr(rows, "read") else PlusPlus(rows)
+    return scalable(rows) if read_how(rows) else PlusPlus(rows)
 
 
 KMEANS_SEEDINGS: dict[str, Callable[[AnyRows], PlusPlus | Uniform | Scalable]] = {

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from fastmix.engine import passes
 from fastmix.engine.covariance import Covariance
 from fastmix.engine.passes import Moved, Skips
-from fastmix.engine.results import AnyRows, Array, MixtureTotals, Parameters, Rows
+from fastmix.engine.results import AnyRows, Array, MixtureTotals, Parameters, Rows, read_how
 from fastmix.engine.rows import arrange, numbered, order_of, put_back
 
 LOOKS = (3, 6, 12, 24)  # iterations before which a sample of the rows is looked at
@@ -35,8 +35,8 @@ class SkippingPasses:
         self.names = list[str]()  # how passes were done
         self._looks: tuple[int, ...] = LOOKS
         self.reason = "rows are not looked at in the first passes"
-        if not isinstance(rows, Rows):
-            self._looks, self.reason = (), f"rows are read {rows.read}, in their order"
+        if how := read_how(rows):
+            self._looks, self.reason = (), f"rows are read {how}, in their order"
 
     def __enter__(self) -> Self:
         return self

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from fastmix.engine.results import AnyRows, Array
+from fastmix.engine.results import AnyRows, Array, read_how
 
 
 class Watcher:
@@ -32,7 +32,7 @@ def lasting(rows: AnyRows, finished: Callable[[], Any]) -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt as error:
-        found = finished() if hasattr(rows, "read") else None
+        found = finished() if read_how(rows) else None
         if found is None:
             raise
         raise Interrupted(found, *error.args) from None

@@ -13,6 +13,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from fastmix import _validation as validation
 from fastmix._conversion import Convertible
+from fastmix._documentation import Documented
 from fastmix._readers import is_dask
 from fastmix.engine import em, passes
 from fastmix.engine.collapse import ON_COLLAPSE
@@ -20,7 +21,6 @@ from fastmix.engine.covariances import COVARIANCES
 from fastmix.engine.mahalanobis import mahalanobis
 from fastmix.engine.report import FitReport, Log
 from fastmix.engine.results import (
-    AnyRows,
     Array,
     Floats,
     Frame,
@@ -28,6 +28,7 @@ from fastmix.engine.results import (
     MixtureResult,
     Parameters,
     Rows,
+    read_how,
 )
 from fastmix.engine.rows import frame_of, held, measure, pack
 from fastmix.engine.runs import best_of
@@ -36,7 +37,7 @@ from fastmix.engine.starts import IN_PASSES, STARTS, start
 from fastmix.engine.watch import Interrupted
 from fastmix.saving import compounds, kinds
 from fastmix.saving.models import Saveable
-from fastmix.sources import by_blocks, by_sums
+from fastmix.sources import RowsLike, by_blocks, by_sums
 
 
 def covariance_shape(known: kinds.Known) -> tuple[int, ...]:
@@ -55,7 +56,7 @@ class Data(NamedTuple):
     packed: Rows
 
 
-class Mixture(DensityMixin, Convertible, Saveable, ABC):
+class Mixture(Documented, DensityMixin, Convertible, Saveable, ABC):
     """Base of the mixtures. A subclass gives the model that is fitted and keeps what is its own."""
 
     _parameter_constraints: dict[str, list[Any]] = {
@@ -118,7 +119,7 @@ class Mixture(DensityMixin, Convertible, Saveable, ABC):
         return plainly
 
     @validation.checked_fit
-    def fit(self, X: ArrayLike, y: object = None, sample_weight: ArrayLike | None = None) -> Self:
+    def fit(self, X: RowsLike, y: object = None, sample_weight: ArrayLike | None = None) -> Self:
         """Find weights, means and covariances.
 
         Parameters
@@ -151,7 +152,7 @@ class Mixture(DensityMixin, Convertible, Saveable, ABC):
 
     @validation.checked_fit
     def fit_predict(
-        self, X: ArrayLike, y: object = None, sample_weight: ArrayLike | None = None
+        self, X: RowsLike, y: object = None, sample_weight: ArrayLike | None = None
     ) -> NDArray[np.int64]:
         """Fit, and give the most probable component of every row.
 
@@ -170,11 +171,11 @@ class Mixture(DensityMixin, Convertible, Saveable, ABC):
             Equal to ``fit(X).predict(X)``.
         """
         array = self._fit(X, sample_weight)
-        if hasattr(array, "read"):  # they are not in memory
+        if read_how(array):
             return self.predict(X)
         return self._infer(array, labels=True).labels
 
-    def _fit(self, X: ArrayLike, sample_weight: ArrayLike | None) -> NDArray[Any]:
+    def _fit(self, X: RowsLike, sample_weight: ArrayLike | None) -> NDArray[Any]:
         """Fit, and give X as validated."""
         log = Log()
         with validation.all_or_nothing(self):
@@ -185,7 +186,7 @@ class Mixture(DensityMixin, Convertible, Saveable, ABC):
         return data.X
 
     def _data(
-        self, X: ArrayLike, sample_weight: ArrayLike | None, log: Log, chunks: bool = True
+        self, X: RowsLike, sample_weight: ArrayLike | None, log: Log, chunks: bool = True
     ) -> Data:
         """What is to be fitted, checked and ready to be packed."""
         everything = validation.rows(self, X, reset=True, min_samples=2, chunks=chunks)
@@ -204,8 +205,8 @@ class Mixture(DensityMixin, Convertible, Saveable, ABC):
         if going_on:
             self._check_same_shape(data.X, "warm_start=True", "Set warm_start=False")
         given = None if going_on else self._given_shares(data.X)
-        if not isinstance(data.packed, Rows):
-            self._check_passes(given, data.packed)
+        if how := read_how(data.packed):
+            self._check_passes(given, how)
         n_runs = 1 if going_on else self._runs(given is not None)
         model = self._model(data.packed)
         random = validation.random_state(self.random_state)
@@ -248,8 +249,8 @@ class Mixture(DensityMixin, Convertible, Saveable, ABC):
                     f"{way_out} or fit a new estimator."
                 )
 
-    def _check_passes(self, given: Array | None, packed: AnyRows) -> None:
-        """ValueError where something is asked for that needs all rows in memory."""
+    def _check_passes(self, given: Array | None, read: str) -> None:
+        """ValueError where something is asked for that needs all rows in memory; they are read like that."""
         how, what = self.init_params, None
         if given is not None:
             what = "responsibilities" if given.ndim > 1 else None
@@ -259,12 +260,12 @@ class Mixture(DensityMixin, Convertible, Saveable, ABC):
             what = repr(how)
         if what is not None:
             raise ValueError(
-                f"init_params={what} needs all rows in memory, but X is read {packed.read}. Take one of "
+                f"init_params={what} needs all rows in memory, but X is read {read}. Take one of "
                 f"{', '.join(map(repr, IN_PASSES))}, labels, or weights_init, means_init and precisions_init."
             )
         if self.on_collapse == "reseed":
             raise ValueError(
-                f"on_collapse='reseed' draws from all rows in memory, but X is read {packed.read}. Take "
+                f"on_collapse='reseed' draws from all rows in memory, but X is read {read}. Take "
                 "'raise' or 'regularize'."
             )
 
@@ -452,7 +453,7 @@ class Mixture(DensityMixin, Convertible, Saveable, ABC):
         return passes.infer(array, frame, parameters, covariance, self.n_threads, **wanted)
 
     @by_blocks
-    def predict(self, X: ArrayLike) -> NDArray[np.int64]:
+    def predict(self, X: RowsLike) -> NDArray[np.int64]:
         """Most probable component of every row.
 
         Parameters
@@ -468,7 +469,7 @@ class Mixture(DensityMixin, Convertible, Saveable, ABC):
         return self._infer(validation.rows(self, X, reset=False), labels=True).labels
 
     @by_blocks
-    def predict_proba(self, X: ArrayLike) -> NDArray[Any]:
+    def predict_proba(self, X: RowsLike) -> NDArray[Any]:
         """Probability of every component for every row.
 
         Parameters
@@ -486,7 +487,7 @@ class Mixture(DensityMixin, Convertible, Saveable, ABC):
         return resp.astype(np.result_type(array, self.means_), copy=False)
 
     @by_blocks
-    def uncertainty(self, X: ArrayLike) -> NDArray[Any]:
+    def uncertainty(self, X: RowsLike) -> NDArray[Any]:
         """Probability that a row is not of the component that :meth:`predict` names.
 
         Parameters
@@ -509,7 +510,7 @@ class Mixture(DensityMixin, Convertible, Saveable, ABC):
         return found.resp.sum(1).astype(np.result_type(X, self.means_), copy=False)
 
     @by_blocks
-    def mahalanobis(self, X: ArrayLike) -> NDArray[Any]:
+    def mahalanobis(self, X: RowsLike) -> NDArray[Any]:
         """Distance of every row to every component, in the component's standard deviations.
 
         Parameters
@@ -531,7 +532,7 @@ class Mixture(DensityMixin, Convertible, Saveable, ABC):
         return distances.astype(np.result_type(array, self.means_), copy=False)
 
     @by_blocks
-    def score_samples(self, X: ArrayLike) -> NDArray[Any]:
+    def score_samples(self, X: RowsLike) -> NDArray[Any]:
         """Log-likelihood of every row.
 
         Parameters
@@ -548,9 +549,7 @@ class Mixture(DensityMixin, Convertible, Saveable, ABC):
         log_norm = self._infer(array, log_norm=True).log_norm
         return log_norm.astype(np.result_type(array, self.means_), copy=False)
 
-    def score(
-        self, X: ArrayLike, y: object = None, sample_weight: ArrayLike | None = None
-    ) -> float:
+    def score(self, X: RowsLike, y: object = None, sample_weight: ArrayLike | None = None) -> float:
         """Mean log-likelihood of the rows.
 
         Parameters
@@ -571,7 +570,7 @@ class Mixture(DensityMixin, Convertible, Saveable, ABC):
         return total / size
 
     @by_sums
-    def _log_likelihood(self, X: ArrayLike, sample_weight: ArrayLike | None) -> tuple[float, float]:
+    def _log_likelihood(self, X: RowsLike, sample_weight: ArrayLike | None) -> tuple[float, float]:
         """Weighted log-likelihood of the rows, and their total weight."""
         array = validation.rows(self, X, reset=False, chunks=True)
         weight = validation.weights(sample_weight, array)

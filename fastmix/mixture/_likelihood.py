@@ -13,7 +13,7 @@ from fastmix.engine.likelihood import Given, Likelihood, aic, bic, log_const
 from fastmix.engine.results import Floats, Frame, Parameters, Rows
 from fastmix.engine.shares import mean_and_variances
 from fastmix.mixture._base import Mixture
-from fastmix.sources import by_sums
+from fastmix.sources import RowsLike, by_sums
 
 WEIGHT_SUM_TOLERANCE = {np.dtype(np.float64): 1e-8, np.dtype(np.float32): 1e-6}
 
@@ -142,7 +142,7 @@ default='full'
         k, d = self.means_.shape
         return k * d + k - 1 + COVARIANCES[self.covariance_type].n_parameters(k, d)
 
-    def bic(self, X: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
+    def bic(self, X: RowsLike, sample_weight: ArrayLike | None = None) -> float:
         """Bayesian information criterion; the lower the better.
 
         Parameters
@@ -161,7 +161,7 @@ default='full'
         total, size = self._log_likelihood(X, sample_weight)
         return bic(total, self._n_parameters(), size)
 
-    def aic(self, X: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
+    def aic(self, X: RowsLike, sample_weight: ArrayLike | None = None) -> float:
         """Akaike information criterion; the lower the better.
 
         Parameters
@@ -180,7 +180,7 @@ default='full'
         total, _ = self._log_likelihood(X, sample_weight)
         return aic(total, self._n_parameters())
 
-    def icl(self, X: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
+    def icl(self, X: RowsLike, sample_weight: ArrayLike | None = None) -> float:
         """Integrated completed likelihood criterion; the lower the better.
 
         Beside the fit it rewards components that do not overlap, so it counts clusters where
@@ -203,7 +203,7 @@ default='full'
         return self.bic(X, sample_weight) + self._overlaps(X, sample_weight)
 
     @by_sums
-    def _overlaps(self, X: ArrayLike, sample_weight: ArrayLike | None) -> float:
+    def _overlaps(self, X: RowsLike, sample_weight: ArrayLike | None) -> float:
         """The same as of blocks, for all rows."""
         array = validation.rows(self, X, reset=False, chunks=True)
         weight = validation.weights(sample_weight, array)

@@ -33,6 +33,7 @@ from fastmix.engine.shares import mean_and_variances
 from fastmix.mixture._base import covariance_shape
 from fastmix.mixture._likelihood import LikelihoodMixture
 from fastmix.saving import compounds, kinds
+from fastmix.sources import RowsLike
 
 HISTORY = 10_000  # batches of a stream that lower_bounds_ tells of
 START_BATCHES = 3  # among whose rows fit looks for a start
@@ -308,7 +309,7 @@ default='full'
 
     # --- all rows at once ------------------------------------------------------------------------
 
-    def _fit(self, X: ArrayLike, sample_weight: ArrayLike | None) -> NDArray[Any]:
+    def _fit(self, X: RowsLike, sample_weight: ArrayLike | None) -> NDArray[Any]:
         log = Log()
         with validation.all_or_nothing(self):
             array = validation.rows(self, X, reset=True, min_samples=2)
@@ -412,7 +413,7 @@ default='full'
 
     @validation.checked_fit
     def partial_fit(
-        self, X: ArrayLike, y: object = None, sample_weight: ArrayLike | None = None
+        self, X: RowsLike, y: object = None, sample_weight: ArrayLike | None = None
     ) -> Self:
         """Move the mixture towards one batch of rows.
 
