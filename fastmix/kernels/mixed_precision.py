@@ -25,7 +25,7 @@ from fastmix.kernels import memory
 from fastmix.kernels.exact import differ, relabel_rows
 from fastmix.kernels.gathered import label_gathered, sq_distance
 from fastmix.kernels.simd_kmeans import two_nearest
-from fastmix.kernels.simd_masks import ALL, ROWS, close, lowest_bit
+from fastmix.kernels.simd_masks import ALL, ROWS, close, fetch, lowest_bit, unequal
 from fastmix.kernels.tiles import SQ_TINY, TILE_BYTES, pack_rows
 
 U = 2.0**-24  # what rounding to float32 loses, relatively
@@ -101,6 +101,14 @@ def assign(
                 its_new[r] = labels[np.uint64(first) + r]  # for now
                 waiting[some] = np.uint64(first) + r
                 some += 1
+            moves = unequal(its_new, labels[first:])
+            if first + ROWS > n:
+                moves &= ALL >> np.uint64(first + ROWS - n)
+            while moves and moves != ALL:  # those of whole tiles are fetched unasked
+                r = lowest_bit(moves)
+                moves &= moves - np.uint64(1)
+                fetch(X, first + np.int64(r))
+                fetch(weight, first + np.int64(r))
         if differ(new, labels[begin:end]):
             changed[shard] += relabel_rows(
                 X, origin, scale, begin, end - begin, weight, new, labels, grids, changes[shard], x

@@ -12,6 +12,10 @@ from fastmix._numba import JIT
 from fastmix.kernels.lanes import I32, I64, Lanes, array, refuse
 
 ROWS = 64  # of a word
+LINE, FETCHED = (
+    64,
+    256,
+)  # bytes of a cache line, and of a row: what comes after them is fetched unasked
 ALL = np.uint64(2**64 - 1)
 
 
@@ -65,6 +69,29 @@ def _close(typing, best, second, up, down, room):
     return types.uint64(best, second, *[types.float32] * 3), _emit_close
 
 
+@intrinsic
+def _fetch(typing, X, i):
+    def emit(context, builder, sig, args):
+        pointer, (_, *row) = array(context, builder, sig.args[0], args[0])
+        byte, size = ir.IntType(8).as_pointer(), sig.args[0].dtype.bitwidth // 8
+        d = row[0] if row else I64(1)
+        begin = builder.bitcast(builder.gep(pointer, [builder.mul(args[1], d)]), byte)
+        kind = ir.FunctionType(ir.VoidType(), [byte, I32, I32, I32])
+        prefetch = builder.module.declare_intrinsic("llvm.prefetch", [byte], kind)
+        last = builder.sub(builder.mul(d, I64(size)), I64(1))
+        for offset in range(0, FETCHED, LINE):
+            beyond = builder.icmp_signed(">", I64(offset), last)
+            at = builder.gep(begin, [builder.select(beyond, last, I64(offset))])
+            builder.call(prefetch, [at, I32(0), I32(3), I32(1)])  # to read, to all caches, data
+        return context.get_dummy_value()
+
+    return types.void(X, types.int64), emit
+
+
+def _fetch_plainly(X, i):
+    pass
+
+
 def _word(holds):
     return np.uint64(sum(1 << r for r in np.flatnonzero(holds).tolist()))
 
@@ -92,7 +119,9 @@ def _lowest_bit_plainly(word):
 # unequal(left, right (>= 64,) int32): where they differ.
 # close(best, second (64,) float32, up, down, room float32): where not best * up + room < second * down.
 # lowest_bit(word uint64): the number of the lowest bit that is set, of a word that is not 0.
+# fetch(X (n, d) or (n,), i): row i will soon be read; whoever asks for more than a few at a time is not heard.
 if JIT:
-    unequal, close, lowest_bit = _unequal, _close, _lowest_bit
+    unequal, close, lowest_bit, fetch = _unequal, _close, _lowest_bit, _fetch
 else:
-    unequal, close, lowest_bit = _unequal_plainly, _close_plainly, _lowest_bit_plainly
+    unequal, close = _unequal_plainly, _close_plainly
+    lowest_bit, fetch = _lowest_bit_plainly, _fetch_plainly

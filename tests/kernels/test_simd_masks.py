@@ -55,3 +55,17 @@ def test_rows_whose_second_center_is_not_clearly_farther(rng, guarded):
 def test_the_lowest_bit(bit):
     high = np.uint64(1) << np.uint64(63)
     assert lowest_bit((np.uint64(1) << np.uint64(bit)) | high) == bit
+
+
+@kernel
+def fetch(X, i):
+    simd_masks.fetch(X, i)
+    return True
+
+
+@pytest.mark.parametrize("shape", [(3,), (3, 1), (3, 7), (3, 500)])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_what_is_fetched_stays_what_it_is(guarded, shape, dtype):
+    X = guarded(np.ones(shape, dtype))
+    assert all(fetch(X, i) for i in range(len(X)))
+    assert (X == 1).all()
