@@ -244,7 +244,7 @@ class Parquet:
             with readable(path):
                 file = self.open(path)
             with file:
-                own, whole = _features(file.schema_arrow), file.schema_arrow.names
+                own, whole = features_of(file.schema_arrow), file.schema_arrow.names
                 names = own if names is None else names
                 if own != names and (sorted(own) != sorted(names) or len(set(own)) < len(own)):
                     raise ValueError(
@@ -255,7 +255,7 @@ class Parquet:
                         yield batch if whole == names else batch.select(names)
 
 
-def _features(schema: Any) -> list[str]:
+def features_of(schema: Any) -> list[str]:
     """Names of the columns, but for the index of a frame of pandas, which is kept as one."""
     index = (schema.pandas_metadata or {}).get("index_columns", [])
     return [name for name in schema.names if name not in index]

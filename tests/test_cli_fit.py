@@ -370,6 +370,16 @@ def parquet(tmp_path):
     return make
 
 
+def test_the_index_of_a_frame_is_no_column(tmp_path):
+    pd = pytest.importorskip("pandas")
+    pytest.importorskip("pyarrow")
+    frame = pd.DataFrame({"x": [1.0, 2.0], "y": [3.0, 5.0]}, index=[7, 9])
+    frame.to_parquet(tmp_path / "a.parquet")
+    found = rows.table(tmp_path / "a.parquet", None)
+    assert rows.names(tmp_path / "a.parquet") == found.names == ["x", "y"]
+    np.testing.assert_array_equal(found.X, frame)
+
+
 def test_parquet_files_are_read(parquet):
     path = parquet(x=[1, 2], what=["a", "b"], y=[0.5, 1.5], z=[True, False])
     assert rows.names(path) == ["x", "what", "y", "z"]

@@ -9,6 +9,7 @@ import numpy as np
 
 from fastmix._commands import CommandError
 from fastmix._commands.columns import Columns, Table, advice, chosen, refuse, sound
+from fastmix._readers import features_of
 
 
 @contextmanager
@@ -32,12 +33,13 @@ def table(path: Path, columns: Columns) -> Table:
     """The chosen columns of a file."""
     with _opened(path) as file:
         schema = file.schema_arrow
-        names = [schema.names[j] for j in chosen(path, columns, schema.names)]
-        fine = [name for name in schema.names if _holds_numbers(schema.field(name).type)]
+        everything = features_of(schema)
+        names = [everything[j] for j in chosen(path, columns, everything)]
+        fine = [name for name in everything if _holds_numbers(schema.field(name).type)]
         for name in names:
             if name not in fine:
                 what = f"column {name!r} holds {schema.field(name).type}, not numbers"
-                refuse(path, what + advice(schema.names, fine))
+                refuse(path, what + advice(everything, fine))
         held = file.read(columns=names)
     for name in names:
         if held[name].null_count:
@@ -49,9 +51,9 @@ def table(path: Path, columns: Columns) -> Table:
 
 
 def names(path: Path) -> list[str]:
-    """What the columns of a file are called."""
+    """What the columns of a file are called, but for the index of a frame."""
     with _opened(path) as file:
-        return list(file.schema_arrow.names)
+        return features_of(file.schema_arrow)
 
 
 def _holds_numbers(kind: Any) -> bool:
