@@ -115,8 +115,10 @@ def test_of_several_numbers_the_best_is_chosen(file, X, tmp_path, capsys):
         selection = fastmix.select_gmm(
             X, range(1, 5), ["diag", "spherical"], n_init=3, random_state=0
         )
-    assert found["notes"] == [str(caught[0].message)]
-    assert f"Note: {caught[0].message}" in text
+    note = str(caught[0].message).replace("n_components=range(1, 9)", "-k 1:8")
+    assert note != str(caught[0].message)  # which advises in words of Python
+    assert found["notes"] == [note]
+    assert f"Note: {note}" in text
     assert best["bic"] == selection.table_[selection.best_index_]["bic"]
 
 
@@ -293,6 +295,50 @@ def test_what_is_no_fitted_model_is_refused(file, tmp_path, capsys):
 )
 def test_errors_of_fit_are_one_line(file, options, message, capsys):
     assert message in failed(capsys, "fit", file, *options)
+
+
+@pytest.mark.parametrize("option", ["--labels", "--save"])
+def test_no_output_takes_the_place_of_the_input(file, option, capsys):
+    before = file.read_bytes()
+    again = file.parent / "." / file.name
+    told = failed(capsys, "fit", file, *COLUMNS, "-k", 2, option, again)
+    assert (
+        told == f"cannot write {str(again)!r}: that file is read by this command; name another one"
+    )
+    assert file.read_bytes() == before
+
+
+def test_no_output_takes_the_place_of_another(file, tmp_path, capsys):
+    out = tmp_path / "out.csv"
+    told = failed(capsys, "fit", file, *COLUMNS, "-k", 2, "--labels", out, "--save", out)
+    assert "that file is written by this command" in told
+    assert not out.exists()
+
+
+def test_labels_take_the_place_of_neither_model_nor_rows(file, tmp_path, capsys):
+    model = tmp_path / "model.csv"
+    run(capsys, "fit", file, *COLUMNS, "-k", 2, "--save", model)
+    for path in (model, file):
+        before = path.read_bytes()
+        assert "that file is read" in failed(capsys, "predict", model, file, "--labels", path)
+        assert path.read_bytes() == before
+
+
+def test_more_than_two_columns_are_drawn_in_their_principal_plane(
+    file, tmp_path, capsys, monkeypatch
+):
+    drawn = []
+    monkeypatch.setattr(_fit, "plot_projection", lambda model, X, ax: drawn.append(X.shape))
+    options = ("-k", 2, "--plot", tmp_path / "out.png")
+    run(capsys, "fit", file, *COLUMNS, *options)
+    run(capsys, "fit", file, "--columns", "height,depth", *options)
+    assert drawn == [(90, 3)]
+
+
+def test_advice_can_be_pasted_into_a_shell(tmp_path, capsys):
+    path = tmp_path / "flowers.csv"
+    path.write_text("a (cm),what\n1,x\n2,y\n3,z\n")
+    assert failed(capsys, "fit", path).endswith("choose others by --columns 'a (cm)'")
 
 
 @pytest.mark.parametrize("option", ["--labels", "--plot", "--save"])

@@ -1,9 +1,9 @@
 """
-What does not look like the rest
-================================
+Outliers: what does not look like the rest
+==========================================
 
 A mixture that has seen harmless tumours alone tells how far every other one is from all it knows, in
-standard deviations. Malignant ones are far, though it was never told what they look like.
+standard deviations. Malignant ones are far, which is called an anomaly, though it was never told what they look like.
 """
 
 import matplotlib.pyplot as plt

@@ -41,7 +41,7 @@ fits = {
 # %%
 # What fits cost once kernels are compiled; compiling takes seconds, once on a machine
 # (:doc:`/how_to/first_call`). On few rows, what a call costs anyway is most of it. Whatever else the
-# machine had to do is measured, too: :doc:`/performance/peers` has figures of an idle one.
+# machine had to do is measured, too: :doc:`/performance/peers` has more cases, each measured several times in turns.
 
 fig, axes = plt.subplots(1, 2, figsize=(9, 3.8), sharey=True, layout="constrained")
 for ax, (title, models) in zip(axes, fits.items(), strict=True):

@@ -1,5 +1,6 @@
 """Columns of a table, by name or by number, and what is wrong with a table, in one line."""
 
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
@@ -48,7 +49,7 @@ def advice(names: Sequence[str], fine: Sequence[str]) -> str:
     """Which columns could be chosen, where some hold numbers."""
     if not fine or len(fine) == len(names) or any("," in name for name in fine):
         return ""
-    return f"; choose others by --columns {_some(fine, ',')}"
+    return f"; choose others by --columns {shlex.quote(_some(fine, ','))}"
 
 
 def counted(table: Table) -> str | None:

@@ -1,6 +1,7 @@
 """A model of your own rows: fitted, chosen, drawn and saved, without a line of Python."""
 
 import json
+import re
 import sys
 import warnings
 from collections.abc import Sequence
@@ -18,10 +19,11 @@ from fastmix._commands.columns import counted, far_apart, refuse
 from fastmix._commands.fitted import Fitted
 from fastmix.cluster import KMeans
 from fastmix.mixture import GaussianMixture
-from fastmix.plotting import plot_gmm, plot_kmeans, plot_selection
+from fastmix.plotting import plot_gmm, plot_kmeans, plot_projection, plot_selection
 from fastmix.selection import Selection, select_gmm, select_kmeans
 
 SIZES = {"gmm": range(1, 11), "kmeans": range(2, 11)}  # that are tried where nobody says how many
+RANGE = re.compile(r"n_(?:components|clusters)=range\((\d+), (\d+)\)")
 WIDTH, HEIGHT, DPI = 6.4, 4.8, 150  # of a panel, in inches
 
 
@@ -58,6 +60,7 @@ def fit(
         If a file cannot be written.
     """
     _check(choice, outputs)
+    labels.check_apart([file], outputs)
     table = rows.table(file, columns)
     sizes = SIZES[choice.model] if choice.sizes is None else choice.sizes
     if len(table.X) < min(sizes):
@@ -74,7 +77,8 @@ def fit(
         refuse(file, str(error).splitlines()[0])
     hints = [counted(table) if columns is None else None]
     hints += [far_apart(table) if choice.model == "kmeans" and scaler is None else None]
-    notes = list(dict.fromkeys([*filter(None, hints), *(str(each.message) for each in caught)]))
+    told = (_in_words_of_the_shell(str(each.message)) for each in caught)
+    notes = list(dict.fromkeys([*filter(None, hints), *told]))
     found = Fitted(file, table, model, scaler, selection, labels.of(model, X), notes)
     if outputs.labels:
         labels.write(outputs.labels, found.labels)
@@ -87,6 +91,11 @@ def fit(
         return
     written = [str(path) for path in outputs if path]
     print(found.as_text() + (f"\n\nWritten: {', '.join(written)}" if written else ""))
+
+
+def _in_words_of_the_shell(text: str) -> str:
+    """What a function of Python advises, as options of the command."""
+    return RANGE.sub(lambda found: f"-k {found[1]}:{int(found[2]) - 1}", text)
 
 
 def _check(choice: Choice, outputs: Outputs) -> None:
@@ -130,14 +139,16 @@ def _fitted(X: Any, sizes: Sequence[int], choice: Choice) -> tuple[Any, Selectio
 
 
 def _draw(found: Fitted, X: Any) -> Figure:
-    """The choice, if there was one, beside the first two columns as the model has seen them."""
+    """The choice, if there was one, beside the rows as the model has seen them: two columns, or a plane of more."""
     plane = X.shape[1] > 1
     n_panels = plane + (found.selection is not None)
     figure = Figure(figsize=(WIDTH * n_panels, HEIGHT), layout="constrained", dpi=DPI)
     panels = list(figure.subplots(1, n_panels, squeeze=False)[0])
     if found.selection is not None:
         plot_selection(found.selection, panels[0])
-    if plane:
+    if X.shape[1] > 2:
+        plot_projection(found.model, X, panels[-1])
+    elif plane:
         plot = plot_gmm if found.is_mixture else plot_kmeans
         ax = plot(found.model, X, panels[-1])
         how = "" if found.scaler is None else ", standardised"

@@ -1,5 +1,6 @@
 """Labels of rows, and how probable they are, as a table."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -40,6 +41,18 @@ def check_folder(path: Path) -> None:
     """CommandError where there is no folder for a file."""
     if not path.parent.is_dir():
         raise CommandError(f"cannot write {str(path)!r}: there is no folder {str(path.parent)!r}")
+
+
+def check_apart(inputs: Sequence[Path], outputs: Sequence[Path | None]) -> None:
+    """CommandError where a file that is read, or written, would be written over."""
+    taken = {path.resolve(): "read" for path in inputs}
+    for path in filter(None, outputs):
+        use = taken.get(path.resolve())
+        if use:
+            raise CommandError(
+                f"cannot write {str(path)!r}: that file is {use} by this command; name another one"
+            )
+        taken[path.resolve()] = "written"
 
 
 def write(path: Path, found: Labels) -> None:

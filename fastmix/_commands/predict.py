@@ -20,6 +20,7 @@ def predict(model: Path, file: Path, columns: str | None, out: Path) -> None:
         If `out` cannot be written.
     """
     labels.check(out)
+    labels.check_apart([model, file], [out])
     loaded = _loaded(model)
     X = rows.table(file, _columns(loaded, file, columns), least=1).X
     d = loaded.n_features_in_

@@ -7,7 +7,7 @@ another one do the same again; what is slow is waited for. Loops and kernels are
 try:
     import dask.array  # noqa: F401
 except ImportError:
-    raise ImportError("For rows of Dask, install it: pip install 'fastmix[dask]'.") from None
+    raise ImportError("For rows of Dask, install it: pip install dask distributed.") from None
 
 from fastmix.distributed import kmeans, mixtures, starts  # noqa: F401  they say how blocks are passed over
 from fastmix.distributed.inputs import as_array

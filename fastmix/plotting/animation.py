@@ -96,7 +96,7 @@ class AnimationDisplay:
         X : array-like or DataFrame of shape (n, d), d >= 2
             All rows are fitted; above 2 000 a fixed random 2 000 are drawn.
         ax : matplotlib Axes, default=None
-            Where to draw; None is the current axes.
+            Where to draw; None is a figure of its own.
         dims : two of int or str, default=(0, 1)
             The features on the horizontal and the vertical axis, by number or, of a DataFrame, name.
         n_std : float or sequence of floats above 0, default=(1, 2)
@@ -154,10 +154,11 @@ class AnimationDisplay:
         AnimationDisplay
             Itself, with what was drawn.
         """
+        from matplotlib import pyplot as plt
         from matplotlib.animation import FuncAnimation
 
         self._n_std = standard_deviations(n_std, None)
-        self.ax_ = axes(ax)
+        self.ax_ = plt.figure().gca() if ax is None else axes(ax)  # its frames are whole figures
         self.figure_ = self.ax_.figure
         first, names, points = self.states[0], self.plane.names, self.plane.points
         means, covariances = self._shapes(0)

@@ -239,13 +239,18 @@ def _line(table: list[dict[str, Any]], size: str, criterion: str, name: str | No
 
 def _tips(ax: Axes, sizes: Array, outwards: int, color: str) -> list[Any]:
     """Tips at the upper (1) or the lower (-1) edge, in the colour of a line that leaves there."""
-    from matplotlib.markers import CARETDOWN, CARETUP
+    from matplotlib.markers import TICKDOWN, TICKUP  # which no line has for its points
 
     if not len(sizes):
         return []
     up = outwards > 0
     style: dict[str, Any] = {"color": color, "linestyle": "none", "zorder": ABOVE}
-    style |= {"marker": CARETUP if up else CARETDOWN, "markersize": 7, "clip_on": False}
+    style |= {
+        "marker": TICKUP if up else TICKDOWN,
+        "markersize": 7,
+        "markeredgewidth": 1.5,
+        "clip_on": False,
+    }
     edge = np.full(len(sizes), 1.0 if up else 0.0)
     return ax.plot(sizes, edge, transform=ax.get_xaxis_transform(), **style)
 

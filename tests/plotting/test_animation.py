@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib import pyplot as plt
 from numpy.testing import assert_allclose, assert_array_equal
 from PIL import Image
 from sklearn.cluster import MiniBatchKMeans as SklearnMiniBatch
@@ -201,3 +202,10 @@ def test_numbers_must_be_above_0(X, options):
     (name,) = options
     with pytest.raises(ValueError, match=f"{name} must be"):
         animate_fit(KMeans(3), X, **options)
+
+
+def test_an_animation_has_a_figure_of_its_own(X):
+    other, _ = plt.subplots(1, 2)
+    display = animate_fit(KMeans(4, init=X[:4]), X)
+    assert display.figure_ is not other
+    assert display.figure_.axes == [display.ax_]
