@@ -28,7 +28,7 @@ FLAGS = [
 ]
 WIDTHS = {"phone": 390, "desktop": 1280}  # CSS pixels
 HEIGHTS = {"phone": 844, "desktop": 800}
-AMONG = 5  # results, in which a guide has to be
+AMONG = 5  # pages that a search finds first, among which a guide has to be
 SEARCHES = {
     "large data": "how_to/large_data",
     "memory float32": "how_to/large_data",
@@ -140,7 +140,8 @@ class Site:
         found = page.evaluate(
             "[...document.querySelectorAll('#search-results ul.search li > a')].map(a => a.href)"
         )
-        places = [urlsplit(link).path.strip("/").removesuffix(".html") for link in found[:AMONG]]
+        links = (urlsplit(link).path.strip("/").removesuffix(".html") for link in found)
+        places = list(dict.fromkeys(links))[:AMONG]  # the methods of that name are one page
         if wanted not in places:
             self.wrong.append(f"search for {words!r}: {places}, but not {wanted}")
 

@@ -56,6 +56,7 @@ html_theme = "pydata_sphinx_theme"
 html_title = "fastmix"
 html_copy_source = False
 html_show_sourcelink = False
+html_search_scorer = str(DOCS / "static" / "scorer.js")
 html_static_path = ["static"]
 html_css_files = ["fastmix.css"]
 html_favicon = "static/favicon.svg"
