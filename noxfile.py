@@ -100,9 +100,8 @@ def lint(session):
     session.run("ruff", "format", "--check")
     session.run("mypy")
     script = Path("tests/typed_script.py").resolve()
-    with session.chdir(
-        folder
-    ):  # away from the working tree: the installed package, as users have it
+    # Away from the working tree: the installed package, as users have it.
+    with session.chdir(folder):
         session.run("mypy", "--strict", "--config-file=", str(script))
     session.run("lint-imports")
     session.run("codespell")

@@ -101,8 +101,12 @@ def warm_up(name, X, start):
         from fastmix.sources import Source
 
         model(name, start).fit(Source([X[:300_000]] * 3))
-    if "Dask" not in name:
-        model(name, start).fit(X[:100_000])
+    some = X[:100_000]
+    if "Dask" in name:
+        import dask.array as da
+
+        some = da.from_array(some, chunks=(50_000, D))
+    model(name, start).fit(some)
 
 
 def measure_one(path, name, where):
@@ -150,7 +154,9 @@ def measure(path):
             command = [sys.executable, __file__, "one", path, name, where]
             done = subprocess.run(command, capture_output=True, text=True)
             last = done.stderr.strip().rpartition("\n")[2]
-            print(done.stdout if done.returncode == 0 else f"{name}: {last}\n", end="", flush=True)
+            if done.returncode and not last.startswith("ModuleNotFoundError"):
+                raise SystemExit(f"{name}, {where}: {last or done.returncode}")
+            print(done.stdout or f"{name}: {last}\n", end="", flush=True)
 
 
 if __name__ == "__main__":

@@ -54,7 +54,7 @@ SEARCHES = {
     "breathing": "how_to/kmeans",
     "responsibilities": "tutorial/expectation_maximization",
     "add a covariance type": "design/extending",
-    "GaussianMixture": "reference/api",
+    "GaussianMixture": "reference/GaussianMixture",
 }
 SOURCES = "source/"  # pages of code, which are many and all alike: one look at each
 

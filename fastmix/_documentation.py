@@ -7,4 +7,4 @@ class Documented:
     """Mixin of estimators whose HTML representation links to what is said of their class."""
 
     _doc_link_module = "fastmix"
-    _doc_link_template = ADDRESS + "/reference/api.html#fastmix.{estimator_name}"
+    _doc_link_template = ADDRESS + "/reference/{estimator_name}.html"

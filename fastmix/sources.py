@@ -23,7 +23,8 @@ LEAST_MEMORY = 1 << 22  # bytes
 Method = TypeVar("Method", bound=Callable[..., Any])
 
 RowsLike = ArrayLike | Iterable[Any] | os.PathLike[str]
-"""What estimators take rows from: arrays, frames and sparse matrices, collections of Dask, sources and paths."""
+"""What KMeans and the mixtures are fitted to, and all estimators predict: arrays, frames, sparse matrices,
+collections of Dask, sources and paths."""
 
 
 class Source:

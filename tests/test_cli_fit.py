@@ -298,9 +298,18 @@ def test_errors_of_fit_are_one_line(file, options, message, capsys):
 
 
 @pytest.mark.parametrize("option", ["--labels", "--save"])
-def test_no_output_takes_the_place_of_the_input(file, option, capsys):
-    before = file.read_bytes()
-    again = file.parent / "." / file.name
+@pytest.mark.parametrize("how", ["same", "symlink", "hard link"])
+def test_no_output_takes_the_place_of_the_input(file, option, how, capsys):
+    before, again = file.read_bytes(), file.with_name("again.csv")
+    try:
+        if how == "symlink":
+            again.symlink_to(file)
+        elif how == "hard link":
+            again.hardlink_to(file)
+        else:
+            again = file
+    except OSError:
+        pytest.skip("there are no links here")
     told = failed(capsys, "fit", file, *COLUMNS, "-k", 2, option, again)
     assert (
         told == f"cannot write {str(again)!r}: that file is read by this command; name another one"
@@ -309,8 +318,9 @@ def test_no_output_takes_the_place_of_the_input(file, option, capsys):
 
 
 def test_no_output_takes_the_place_of_another(file, tmp_path, capsys):
-    out = tmp_path / "out.csv"
-    told = failed(capsys, "fit", file, *COLUMNS, "-k", 2, "--labels", out, "--save", out)
+    out, again = tmp_path / "out.csv", tmp_path / "sub" / ".." / "OUT.csv"
+    (tmp_path / "sub").mkdir()
+    told = failed(capsys, "fit", file, *COLUMNS, "-k", 2, "--labels", out, "--save", again)
     assert "that file is written by this command" in told
     assert not out.exists()
 

@@ -1,6 +1,7 @@
 """The drop-in contract: signatures, bases, tags, and scikit-learn's own estimator checks."""
 
 import inspect
+import re
 import tomllib
 from pathlib import Path
 
@@ -238,10 +239,13 @@ def test_scikit_learns_estimator_checks(estimator, check):
     "name", [n for n in fastmix.__all__ if inspect.isclass(getattr(fastmix, n))]
 )
 def test_html_leads_to_our_documentation(name):
-    model = getattr(fastmix, name)()
-    assert f'href="{ADDRESS}/reference/api.html#fastmix.{name}"' in model._repr_html_()
-    page = (Path(__file__).parents[1] / "docs" / "reference" / "api.rst").read_text("utf-8")
-    assert f".. autoclass:: {name}\n" in page
+    html = getattr(fastmix, name)()._repr_html_()
+    links = set(
+        re.findall(f'href="({ADDRESS}[^"#]*)', html)
+    )  # of the class and, after #, its parameters
+    assert links == {f"{ADDRESS}/reference/{name}.html"}
+    page = Path(__file__).parents[1] / "docs" / "reference" / f"{name}.rst"
+    assert f".. autoclass:: {name}\n" in page.read_text("utf-8")
 
 
 def test_the_package_names_the_same_documentation():

@@ -177,13 +177,13 @@ REAL = [
 ]  # fmt: skip
 
 
-def _scaling(estimator, make, base, values):
-    """Cases that differ from base in one size."""
+def _scaling(estimator, make, family, values):
+    """Cases that differ from the base of a family in one size."""
     for axis, sizes in values.items():
         for size in sizes:
-            n, d, k, threads = (base | {axis: size}).values()
+            n, d, k, threads = (BASES[family] | {axis: size}).values()
             yield Case(
-                f"{'k-means' if estimator == 'KMeans' else 'mixtures'}, scaling",
+                family,
                 f"{axis}={size:,} of {_size(n, d, k)}",
                 make, n, d, k, estimator,
                 iterations=10, start="given", axis=axis,
@@ -191,11 +191,16 @@ def _scaling(estimator, make, base, values):
             )  # fmt: skip
 
 
+BASES = {
+    "k-means, scaling": {"n": 200_000, "d": 8, "k": 32, "threads": 2},
+    "mixtures, scaling": {"n": 100_000, "d": 8, "k": 10, "threads": 2},
+}
+
 SCALING = [
     *_scaling(
         "KMeans",
         data.blobs,
-        {"n": 200_000, "d": 8, "k": 32, "threads": 2},
+        "k-means, scaling",
         {
             "n": (12_500, 50_000, 200_000, 800_000, 1_600_000),
             "d": (2, 8, 32, 128),
@@ -206,7 +211,7 @@ SCALING = [
     *_scaling(
         "GaussianMixture",
         data.ellipsoids,
-        {"n": 100_000, "d": 8, "k": 10, "threads": 2},
+        "mixtures, scaling",
         {
             "n": (6_250, 25_000, 100_000, 400_000, 800_000),
             "d": (2, 8, 32, 64),

@@ -1,5 +1,6 @@
 """Markdown of what was measured: every case, the losses, and what could not run."""
 
+from .cases import BASES
 from .results import families, losses, present, ratio, seconds
 from .rivals import ANCHOR, OURS
 
@@ -17,11 +18,6 @@ because some row was equally near to two centers but for rounding. *Distances sk
 a pass that fastmix's algorithm did not compute; labels and centers are those of Lloyd's algorithm all the same.
 """
 
-SCALING = """\
-Ten iterations from one start. In every panel one size is changed and the others stay: 200,000 rows of 8 features, 32
-clusters and two threads for k-means; 100,000 rows of 8 features, 10 components and two threads for mixtures.
-"""
-
 
 def markdown(results, figures):
     """The whole page; `figures` are file names by heading."""
@@ -32,7 +28,12 @@ def markdown(results, figures):
     for heading in figures:
         if heading not in {*families(results), "memory"}:
             its = [case for case in results["cases"].values() if case["family"] == heading]
-            parts += [f"## {_capital(heading)}\n", _when(its), SCALING, *_picture(figures, heading)]
+            parts += [
+                f"## {_capital(heading)}\n",
+                _when(its),
+                _base(heading, its),
+                *_picture(figures, heading),
+            ]
     parts += [_memory(results), *_picture(figures, "memory")]
     parts += [_losses(results), _failed(results)]
     return "\n".join(part for part in parts if part)
@@ -124,6 +125,15 @@ def _when(cases):
     """When the cases of a table were measured, those of the top of the page."""
     dates = sorted({case["run"] for case in cases})
     return f"Measured {', '.join(dates)}.\n"
+
+
+def _base(heading, cases):
+    """What the sizes are that do not change in a panel."""
+    n, d, k, _ = BASES[heading].values()
+    return (
+        f"Ten iterations from one start. In every panel one size is changed, and the others stay: {n:,} rows of {d} "
+        f"features, {k} clusters or components, {max(case['threads'] for case in cases)} threads.\n"
+    )
 
 
 def _notes(cases):

@@ -29,7 +29,6 @@ class Animation(SphinxDirective):
         names = {}
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            plt.close("all")  # of other pages
             exec(code, names)
             names["display"].save(FOLDER / self.arguments[0], dpi=90)
         plt.close("all")

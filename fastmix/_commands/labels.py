@@ -45,14 +45,21 @@ def check_folder(path: Path) -> None:
 
 def check_apart(inputs: Sequence[Path], outputs: Sequence[Path | None]) -> None:
     """CommandError where a file that is read, or written, would be written over."""
-    taken = {path.resolve(): "read" for path in inputs}
+    taken = [(path, "read") for path in inputs]
     for path in filter(None, outputs):
-        use = taken.get(path.resolve())
-        if use:
-            raise CommandError(
-                f"cannot write {str(path)!r}: that file is {use} by this command; name another one"
-            )
-        taken[path.resolve()] = "written"
+        for other, use in taken:
+            if _are_same(path, other):
+                raise CommandError(
+                    f"cannot write {str(path)!r}: that file is {use} by this command; name another one"
+                )
+        taken.append((path, "written"))
+
+
+def _are_same(path: Path, other: Path) -> bool:
+    """Do both lead to one file, under whatever names? Some systems do not tell small letters from great ones."""
+    if path.exists() and other.exists():
+        return path.samefile(other)
+    return str(path.resolve()).casefold() == str(other.resolve()).casefold()
 
 
 def write(path: Path, found: Labels) -> None:

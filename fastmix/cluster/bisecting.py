@@ -212,7 +212,7 @@ class BisectingKMeans(KMeansFamily):
 
     @with_callbacks
     @validation.checked_fit
-    def fit(self, X: RowsLike, y: object = None, sample_weight: ArrayLike | None = None) -> Self:
+    def fit(self, X: ArrayLike, y: object = None, sample_weight: ArrayLike | None = None) -> Self:
         """Find the tree.
 
         Parameters

@@ -18,7 +18,6 @@ from fastmix.engine.results import AnyRows, Array, Frame, KMeansInit
 from fastmix.engine.rows import frame_of, mean_variance, measure, pack
 from fastmix.engine.seeds import Urn
 from fastmix.saving import compounds, kinds
-from fastmix.sources import RowsLike
 
 
 class MiniBatchKMeans(KMeansFamily):
@@ -217,7 +216,7 @@ default='k-means++'
 
     @with_callbacks
     @validation.checked_fit
-    def fit(self, X: RowsLike, y: object = None, sample_weight: ArrayLike | None = None) -> Self:
+    def fit(self, X: ArrayLike, y: object = None, sample_weight: ArrayLike | None = None) -> Self:
         """Find the centers by batches of X.
 
         Parameters
@@ -311,7 +310,7 @@ default='k-means++'
 
     @validation.checked_fit
     def partial_fit(
-        self, X: RowsLike, y: object = None, sample_weight: ArrayLike | None = None
+        self, X: ArrayLike, y: object = None, sample_weight: ArrayLike | None = None
     ) -> Self:
         """Move the centers towards one batch of rows; the first call also finds where they start.
 

@@ -12,10 +12,8 @@ from fastmix._numba import JIT
 from fastmix.kernels.lanes import I32, I64, Lanes, array, refuse
 
 ROWS = 64  # of a word
-LINE, FETCHED = (
-    64,
-    256,
-)  # bytes of a cache line, and of a row: what comes after them is fetched unasked
+# bytes of a cache line, and of a row: what comes after them is fetched unasked
+LINE, FETCHED = 64, 256
 ALL = np.uint64(2**64 - 1)
 
 
@@ -71,6 +69,8 @@ def _close(typing, best, second, up, down, room):
 
 @intrinsic
 def _fetch(typing, X, i):
+    refuse(getattr(X, "dtype", None), X=X)
+
     def emit(context, builder, sig, args):
         pointer, (_, *row) = array(context, builder, sig.args[0], args[0])
         byte, size = ir.IntType(8).as_pointer(), sig.args[0].dtype.bitwidth // 8
@@ -79,7 +79,7 @@ def _fetch(typing, X, i):
         kind = ir.FunctionType(ir.VoidType(), [byte, I32, I32, I32])
         prefetch = builder.module.declare_intrinsic("llvm.prefetch", [byte], kind)
         last = builder.sub(builder.mul(d, I64(size)), I64(1))
-        for offset in range(0, FETCHED, LINE):
+        for offset in range(0, FETCHED if row else LINE, LINE):
             beyond = builder.icmp_signed(">", I64(offset), last)
             at = builder.gep(begin, [builder.select(beyond, last, I64(offset))])
             builder.call(prefetch, [at, I32(0), I32(3), I32(1)])  # to read, to all caches, data

@@ -413,7 +413,7 @@ default='full'
 
     @validation.checked_fit
     def partial_fit(
-        self, X: RowsLike, y: object = None, sample_weight: ArrayLike | None = None
+        self, X: ArrayLike, y: object = None, sample_weight: ArrayLike | None = None
     ) -> Self:
         """Move the mixture towards one batch of rows.
 

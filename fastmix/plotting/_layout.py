@@ -40,6 +40,17 @@ def axes(ax: Axes | None) -> Axes:
     return ax
 
 
+def own_axes() -> Axes:
+    """Axes in a figure of their own; the current figure stays the current one."""
+    from matplotlib import pyplot as plt
+
+    before = plt.gcf().number if plt.get_fignums() else None
+    ax = plt.figure().gca()
+    if before is not None:
+        plt.figure(before)
+    return ax
+
+
 def grid_of_axes(ax: Any, m: int) -> tuple[Figure | SubFigure, NDArray[Any], Axes]:
     """Figure, axes (m, m) on and below the diagonal, and one in the corner above it, for a legend.
 

@@ -18,7 +18,7 @@ from fastmix.plotting._inputs import (
     standard_deviations,
     whole_number,
 )
-from fastmix.plotting._layout import axes, finish
+from fastmix.plotting._layout import axes, finish, own_axes
 from fastmix.plotting._passes import State, passes
 from fastmix.plotting._shapes import draw_ellipses, draw_points, move_ellipses
 from fastmix.plotting._style import ABOVE, CENTER, MAX_OVER, TRAIL, blend, palette, thin
@@ -154,11 +154,10 @@ class AnimationDisplay:
         AnimationDisplay
             Itself, with what was drawn.
         """
-        from matplotlib import pyplot as plt
         from matplotlib.animation import FuncAnimation
 
         self._n_std = standard_deviations(n_std, None)
-        self.ax_ = plt.figure().gca() if ax is None else axes(ax)  # its frames are whole figures
+        self.ax_ = own_axes() if ax is None else axes(ax)  # its frames are whole figures
         self.figure_ = self.ax_.figure
         first, names, points = self.states[0], self.plane.names, self.plane.points
         means, covariances = self._shapes(0)

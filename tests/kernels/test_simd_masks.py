@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from numba.core.errors import TypingError
 from numpy.testing import assert_array_equal
 
 from fastmix._numba import kernel
@@ -69,3 +70,13 @@ def test_what_is_fetched_stays_what_it_is(guarded, shape, dtype):
     X = guarded(np.ones(shape, dtype))
     assert all(fetch(X, i) for i in range(len(X)))
     assert (X == 1).all()
+
+
+@pytest.mark.compiled
+def test_rows_are_fetched_line_by_line_and_single_numbers_at_once():
+    for X, lines in ((np.ones((3, 40)), 4), (np.ones(3), 1)):
+        fetch(X, 0)
+        code = fetch.inspect_llvm(fetch.signatures[-1])
+        assert code.count("call void @llvm.prefetch") == lines
+    with pytest.raises(TypingError, match="C-ordered"):
+        fetch(np.ones((3, 40)).T, 0)

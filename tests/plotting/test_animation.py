@@ -209,3 +209,4 @@ def test_an_animation_has_a_figure_of_its_own(X):
     display = animate_fit(KMeans(4, init=X[:4]), X)
     assert display.figure_ is not other
     assert display.figure_.axes == [display.ax_]
+    assert plt.gcf() is other
