@@ -18,6 +18,7 @@ from fastmix import (
     MiniBatchGaussianMixture,
     MiniBatchKMeans,
 )
+from fastmix.engine import em
 from fastmix.plotting import plot_kmeans
 from fastmix.sources import Source, apply
 
@@ -528,6 +529,24 @@ def test_ctrl_c_leaves_the_best_run(X):
     assert len(two.init_results_) == 2
     best = next(record for record in two.init_results_ if record.best)
     assert two.inertia_ == best.inertia
+
+
+@pytest.mark.compiled
+def test_ctrl_c_between_two_iterations_counts_the_one_before(X, monkeypatch):
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(em, "report", interrupt)
+    start = {
+        "weights_init": np.ones(K) / K,
+        "means_init": X[:K],
+        "precisions_init": np.ones((K, D)),
+    }
+    options = {"covariance_type": "diag", "tol": 0.0, "verbose": 1, "verbose_interval": 3}
+    mixture = GaussianMixture(K, **options, **start)
+    with pytest.raises(KeyboardInterrupt):
+        mixture.fit(Source(Chunked(X), memory=MEMORY))
+    assert mixture.n_iter_ == len(mixture.lower_bounds_) == 3
 
 
 @pytest.mark.compiled

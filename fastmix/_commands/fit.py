@@ -17,6 +17,7 @@ from fastmix import saving
 from fastmix._commands import CommandError, labels, rows
 from fastmix._commands.columns import counted, far_apart, refuse
 from fastmix._commands.fitted import Fitted
+from fastmix._commands.outputs import check_apart, check_folder
 from fastmix.cluster import KMeans
 from fastmix.mixture import GaussianMixture
 from fastmix.plotting import plot_gmm, plot_kmeans, plot_projection, plot_selection
@@ -60,7 +61,7 @@ def fit(
         If a file cannot be written.
     """
     _check(choice, outputs)
-    labels.check_apart([file], outputs)
+    check_apart([file], outputs)
     table = rows.table(file, columns)
     sizes = SIZES[choice.model] if choice.sizes is None else choice.sizes
     if len(table.X) < min(sizes):
@@ -110,14 +111,14 @@ def _check(choice: Choice, outputs: Outputs) -> None:
     if outputs.labels:
         labels.check(outputs.labels)
     if outputs.plot:
-        labels.check_folder(outputs.plot)
+        check_folder(outputs.plot)
         kinds = Figure().canvas.get_supported_filetypes()
         if outputs.plot.suffix.lower().removeprefix(".") not in kinds:
             raise CommandError(
                 f"cannot write {str(outputs.plot)!r}: figures go to a file in .png, .pdf or .svg"
             )
     if outputs.save:
-        labels.check_folder(outputs.save)
+        check_folder(outputs.save)
 
 
 def _fitted(X: Any, sizes: Sequence[int], choice: Choice) -> tuple[Any, Selection | None]:

@@ -1,6 +1,5 @@
 """Labels of rows, and how probable they are, as a table."""
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -8,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastmix._commands import CommandError
+from fastmix._commands.outputs import check_folder
 from fastmix._commands.rows import SEPARATORS
 
 
@@ -35,31 +35,6 @@ def check(path: Path) -> None:
         allowed = " or ".join(SEPARATORS)
         raise CommandError(f"cannot write {str(path)!r}: labels go to a file in {allowed}")
     check_folder(path)
-
-
-def check_folder(path: Path) -> None:
-    """CommandError where there is no folder for a file."""
-    if not path.parent.is_dir():
-        raise CommandError(f"cannot write {str(path)!r}: there is no folder {str(path.parent)!r}")
-
-
-def check_apart(inputs: Sequence[Path], outputs: Sequence[Path | None]) -> None:
-    """CommandError where a file that is read, or written, would be written over."""
-    taken = [(path, "read") for path in inputs]
-    for path in filter(None, outputs):
-        for other, use in taken:
-            if _are_same(path, other):
-                raise CommandError(
-                    f"cannot write {str(path)!r}: that file is {use} by this command; name another one"
-                )
-        taken.append((path, "written"))
-
-
-def _are_same(path: Path, other: Path) -> bool:
-    """Do both lead to one file, under whatever names? Some systems do not tell small letters from great ones."""
-    if path.exists() and other.exists():
-        return path.samefile(other)
-    return str(path.resolve()).casefold() == str(other.resolve()).casefold()
 
 
 def write(path: Path, found: Labels) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 from fastmix._commands import CommandError, labels, rows
 from fastmix._commands.columns import Columns, refuse
+from fastmix._commands.outputs import check_apart
 from fastmix.saving import LoadError, load
 
 
@@ -20,7 +21,7 @@ def predict(model: Path, file: Path, columns: str | None, out: Path) -> None:
         If `out` cannot be written.
     """
     labels.check(out)
-    labels.check_apart([model, file], [out])
+    check_apart([model, file], [out])
     loaded = _loaded(model)
     X = rows.table(file, _columns(loaded, file, columns), least=1).X
     d = loaded.n_features_in_

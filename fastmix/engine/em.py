@@ -68,7 +68,7 @@ def run(
     RunError
         If every component is too far from some row for float64.
     """
-    parameters, history, converged, n_iter = start, list[float](), False, 0
+    parameters, history, converged, n_iter, n_done = start, list[float](), False, 0, 0
     events = start.events
     clock = time.perf_counter()
 
@@ -76,7 +76,7 @@ def run(
         if not history:
             return None
         told = tuple(passes.names), passes.reason
-        return MixtureResult(parameters, n_iter - 1, False, history, events, *told)
+        return MixtureResult(parameters, n_done, False, history, events, *told)
 
     with SkippingPasses(rows, model.covariance) as passes, lasting(rows, finished):
         for n_iter in range(1, max_iter + 1):
@@ -93,7 +93,7 @@ def run(
                     continue
                 raise
             now = model.bound(totals, tried, moved)
-            parameters, change, bound = moved, now - bound, now
+            parameters, change, bound, n_done = moved, now - bound, now, n_iter
             history.append(bound)
             events += moved.events
             if verbose and n_iter % verbose_interval == 0:
